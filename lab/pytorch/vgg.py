@@ -1,0 +1,155 @@
+"""The network of the paper in PyTorch, and a server that times its steps.
+
+Started without arguments it reads one JSON request a line from standard input,
+
+    {"what": "train", "bs": 64, "crops": 1, "threads": 2, "steps": 4, "layout": "channels_last"}
+
+and answers each with one line: the request, `seconds` for one step (mean over `steps`), `imagesPerSecond`
+(images, not crops), `peakMegabytes` of this process and the version of PyTorch. The first request of a
+configuration is preceded by warm-up steps. Needs PyTorch alone (Debian: python3-torch and libopenblas0).
+"""
+
+import json
+import os
+import resource
+import sys
+import time
+
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+SIDE = 48  # of a stored image
+CROP = 40  # of what the network sees
+CLASSES = 7
+WARM_UP = 2  # steps
+LAYOUTS = {"nchw": torch.contiguous_format, "channels_last": torch.channels_last}
+
+
+class Vgg(nn.Module):
+    """Input [N, 1, 40, 40] in 0..1, output [N, 7] logits. 29,890,759 parameters."""
+
+    def __init__(self, drop=0.2):
+        super().__init__()
+        self.drop = drop
+        before = 1
+        for block, width in enumerate((64, 128, 256, 512), start=1):
+            for half in "ab":
+                self.add_module(f"conv{block}{half}", nn.Conv2d(before, width, 3, padding=1))
+                self.add_module(f"bn{block}{half}", nn.BatchNorm2d(width))
+                before = width
+        self.lin1 = nn.Linear(512 * 2 * 2, 4096)
+        self.lin2 = nn.Linear(4096, 4096)
+        self.lin3 = nn.Linear(4096, CLASSES)
+
+    def forward(self, x):
+        for block in range(1, 5):
+            for half in "ab":
+                conv, bn = getattr(self, f"conv{block}{half}"), getattr(self, f"bn{block}{half}")
+                x = F.relu(bn(conv(x)))
+            x = F.max_pool2d(x, 2)  # 40 -> 20 -> 10 -> 5 -> 2
+        x = x.flatten(1)
+        for layer in (self.lin1, self.lin2):
+            x = F.dropout(F.relu(layer(x)), self.drop, self.training)
+        return self.lin3(x)
+
+
+def refuse_reference_blas():
+    """Debian's PyTorch runs its linear layers on whatever libblas.so.3 is installed, and the reference one
+    reaches a thirtieth of the machine: a comparison with it would say nothing about PyTorch."""
+    if not os.path.exists("/proc/self/maps"):
+        return
+    with open("/proc/self/maps", encoding="utf8") as maps:
+        mapped = {line.split()[-1] for line in maps}
+    for path in mapped:
+        folder, name = os.path.split(path)
+        if name.startswith("libblas.so") and os.path.basename(folder) == "blas":
+            raise RuntimeError(
+                f"the linear layers would run on the slow reference BLAS, {path}. "
+                "Install an optimised one (Debian: apt-get install libopenblas0)"
+            )
+
+
+def corners(crops):
+    """Top left corners of the crops: the centre, or the four corners and the centre."""
+    far, middle = SIDE - CROP, (SIDE - CROP) // 2
+    if crops == 1:
+        return [(middle, middle)]
+    return [(0, 0), (0, far), (far, 0), (far, far), (middle, middle)]
+
+
+class Bench:
+    """One configuration: the network, its optimizer and a few batches of uint8 images, all in memory."""
+
+    def __init__(self, what, bs, crops, layout):
+        if what not in ("train", "infer") or crops not in (1, 10):
+            raise ValueError(f"what must be train or infer, crops 1 or 10: got {what}, {crops}")
+        torch.manual_seed(1)
+        self.layout = LAYOUTS[layout]
+        self.bs, self.crops, self.at = bs, crops, 0
+        self.images = torch.randint(0, 256, (4 * bs, 1, SIDE, SIDE), dtype=torch.uint8)
+        self.labels = torch.randint(0, CLASSES, (4 * bs,))
+        self.net = Vgg().to(memory_format=self.layout).train(what == "train")
+        self.step = self.train if what == "train" else self.infer
+        self.optimizer = torch.optim.SGD(
+            self.net.parameters(), lr=0.01, momentum=0.9, weight_decay=1e-4, nesterov=True
+        )
+        for _ in range(WARM_UP):
+            self.step()
+
+    def batch(self):
+        """The next images as float crops [bs * crops, 1, 40, 40], crops of an image next to each other."""
+        chosen = slice(self.at, self.at + self.bs)
+        self.at = (self.at + self.bs) % len(self.images)
+        x = self.images[chosen].float() / 255
+        cut = [x[:, :, top : top + CROP, left : left + CROP] for top, left in corners(self.crops)]
+        if self.crops == 10:
+            cut += [each.flip(3) for each in cut]
+        x = torch.stack(cut, 1).flatten(0, 1).contiguous(memory_format=self.layout)
+        return x, self.labels[chosen].repeat_interleave(self.crops)
+
+    def train(self):
+        x, y = self.batch()
+        self.optimizer.zero_grad(set_to_none=True)
+        F.cross_entropy(self.net(x), y).backward()
+        self.optimizer.step()
+
+    def infer(self):
+        x, _ = self.batch()
+        with torch.inference_mode():
+            self.net(x).view(self.bs, self.crops, CLASSES).mean(1)
+
+
+def answer(request, cache):
+    torch.set_num_threads(request["threads"])
+    key = tuple(request[name] for name in ("what", "bs", "crops", "layout", "threads"))
+    if key not in cache:
+        refuse_reference_blas()
+        cache.clear()  # one network in memory at a time
+        cache[key] = Bench(*key[:4])
+    bench = cache[key]
+    started = time.perf_counter()
+    for _ in range(request["steps"]):
+        bench.step()
+    seconds = (time.perf_counter() - started) / request["steps"]
+    return {
+        **request,
+        "seconds": seconds,
+        "imagesPerSecond": request["bs"] / seconds,
+        "peakMegabytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
+        "version": torch.__version__,
+    }
+
+
+def serve():
+    cache = {}
+    for line in sys.stdin:
+        try:
+            reply = answer(json.loads(line), cache)
+        except Exception as error:  # the driver prints it and stops
+            reply = {"error": f"{type(error).__name__}: {error}"}
+        print(json.dumps(reply), flush=True)
+
+
+if __name__ == "__main__":
+    serve()

@@ -1,0 +1,67 @@
+import pc from 'picocolors';
+import { Progress, type ProgressOptions, type TerminalStream } from '../term/progress.ts';
+
+/** The two output streams of a process, or a test's stand-ins. */
+export interface Streams {
+  readonly stdout: TerminalStream;
+  readonly stderr: TerminalStream;
+}
+
+/**
+ * Where a verb writes: its result on standard output, everything else on standard error. With `json=true`
+ * standard output carries exactly one JSON value.
+ */
+export class Output {
+  readonly json: boolean;
+  /** Whether the text of a result may hold colour codes: a terminal, and NO_COLOR not set. */
+  readonly color: boolean;
+  /** Whether `progress` draws: then no line an epoch is needed. */
+  readonly live: boolean;
+  readonly #streams: Streams;
+  #progress: Progress | undefined;
+  #jsonWritten = false;
+
+  constructor(streams: Streams, json: boolean) {
+    this.#streams = streams;
+    this.json = json;
+    const terminal = streams.stdout.isTTY === true || Boolean(process.env.FORCE_COLOR);
+    this.color = !json && terminal && pc.isColorSupported;
+    this.live = streams.stderr.isTTY === true && process.env.TERM !== 'dumb';
+  }
+
+  /**
+   * The result: `value` as one line of JSON with `json=true` (once a command), else the text.
+   *
+   * @throws Error if a second JSON value is written: a mistake of the verb
+   */
+  result(value: unknown, text: () => string): void {
+    this.clear();
+    if (!this.json) {
+      this.#streams.stdout.write(`${text()}\n`);
+      return;
+    }
+    if (this.#jsonWritten) throw new Error('a verb wrote two JSON values');
+    this.#jsonWritten = true;
+    this.#streams.stdout.write(`${JSON.stringify(value)}\n`);
+  }
+
+  /** A line on standard error: a remark, or one epoch's figures. */
+  note(line: string): void {
+    this.clear();
+    this.#streams.stderr.write(`${line}\n`);
+  }
+
+  /** Starts a bar on standard error in place of the last one; see `Progress`. */
+  progress(options: ProgressOptions): Progress {
+    this.clear();
+    this.#progress = new Progress(this.live ? this.#streams.stderr : SILENT, options);
+    return this.#progress;
+  }
+
+  /** Takes the bar off the screen; the next update draws it again. */
+  clear(): void {
+    this.#progress?.clear();
+  }
+}
+
+const SILENT: TerminalStream = { write: () => true };

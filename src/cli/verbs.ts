@@ -1,0 +1,81 @@
+import {
+  benchOptions,
+  checkTrainConfig,
+  dataOptions,
+  evaluateOptions,
+  predictOptions,
+  RECIPES,
+  SYNONYMS,
+  trainOptions,
+} from '../config.ts';
+import { type Verb, verb } from './verb.ts';
+
+/** Every verb, in the order of `fer --help`. */
+export const VERBS: readonly Verb[] = [
+  verb({
+    name: 'train',
+    summary: 'train a network; weights, settings and history go to runs/NAME/',
+    options: trainOptions,
+    recipes: RECIPES,
+    synonyms: SYNONYMS,
+    check: checkTrainConfig,
+    examples: [
+      'fer train data=fer2013.csv name=my_vgg bs=128 lr=0.1',
+      'fer train data=fer2013.csv name=paper recipe=paper',
+      'fer train data=fer2013.csv name=my_vgg resume=true',
+      'fer train data=synthetic name=try width=16 n_epochs=3',
+    ],
+    load: () => import('./train.ts'),
+  }),
+  verb({
+    name: 'evaluate',
+    summary: 'accuracy, per-class figures and confusion matrix of a trained network',
+    options: evaluateOptions,
+    synonyms: SYNONYMS,
+    examples: [
+      'fer evaluate model=runs/my_vgg data=fer2013.csv',
+      'fer evaluate model=runs/my_vgg data=fer2013.csv split=PrivateTest json=true > figures.json',
+    ],
+    load: () => import('./evaluate.ts'),
+  }),
+  verb({
+    name: 'predict',
+    summary: 'expression in pictures that are face crops (JPEG, PNG, WebP)',
+    options: predictOptions,
+    synonyms: SYNONYMS,
+    positionals: {
+      label: 'IMAGE|FOLDER...',
+      help: 'pictures, and folders to look through for pictures',
+      min: 1,
+      max: Number.POSITIVE_INFINITY,
+    },
+    examples: ['fer predict face.jpg model=runs/my_vgg', 'fer predict faces/ model=runs/my_vgg json=true'],
+    load: () => import('./predict.ts'),
+  }),
+  verb({
+    name: 'bench',
+    summary: 'images a second of this build on this machine',
+    options: benchOptions,
+    synonyms: SYNONYMS,
+    examples: [
+      'fer bench',
+      'fer bench what=infer bs=1 crops=10 threads=2',
+      'fer bench profile=true json=true',
+    ],
+    load: () => import('./bench.ts'),
+  }),
+  verb({
+    name: 'data',
+    summary: 'what is in a dataset: splits, classes, bad rows',
+    options: dataOptions,
+    synonyms: SYNONYMS,
+    positionals: {
+      label: 'PATH',
+      help: 'a csv, a folder of images, synthetic or synthetic:N',
+      min: 1,
+      max: 1,
+    },
+    examples: ['fer data fer2013.csv', 'fer data faces/ json=true', 'fer data synthetic:1000'],
+    load: () => import('./data.ts'),
+  }),
+];

@@ -1,0 +1,230 @@
+/**
+ * Every hyper-parameter and setting of the program, declared once: type, default, reason. The types of the
+ * configurations, the parsing and checking of the command line, the help texts and the saved `config.json`
+ * derive from these declarations.
+ */
+import { type ConfigOf, group, option, required, variant } from './config/option.ts';
+import { bool, choice, float, int, several, text } from './config/value.ts';
+import { SPLITS } from './data/dataset.ts';
+import { UsageError } from './errors.ts';
+import { NETWORKS, type NetworkName } from './nn/networks.ts';
+
+export const OPTIMIZERS = ['sgd', 'sgd_momentum', 'sgd_nesterov'] as const;
+export const SCHEDULERS = ['constant', 'plateau'] as const;
+export const DEVICES = ['auto', 'cpu', 'reference'] as const;
+
+const AUTO_THREADS = { auto: 0 } as const;
+
+/** A run is a folder, so its name must be a plain file name on every system. */
+const RUN_NAME = /^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$/;
+
+/** Options that several verbs share. */
+const shared = {
+  data: required(text(), 'fer2013.csv, icml_face_data.csv, a folder of images, synthetic or synthetic:N'),
+  model: required(text(), 'the run folder, or a .safetensors file in one'),
+  network: option(
+    choice(Object.keys(NETWORKS) as NetworkName[]),
+    'vgg',
+    'architecture; vgg is the network of the paper',
+  ),
+  width: option(
+    int({ min: 1, max: 1024 }),
+    64,
+    'channels of the first stage; the others scale with it, and time with its square',
+  ),
+  bs: option(int({ min: 1, max: 4096 }), 64, 'images a step'),
+  crops: option(
+    choice([1, 10]),
+    10,
+    '10 averages the logits of corners, centre and mirrors; 1 is the centre',
+  ),
+  limit: option(int({ min: 0 }), 0, 'only the first so many images of each split; 0 is all'),
+  threads: option(
+    int({ min: 0, max: 256, words: AUTO_THREADS }),
+    0,
+    'worker threads; auto is one a core. The result does not depend on it',
+  ),
+  device: option(
+    choice(DEVICES, { wasm: 'cpu' }),
+    'auto',
+    'cpu is WebAssembly; reference is slow float64, the definition of every operation',
+  ),
+  json: option(bool(), false, 'one JSON value on standard output and nothing else there'),
+};
+
+export const trainOptions = {
+  ...group('Run', {
+    name: required(text(RUN_NAME, 'letters, digits, . _ and -'), 'name of the run: its folder under runs='),
+    runs: option(text(), 'runs', 'folder that holds the run folders'),
+    recipe: option(choice(['default', 'paper']), 'default', 'set of defaults; keys you give override it'),
+    resume: option(bool(), false, 'go on where the run stopped; saved settings hold unless given again'),
+    overwrite: option(bool(), false, 'delete a run of the same name first'),
+    save_freq: option(
+      int({ min: 0 }),
+      20,
+      'keep the weights of every so many epochs besides last and best; 0: none',
+    ),
+    restore_epoch: option(
+      int({ min: 0 }),
+      0,
+      'start from the weights kept after this epoch of the run; 0: none',
+    ),
+    start_epoch: option(int({ min: 0 }), 0, 'number the epochs from here on; matters with restore_epoch'),
+    json: shared.json,
+  }),
+  ...group('Data', {
+    data: shared.data,
+    train: option(several(SPLITS), ['Training'], 'splits to learn from'),
+    val: option(choice(SPLITS), 'PublicTest', 'split that schedule, best weights and early stopping look at'),
+    limit: shared.limit,
+    crops: variant<1 | 10>(shared.crops, {
+      default: 1,
+      help: 'crops of 40x40 an image and step in training; 10 costs ten times as much, as in the paper',
+    }),
+    augment: option(
+      bool(),
+      true,
+      'random scale, shift, mirror, turn and erasing; without it the network learns by heart',
+    ),
+    eval_crops: variant(shared.crops, { help: 'crops an image in validation, averaged' }),
+  }),
+  ...group('Network', {
+    network: shared.network,
+    width: shared.width,
+    drop: option(float({ min: 0, below: 1 }), 0.2, 'dropout probability in the linear layers'),
+  }),
+  ...group('Optimization', {
+    n_epochs: option(int({ min: 1, max: 100_000 }), 60, 'passes over the training images'),
+    bs: shared.bs,
+    lr: option(float({ above: 0 }), 0.01, 'learning rate at the start'),
+    optimizer: option(
+      choice(OPTIMIZERS, { nesterov: 'sgd_nesterov', momentum: 'sgd_momentum' }),
+      'sgd_nesterov',
+      'the best of the seven compared in the paper',
+    ),
+    momentum: option(float({ min: 0, below: 1 }), 0.9, 'share of the last step kept; not used by sgd'),
+    weight_decay: option(
+      float({ min: 0 }),
+      1e-4,
+      'pull of every parameter towards zero, added to its gradient',
+    ),
+    label_smoothing: option(
+      float({ min: 0, below: 1 }),
+      0,
+      'probability spread over all classes in the target',
+    ),
+    scheduler: option(
+      choice(SCHEDULERS, { reduce_on_plateau: 'plateau', rlrop: 'plateau', none: 'constant' }),
+      'plateau',
+      'learning rate over time; plateau lowers it when validation accuracy stops rising',
+    ),
+    plateau_factor: option(float({ above: 0, below: 1 }), 0.75, 'learning rate is multiplied by it'),
+    plateau_patience: option(int({ min: 0 }), 5, 'epochs without a better accuracy that plateau tolerates'),
+    patience: option(int({ min: 0 }), 0, 'stop after so many epochs without a better accuracy; 0: never'),
+    seed: option(int({ min: 0, max: 0xffffffff }), 0, 'start of every random draw; same seed, same weights'),
+  }),
+  ...group('Machine', { threads: shared.threads, device: shared.device }),
+};
+
+/** What each `recipe=` puts in place of the defaults. */
+export const RECIPES = {
+  default: {},
+  // Khaireddin & Chen, arXiv 2105.03588, with the settings of their released training script.
+  paper: {
+    optimizer: 'sgd_nesterov',
+    momentum: 0.9,
+    lr: 0.01,
+    weight_decay: 1e-4,
+    scheduler: 'plateau',
+    plateau_factor: 0.75,
+    plateau_patience: 5,
+    bs: 64,
+    crops: 10,
+    drop: 0.2,
+    n_epochs: 300,
+    save_freq: 20,
+  },
+} as const satisfies Record<string, Partial<TrainConfig>>;
+
+/** Names that other programs use, to point their users to ours. */
+export const SYNONYMS: Readonly<Record<string, string>> = {
+  batch: 'bs',
+  batch_size: 'bs',
+  dropout: 'drop',
+  epochs: 'n_epochs',
+  learning_rate: 'lr',
+  wd: 'weight_decay',
+  schedule: 'scheduler',
+  arch: 'network',
+  dataset: 'data',
+  checkpoint: 'model',
+  weights: 'model',
+  workers: 'threads',
+  project: 'runs',
+};
+
+export const evaluateOptions = {
+  model: shared.model,
+  data: shared.data,
+  split: option(choice(SPLITS), 'PublicTest', 'the part of the data to judge on'),
+  crops: shared.crops,
+  limit: shared.limit,
+  bs: shared.bs,
+  threads: shared.threads,
+  device: shared.device,
+  out: option(text(/^/), '', 'also write the figures as JSON to this file'),
+  json: shared.json,
+};
+
+export const predictOptions = {
+  model: shared.model,
+  crops: shared.crops,
+  bs: shared.bs,
+  threads: shared.threads,
+  device: shared.device,
+  json: shared.json,
+};
+
+export const benchOptions = {
+  what: option(choice(['train', 'infer']), 'train', 'a whole training step, or the forward pass alone'),
+  network: shared.network,
+  width: shared.width,
+  bs: shared.bs,
+  crops: variant<1 | 10>(shared.crops, { default: 1, help: 'crops an image' }),
+  steps: option(int({ min: 1 }), 10, 'steps timed, after the warm-up'),
+  threads: shared.threads,
+  device: shared.device,
+  profile: option(bool(), false, 'time each operation as well'),
+  json: shared.json,
+};
+
+export const dataOptions = {
+  limit: option(int({ min: 0 }), 100, 'bad rows listed at most; all are counted'),
+  json: shared.json,
+};
+
+export type TrainConfig = ConfigOf<typeof trainOptions>;
+export type EvaluateConfig = ConfigOf<typeof evaluateOptions>;
+export type PredictConfig = ConfigOf<typeof predictOptions>;
+export type BenchConfig = ConfigOf<typeof benchOptions>;
+export type DataConfig = ConfigOf<typeof dataOptions>;
+
+/**
+ * Combinations of training settings that cannot be meant.
+ *
+ * @throws UsageError
+ */
+export function checkTrainConfig(config: TrainConfig): void {
+  if (config.train.includes(config.val)) {
+    throw new UsageError(
+      `train=${config.train.join(',')} contains val=${config.val}: accuracy on images the network learned from ` +
+        'says nothing. Choose another split for one of them.',
+    );
+  }
+  if (config.resume && config.overwrite) {
+    throw new UsageError('resume=true goes on with a run and overwrite=true deletes it: give one of them.');
+  }
+  if (config.optimizer === 'sgd_nesterov' && config.momentum === 0) {
+    throw new UsageError('optimizer=sgd_nesterov needs momentum > 0: give momentum=0.9, or optimizer=sgd.');
+  }
+}

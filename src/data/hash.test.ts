@@ -1,0 +1,52 @@
+import { createHash } from 'node:crypto';
+import { expect, test } from 'vitest';
+import { type DatasetContent, limitSplits, splitIndices } from './dataset.ts';
+import { contentHash } from './hash.ts';
+import { Sha256 } from './sha256.ts';
+
+test('Sha256 equals node:crypto at every length around a block, in pieces too', () => {
+  const bytes = Uint8Array.from({ length: 300 }, (_, i) => (i * 89 + 3) % 256);
+  for (let length = 0; length <= bytes.length; length++) {
+    const part = bytes.subarray(0, length);
+    const expected = createHash('sha256').update(part).digest('hex');
+    expect(new Sha256().update(part).digest('hex')).toBe(expected);
+    const pieces = new Sha256();
+    for (let at = 0; at < length; at += 37) pieces.update(part.subarray(at, at + 37));
+    expect(pieces.digest('hex')).toBe(expected);
+  }
+});
+
+const content: DatasetContent = {
+  labels: ['angry', 'happy'],
+  size: 2,
+  images: Uint8Array.from({ length: 24 }, (_, i) => i),
+  targets: Uint8Array.of(0, 1, 0, 1, 1, 0),
+  splits: splitIndices([0, 1, 0, 0, 1, 2]),
+};
+
+test('the hash names the content: any change changes it', () => {
+  const hash = contentHash(content);
+  expect(hash).toBe(contentHash(content, createHash('sha256')));
+  expect(hash).toMatch(/^[0-9a-f]{64}$/);
+  const others = [
+    { ...content, labels: ['angry', 'sad'] },
+    { ...content, images: content.images.map((v, i) => (i === 5 ? 99 : v)) },
+    { ...content, targets: content.targets.map((v, i) => (i === 0 ? 1 : v)) },
+    { ...content, splits: splitIndices([0, 1, 0, 0, 1, 1]) },
+    { ...content, splits: splitIndices([1, 0, 0, 0, 1, 2]) },
+  ].map((other) => contentHash(other));
+  expect(new Set([hash, ...others]).size).toBe(6);
+});
+
+test('limitSplits keeps the first images of each split in order', () => {
+  expect(limitSplits(content, 3)).toBe(content);
+  const limited = limitSplits(content, 1);
+  expect(limited.splits).toEqual({
+    Training: Int32Array.of(0),
+    PublicTest: Int32Array.of(1),
+    PrivateTest: Int32Array.of(2),
+  });
+  expect([...limited.images]).toEqual([0, 1, 2, 3, 4, 5, 6, 7, 20, 21, 22, 23]);
+  expect([...limited.targets]).toEqual([0, 1, 0]);
+  expect([...limitSplits(content, 2).splits.Training]).toEqual([0, 2]);
+});

@@ -1,0 +1,27 @@
+import { type DatasetContent, SPLITS } from './dataset.ts';
+import { type Hasher, Sha256 } from './sha256.ts';
+
+/**
+ * Hexadecimal SHA-256 of a dataset's content: one line of JSON (labels, size, split sizes), the split
+ * indices as little-endian int32 in the order of `SPLITS`, the targets, the pixels. The source's name and
+ * format do not enter, so a csv and a folder of the same pictures in the same order share a hash.
+ *
+ * `hasher` defaults to the portable one; in Node pass `createHash('sha256')`, which is faster.
+ */
+export function contentHash(content: DatasetContent, hasher: Hasher = new Sha256()): string {
+  const counts = SPLITS.map((split) => content.splits[split].length);
+  const head = `${JSON.stringify({ labels: content.labels, size: content.size, counts })}\n`;
+  hasher.update(new TextEncoder().encode(head));
+  for (const split of SPLITS) hasher.update(indexBytes(content.splits[split]));
+  hasher.update(content.targets);
+  hasher.update(content.images);
+  return hasher.digest('hex');
+}
+
+/** The bytes of split indices, little-endian on every machine. */
+export function indexBytes(indices: Int32Array): Uint8Array {
+  const bytes = new Uint8Array(indices.length * 4);
+  const view = new DataView(bytes.buffer);
+  for (let i = 0; i < indices.length; i++) view.setInt32(i * 4, indices[i], true);
+  return bytes;
+}

@@ -1,0 +1,42 @@
+import { cutCrop, cutWarped, drawErasing, drawWarp, fixedCrop } from '../../augment.ts';
+import { type KernelTable, STEP } from '../../kernels.ts';
+import { keyOf, STREAMS } from '../../random.ts';
+import type { Memory } from './memory.ts';
+
+/** The samples of a step and their labels, from the stored data. */
+export const AUGMENT: Pick<KernelTable<Memory>, 'augment' | 'gatherLabels'> = {
+  augment({ images, order, out, step, size, crops, policy }, memory) {
+    const [samples, side] = out.shape;
+    const stored = memory.bytes(images);
+    const indices = memory.ints(order);
+    const output = memory.floats(out);
+    const slots = memory.ints(step);
+    for (let sample = 0; sample < samples; sample++) {
+      const index = indices[slots[STEP.start] + Math.floor(sample / crops)];
+      const crop = sample % crops;
+      const image = stored.subarray(index * size * size, (index + 1) * size * size);
+      const pixels = output.subarray(sample * side * side, (sample + 1) * side * side);
+      const fixed = fixedCrop(size, side, crops, crop);
+      if (policy === 'test') {
+        cutCrop(image, size, fixed, side, pixels);
+        continue;
+      }
+      const words = [slots[STEP.seed], STREAMS.augment, slots[STEP.epoch], index];
+      const warp = drawWarp(keyOf(...words), size, side);
+      cutWarped(image, size, warp, crops === 1 ? warp.crop : fixed, side, pixels);
+      const erased = drawErasing(keyOf(...words, crop), side);
+      for (let y = 0; erased && y < erased.height; y++) {
+        const start = (erased.top + y) * side + erased.left;
+        pixels.fill(0, start, start + erased.width);
+      }
+    }
+  },
+
+  gatherLabels({ targets, order, labels, step, crops }, memory) {
+    const classes = memory.bytes(targets);
+    const indices = memory.ints(order);
+    const output = memory.ints(labels);
+    const start = memory.ints(step)[STEP.start];
+    for (let i = 0; i < output.length; i++) output[i] = classes[indices[start + Math.floor(i / crops)]];
+  },
+};

@@ -1,0 +1,52 @@
+import { type KernelTable, STEP } from '../../kernels.ts';
+import type { Memory } from './memory.ts';
+
+/**
+ * Softmax cross-entropy -Σ_l t_l·log p_l with the target t = (1 - smoothing)·onehot + smoothing / L
+ * (Szegedy et al., arXiv 1512.00567); its gradient is (p - t) / N.
+ */
+export const LOSS: Pick<KernelTable<Memory>, 'crossEntropy' | 'averageCrops'> = {
+  crossEntropy({ logits, labels, dlogits, totals, smoothing }, memory) {
+    const [N, L] = logits.shape;
+    const scores = memory.floats(logits);
+    const gradient = memory.floats(dlogits);
+    const sums = memory.floats(totals);
+    const classes = memory.ints(labels);
+    for (let n = 0; n < N; n++) {
+      const row = scores.subarray(n * L, (n + 1) * L);
+      const best = argmax(row);
+      // log Σ exp, shifted by the largest so that nothing overflows.
+      const logSum = row[best] + Math.log(row.reduce((sum, score) => sum + Math.exp(score - row[best]), 0));
+      for (let l = 0; l < L; l++) {
+        const logP = row[l] - logSum;
+        const target = smoothing / L + (l === classes[n] ? 1 - smoothing : 0);
+        // 0 · log 0 counts as 0.
+        if (target !== 0) sums[0] -= target * logP;
+        gradient[n * L + l] = (Math.exp(logP) - target) / N;
+      }
+      if (best === classes[n]) sums[1]++;
+    }
+    sums[2] += N;
+  },
+
+  averageCrops({ logits, out, step, crops }, memory) {
+    const [rows, L] = logits.shape;
+    const scores = memory.floats(logits);
+    const averages = memory.floats(out);
+    const start = memory.ints(step)[STEP.start];
+    for (let image = 0; image < rows / crops; image++) {
+      for (let l = 0; l < L; l++) {
+        let sum = 0;
+        for (let crop = 0; crop < crops; crop++) sum += scores[(image * crops + crop) * L + l];
+        averages[(start + image) * L + l] = sum / crops;
+      }
+    }
+  },
+};
+
+/** The position of the first largest value, or of a NaN where there is one. */
+function argmax(row: Float64Array): number {
+  let best = 0;
+  for (let i = 0; i < row.length; i++) if (row[i] > row[best] || Number.isNaN(row[i])) best = i;
+  return best;
+}

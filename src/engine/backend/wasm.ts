@@ -1,0 +1,264 @@
+import { FerError } from '../../errors.ts';
+import type { Backend, NumericArray, ProfileRow, Program } from '../backend.ts';
+import type { Call } from '../kernels.ts';
+import { type Buffer, BYTES, sizeOf, type Tensor } from '../tensor.ts';
+import { type Entry, EntryList, F32 } from './wasm/entry.ts';
+import { alignUp, bytesOf, type Layout, layOut } from './wasm/layout.ts';
+import { LOWER } from './wasm/lower.ts';
+import { type Build, compileKernels, type KernelExports, MOST_PAGES, PAGE } from './wasm/module.ts';
+import { ThreadPool } from './wasm/pool.ts';
+
+export interface WasmOptions {
+  /** Threads that compute, the caller's included. */
+  readonly threads: number;
+  /** Forces a build of the kernels; by default the fastest that the machine takes. */
+  readonly build?: Build;
+  /** Convolutions by the definition instead of Winograd, for comparisons. */
+  readonly direct?: boolean;
+}
+
+/** Memory below this address holds the interpreter's control words. */
+const FIRST_FREE = 1024;
+/** Bytes of an entry in memory: code, items, record. */
+const ENTRY_BYTES = 12;
+
+class WasmProgram implements Program {
+  readonly calls: readonly Call[];
+  readonly entries: readonly Entry[];
+  readonly layout: Layout;
+  readonly scratch: number;
+  /** Address of the entries once placed. */
+  address = 0;
+  /** Address of the arena once placed. */
+  arena = 0;
+
+  constructor(calls: readonly Call[], entries: readonly Entry[], keep: readonly Tensor[]) {
+    this.calls = calls;
+    this.entries = entries;
+    this.layout = layOut(entries, keep);
+    this.scratch = entries.reduce((most, entry) => Math.max(most, entry.scratch), 0);
+  }
+}
+
+/** Runs programs as WebAssembly with SIMD on several threads over one shared memory. */
+export class WasmBackend implements Backend {
+  readonly name = 'wasm';
+  readonly threads: number;
+  readonly build: Build;
+  readonly #direct: boolean;
+  readonly #memory: WebAssembly.Memory;
+  readonly #exports: KernelExports;
+  readonly #pool: ThreadPool | undefined;
+  readonly #addresses = new Map<Buffer, number>();
+  #end = FIRST_FREE;
+  /** Compiled but not yet placed: the arena is sized for all of them at the first run. */
+  #pending: WasmProgram[] = [];
+  #arena = { address: 0, bytes: 0 };
+  #scratch = { address: 0, stride: 0 };
+
+  private constructor(
+    options: WasmOptions,
+    build: Build,
+    memory: WebAssembly.Memory,
+    exports: KernelExports,
+    pool: ThreadPool | undefined,
+  ) {
+    this.threads = options.threads;
+    this.build = build;
+    this.#direct = options.direct ?? false;
+    this.#memory = memory;
+    this.#exports = exports;
+    this.#pool = pool;
+  }
+
+  /** Compiles the kernels and starts the threads. */
+  static async create(options: WasmOptions): Promise<WasmBackend> {
+    const { module, build } = await compileKernels(options.build);
+    const memory = new WebAssembly.Memory({ initial: 16, maximum: MOST_PAGES, shared: true });
+    const { exports } = await WebAssembly.instantiate(module, { env: { memory } });
+    const kernels = exports as unknown as KernelExports;
+    const pool =
+      options.threads > 1 ? await ThreadPool.start(module, memory, kernels, options.threads) : undefined;
+    return new WasmBackend(options, build, memory, kernels, pool);
+  }
+
+  describe(): string {
+    const instructions = this.build === 'relaxed' ? 'relaxed SIMD' : 'SIMD';
+    return `CPU, WebAssembly ${instructions}, ${this.threads} ${this.threads === 1 ? 'thread' : 'threads'}`;
+  }
+
+  get memory(): number {
+    return this.#memory.buffer.byteLength;
+  }
+
+  compile(calls: readonly Call[], keep: readonly Tensor[] = []): WasmProgram {
+    const list = new EntryList();
+    for (const { kernel, args } of calls) {
+      // The table pairs every name with its own operands; TypeScript cannot follow a pair through a lookup.
+      const lower = LOWER[kernel] as (of: typeof args, into: EntryList, options: { direct: boolean }) => void;
+      lower(args, list, { direct: this.#direct });
+    }
+    const program = new WasmProgram(calls, list.entries, keep);
+    this.#pending.push(program);
+    return program;
+  }
+
+  run(program: Program): void {
+    const { address, entries } = this.#placed(program);
+    this.#exports.run(address, entries.length, this.threads, this.#scratch.address, this.#scratch.stride);
+  }
+
+  profile(program: Program): ProfileRow[] {
+    const { address, entries } = this.#placed(program);
+    return entries.map((entry, index) => {
+      const started = performance.now();
+      this.#exports.run(
+        address + index * ENTRY_BYTES,
+        1,
+        this.threads,
+        this.#scratch.address,
+        this.#scratch.stride,
+      );
+      const seconds = (performance.now() - started) / 1000;
+      const detail = entry.operands.filter((operand) => typeof operand === 'number').join(' ');
+      return { kernel: entry.name, detail, seconds, multiplications: entry.multiplications };
+    });
+  }
+
+  write(to: Tensor, values: ArrayLike<number>): void {
+    if (to.buffer.lifetime !== 'persistent')
+      throw new Error(`${to.buffer.name} is transient: it cannot be written`);
+    if (values.length > sizeOf(to.shape)) {
+      throw new RangeError(`${values.length} values for ${to.buffer.name} of ${sizeOf(to.shape)}`);
+    }
+    this.#view(to, this.#persistent(to.buffer)).set(values);
+  }
+
+  async read(from: Tensor, program?: Program): Promise<NumericArray> {
+    if (from.buffer.lifetime === 'persistent') return copyOf(this.#view(from, this.#persistent(from.buffer)));
+    if (!program) throw new Error(`${from.buffer.name} is transient: say which program kept it`);
+    const { arena, layout } = this.#placed(program);
+    const offset = layout.offsets.get(from.buffer);
+    if (offset === undefined) throw new Error(`${from.buffer.name} is not part of the program`);
+    return copyOf(this.#view(from, arena + offset));
+  }
+
+  async close(): Promise<void> {
+    await this.#pool?.stop();
+  }
+
+  #placed(program: Program): WasmProgram {
+    if (!(program instanceof WasmProgram)) throw new TypeError('a program of another backend');
+    if (program.address === 0) this.#place();
+    return program;
+  }
+
+  /** Gives all pending programs an arena, scratch and their records. */
+  #place(): void {
+    const arenaBytes = Math.max(...this.#pending.map(({ layout }) => layout.bytes));
+    if (arenaBytes > this.#arena.bytes)
+      this.#arena = { address: this.#allocate(arenaBytes, 'activations'), bytes: arenaBytes };
+    const stride = alignUp(Math.max(...this.#pending.map(({ scratch }) => scratch)) + 1);
+    if (stride > this.#scratch.stride) {
+      this.#scratch = { address: this.#allocate(stride * this.threads, 'scratch'), stride };
+    }
+    for (const program of this.#pending) {
+      program.arena = this.#arena.address;
+      this.#encode(program);
+    }
+    this.#pending = [];
+  }
+
+  /** Writes a program's entries and records into memory. */
+  #encode(program: WasmProgram): void {
+    const words = program.entries.reduce((sum, { operands }) => sum + operands.length, 0);
+    const address = this.#allocate(program.entries.length * ENTRY_BYTES + words * 4, 'program');
+    let record = address + program.entries.length * ENTRY_BYTES;
+    // Operands are resolved first: that may allocate, and growing memory detaches nothing but moves its end.
+    const resolved = program.entries.map(({ operands }) =>
+      operands.map((operand) => this.#operand(operand, program)),
+    );
+    const view = new DataView(this.#memory.buffer);
+    program.entries.forEach(({ code, items }, index) => {
+      const at = address + index * ENTRY_BYTES;
+      view.setUint32(at, code, true);
+      view.setUint32(at + 4, items, true);
+      view.setUint32(at + 8, record, true);
+      for (const operand of resolved[index]) {
+        if (operand instanceof F32) view.setFloat32(record, operand.value, true);
+        else view.setUint32(record, operand, true);
+        record += 4;
+      }
+    });
+    program.address = address;
+  }
+
+  #operand(operand: Entry['operands'][number], program: WasmProgram): number | F32 {
+    if (operand === null) return 0;
+    if (typeof operand === 'number' || operand instanceof F32) return operand;
+    const { buffer, offset } = operand;
+    const base =
+      buffer.lifetime === 'persistent'
+        ? this.#persistent(buffer)
+        : program.arena + (program.layout.offsets.get(buffer) ?? Number.NaN);
+    return base + offset * BYTES[buffer.dtype];
+  }
+
+  #persistent(buffer: Buffer): number {
+    const found = this.#addresses.get(buffer);
+    if (found !== undefined) return found;
+    const address = this.#allocate(bytesOf(buffer), buffer.name);
+    this.#addresses.set(buffer, address);
+    return address;
+  }
+
+  /** Fresh zeroed memory at the end. */
+  #allocate(bytes: number, what: string): number {
+    const address = this.#end;
+    const end = address + alignUp(bytes);
+    const pages = Math.ceil(end / PAGE);
+    const here = this.#memory.buffer.byteLength / PAGE;
+    if (pages > MOST_PAGES) throw tooMuch(end, what);
+    if (pages > here) {
+      try {
+        this.#memory.grow(pages - here);
+      } catch {
+        throw tooMuch(end, what);
+      }
+    }
+    this.#end = end;
+    return address;
+  }
+
+  #view({ buffer, offset, shape }: Tensor, base: number): NumericArray {
+    const { buffer: memory } = this.#memory;
+    const at = base + offset * BYTES[buffer.dtype];
+    const length = sizeOf(shape);
+    switch (buffer.dtype) {
+      case 'f32':
+        return new Float32Array(memory, at, length);
+      case 'f64':
+        return new Float64Array(memory, at, length);
+      case 'i32':
+        return new Int32Array(memory, at, length);
+      case 'u8':
+        return new Uint8Array(memory, at, length);
+      default:
+        return buffer.dtype satisfies never;
+    }
+  }
+}
+
+/** Unshared, so that it may go anywhere. */
+function copyOf(view: NumericArray): NumericArray {
+  const copy = new (view.constructor as new (length: number) => NumericArray)(view.length);
+  copy.set(view);
+  return copy;
+}
+
+function tooMuch(bytes: number, what: string): FerError {
+  const gib = (bytes / 2 ** 30).toFixed(1);
+  return new FerError(
+    `not enough memory for ${what}: ${gib} GiB in all, WebAssembly has 4; use a smaller bs or fewer crops`,
+  );
+}

@@ -1,0 +1,185 @@
+/**
+ * Matrix products of the linear layers: C [M, N] = A·B (+ bias of each column), operands with any pair
+ * of strides, packed into panels on the way.
+ */
+import { arg, lanes, least, madd } from './madd';
+import { PANEL, ROWS, tileRows } from './tiles';
+
+/** Depth of a packed block: a panel of B stays in the first cache. */
+const DEPTH: usize = 256;
+
+/** to[row][depth] for rows first..first+count, zero rows up to a multiple of ROWS. */
+function packRows(from: usize, rowStride: usize, depthStride: usize, count: usize, depth: usize, to: usize): void {
+  for (let row: usize = 0; row < count; row++) {
+    const source = from + row * rowStride;
+    const target = to + row * depth * 4;
+    if (depthStride == 4) {
+      memory.copy(target, source, depth << 2);
+    } else {
+      for (let k: usize = 0; k < depth; k++) store<f32>(target + (k << 2), load<f32>(source + k * depthStride));
+    }
+  }
+  const rounded = ((count + ROWS - 1) / ROWS) * ROWS;
+  if (rounded > count) memory.fill(to + count * depth * 4, 0, (rounded - count) * depth * 4);
+}
+
+/** to[column / 8][depth][8], columns beyond `count` zero. */
+function packColumns(from: usize, columnStride: usize, depthStride: usize, count: usize, depth: usize, to: usize): void {
+  for (let column: usize = 0; column < count; column += PANEL) {
+    const width = least(PANEL, count - column);
+    const source = from + column * columnStride;
+    let target = to + column * depth * 4;
+    if (width < PANEL) {
+      for (let k: usize = 0; k < depth; k++) {
+        for (let j: usize = 0; j < PANEL; j++) {
+          store<f32>(target + (j << 2), j < width ? load<f32>(source + k * depthStride + j * columnStride) : 0);
+        }
+        target += 32;
+      }
+    } else if (columnStride == 4) {
+      for (let k: usize = 0; k < depth; k++) {
+        const at = source + k * depthStride;
+        v128.store(target, v128.load(at));
+        v128.store(target, v128.load(at, 16), 16);
+        target += 32;
+      }
+    } else {
+      transposePanel(source, columnStride, depthStride, depth, target);
+      transposePanel(source + 4 * columnStride, columnStride, depthStride, depth, target + 16);
+    }
+  }
+}
+
+/** Four columns, contiguous along the depth, into every other 16 bytes of a panel. */
+function transposePanel(source: usize, columnStride: usize, depthStride: usize, depth: usize, target: usize): void {
+  let k: usize = 0;
+  if (depthStride == 4) {
+    for (; k + 4 <= depth; k += 4) {
+      const at = source + (k << 2);
+      const r0 = v128.load(at);
+      const r1 = v128.load(at + columnStride);
+      const r2 = v128.load(at + 2 * columnStride);
+      const r3 = v128.load(at + 3 * columnStride);
+      const l0 = v128.shuffle<f32>(r0, r1, 0, 4, 1, 5);
+      const l1 = v128.shuffle<f32>(r2, r3, 0, 4, 1, 5);
+      const h0 = v128.shuffle<f32>(r0, r1, 2, 6, 3, 7);
+      const h1 = v128.shuffle<f32>(r2, r3, 2, 6, 3, 7);
+      const to = target + k * 32;
+      v128.store(to, v128.shuffle<f32>(l0, l1, 0, 1, 4, 5));
+      v128.store(to, v128.shuffle<f32>(l0, l1, 2, 3, 6, 7), 32);
+      v128.store(to, v128.shuffle<f32>(h0, h1, 0, 1, 4, 5), 64);
+      v128.store(to, v128.shuffle<f32>(h0, h1, 2, 3, 6, 7), 96);
+    }
+  }
+  for (; k < depth; k++) {
+    for (let j: usize = 0; j < 4; j++) {
+      store<f32>(target + k * 32 + (j << 2), load<f32>(source + k * depthStride + j * columnStride));
+    }
+  }
+}
+
+/**
+ * Item: a block of C, rows × columns. Strides in elements.
+ * Record: a, b, bias (0: none), c, M, N, depth, aRow, aDepth, bDepth, bColumn, blockRows, blockColumns.
+ */
+export function gemm(r: usize, item: usize, scratch: usize): void {
+  const bias: usize = arg(r, 2);
+  const M = arg(r, 4);
+  const N = arg(r, 5);
+  const depth = arg(r, 6);
+  const aRow: usize = arg(r, 7) << 2;
+  const aDepth: usize = arg(r, 8) << 2;
+  const bDepth: usize = arg(r, 9) << 2;
+  const bColumn: usize = arg(r, 10) << 2;
+  const blockRows = arg(r, 11);
+  const blockColumns = arg(r, 12);
+  const across = (N + blockColumns - 1) / blockColumns;
+  const row = (item / across) * blockRows;
+  const column = (item % across) * blockColumns;
+  const rows = least(blockRows, M - row);
+  const columns = least(blockColumns, N - column);
+  const a = arg(r, 0) + row * aRow;
+  const b = arg(r, 1) + column * bColumn;
+  const ldc: usize = blockColumns << 2;
+  const block = scratch;
+  const packedA = block + blockRows * ldc;
+  const packedB = packedA + blockRows * DEPTH * 4;
+  for (let k: usize = 0; k < depth; k += DEPTH) {
+    const deep = least(DEPTH, depth - k);
+    packRows(a + k * aDepth, aRow, aDepth, rows, deep, packedA);
+    packColumns(b + k * bDepth, bColumn, bDepth, columns, deep, packedB);
+    for (let j: usize = 0; j < columns; j += PANEL) {
+      const panel = packedB + j * deep * 4;
+      for (let i: usize = 0; i < rows; i += ROWS) {
+        tileRows(packedA + i * deep * 4, deep << 2, panel, deep, block + i * ldc + (j << 2), ldc, k > 0);
+      }
+    }
+  }
+  for (let i: usize = 0; i < rows; i++) {
+    const from = block + i * ldc;
+    const to = arg(r, 3) + ((row + i) * N + column) * 4;
+    let j: usize = 0;
+    for (; j + 4 <= columns; j += 4) {
+      const value = v128.load(from + (j << 2));
+      v128.store(to + (j << 2), bias ? f32x4.add(value, v128.load(bias + ((column + j) << 2))) : value);
+    }
+    for (; j < columns; j++) {
+      const value = load<f32>(from + (j << 2));
+      store<f32>(to + (j << 2), bias ? value + load<f32>(bias + ((column + j) << 2)) : value);
+    }
+  }
+}
+
+/**
+ * Item: a block of columns of x [M, N]: out[j] = Σ_i x[i][j].
+ * Record: x, out, M, N, block.
+ */
+export function columnSums(a: usize, item: usize, scratch: usize): void {
+  const x: usize = arg(a, 0);
+  const out: usize = arg(a, 1);
+  const M = arg(a, 2);
+  const N = arg(a, 3);
+  const block = arg(a, 4);
+  const end = least(N, (item + 1) * block);
+  for (let j = item * block; j < end; j++) {
+    let sum: f32 = 0;
+    for (let i: usize = 0; i < M; i++) sum += load<f32>(x + (i * N + j) * 4);
+    store<f32>(out + (j << 2), sum);
+  }
+}
+
+/**
+ * Few rows: the weights are read once, straight from memory. Item: a block of outputs.
+ * y [N, O] = x [N, I]·wᵀ + b. Record: x, w, b, y, N, I, O, block.
+ */
+export function linearStream(a: usize, item: usize, scratch: usize): void {
+  const w: usize = arg(a, 1);
+  const N = arg(a, 4);
+  const I = arg(a, 5);
+  const O = arg(a, 6);
+  const block = arg(a, 7);
+  const bytes: usize = (I & ~3) << 2;
+  const end = least(O, (item + 1) * block);
+  for (let o = item * block; o < end; o++) {
+    const row = w + o * I * 4;
+    const b = load<f32>(arg(a, 2) + (o << 2));
+    for (let n: usize = 0; n < N; n++) {
+      const x = arg(a, 0) + n * I * 4;
+      let s0 = f32x4.splat(0);
+      let s1 = f32x4.splat(0);
+      let s2 = f32x4.splat(0);
+      let s3 = f32x4.splat(0);
+      let i: usize = 0;
+      for (; i + 64 <= bytes; i += 64) {
+        s0 = madd(v128.load(row + i), v128.load(x + i), s0);
+        s1 = madd(v128.load(row + i, 16), v128.load(x + i, 16), s1);
+        s2 = madd(v128.load(row + i, 32), v128.load(x + i, 32), s2);
+        s3 = madd(v128.load(row + i, 48), v128.load(x + i, 48), s3);
+      }
+      for (; i < bytes; i += 16) s0 = madd(v128.load(row + i), v128.load(x + i), s0);
+      let sum = lanes(f32x4.add(f32x4.add(s0, s1), f32x4.add(s2, s3)));
+      for (; i < I << 2; i += 4) sum += load<f32>(row + i) * load<f32>(x + i);
+      store<f32>(arg(a, 3) + (n * O + o) * 4, sum + b);
+    }
+  }
+}

@@ -1,0 +1,30 @@
+/** a·b + c: fused where the machine has it (relaxed SIMD build), else rounded twice. */
+@inline
+export function madd(a: v128, b: v128, c: v128): v128 {
+  if (ASC_FEATURE_RELAXED_SIMD) return f32x4.relaxed_madd(a, b, c);
+  return f32x4.add(f32x4.mul(a, b), c);
+}
+
+/** The sum of the four lanes, in a fixed order. */
+@inline
+export function lanes(v: v128): f32 {
+  return (
+    f32x4.extract_lane(v, 0) + f32x4.extract_lane(v, 2) + (f32x4.extract_lane(v, 1) + f32x4.extract_lane(v, 3))
+  );
+}
+
+/** Operand i of a kernel's record. */
+@inline
+export function arg(a: usize, i: usize): usize {
+  return load<u32>(a + (i << 2));
+}
+
+@inline
+export function argF(a: usize, i: usize): f32 {
+  return load<f32>(a + (i << 2));
+}
+
+@inline
+export function least(a: usize, b: usize): usize {
+  return a < b ? a : b;
+}

@@ -1,0 +1,25 @@
+import { arg, least, madd } from './madd';
+
+/**
+ * Item: a block of parameters, a multiple of 4. PyTorch's SGD with momentum.
+ * Record: param, grad, velocity, hyper (f64: lr, momentum, weight decay), length, block, decay, nesterov.
+ */
+export function sgd(a: usize, item: usize, scratch: usize): void {
+  const param: usize = arg(a, 0);
+  const grad: usize = arg(a, 1);
+  const velocity: usize = arg(a, 2);
+  const hyper: usize = arg(a, 3);
+  const block = arg(a, 5);
+  const lr = f32x4.splat(<f32>-load<f64>(hyper));
+  const momentum = f32x4.splat(<f32>load<f64>(hyper, 8));
+  const decay = f32x4.splat(arg(a, 6) ? <f32>load<f64>(hyper, 16) : 0);
+  const nesterov = arg(a, 7) != 0;
+  const end = least(arg(a, 4), (item + 1) * block) << 2;
+  for (let i = item * block * 4; i < end; i += 16) {
+    const p = v128.load(param + i);
+    const g = madd(p, decay, v128.load(grad + i));
+    const v = madd(v128.load(velocity + i), momentum, g);
+    v128.store(velocity + i, v);
+    v128.store(param + i, madd(lr, nesterov ? madd(v, momentum, g) : v, p));
+  }
+}

@@ -1,0 +1,281 @@
+/**
+ * Convolutions by Winograd's F(m, 3), all three passes, in the stages: transform kernel, transform
+ * input, gemm, transform output. A tile covers m×m outputs and reads (m+2)×(m+2) inputs; `xi` counts the
+ * (m+2)² points of a tile.
+ *
+ * Layouts: transformed input V[xi][tile][C + PAD], products P[xi][tile][K + PAD], transformed kernel
+ * U[xi][K / 8][C][8]. PAD keeps rows and planes off the same cache sets. Tiles are counted over the
+ * whole batch: image, tile row, tile column.
+ */
+import { inputTransform, kernelGradientTransform, kernelTransform, M, outputTransform, TILE, gradientTransform } from './generated/f5';
+import { arg, least } from './madd';
+import { ROWS, tileColumns, tileRows } from './tiles';
+
+/** Floats between rows of transformed data, beyond the channels. */
+const PAD: usize = 16;
+/** Points of a tile. */
+const POINTS: usize = TILE * TILE;
+/** Bytes of a tile of one vector in scratch. */
+const PATCH: usize = TILE * TILE * 16;
+
+@inline
+function roundUp(value: usize, to: usize): usize {
+  return ((value + to - 1) / to) * to;
+}
+
+/**
+ * Copies a TILE×TILE patch of one vector of channels from row y, column x on; zero outside the image.
+ * A row or column of -1 wraps to the largest number, so that one comparison finds both ends.
+ */
+function gatherPatch(image: usize, y: usize, x: usize, H: usize, W: usize, pixel: usize, patch: usize): void {
+  for (let i: usize = 0; i < TILE; i++) {
+    const row = y + i;
+    const to = patch + i * TILE * 16;
+    if (row >= H) {
+      for (let j: usize = 0; j < TILE; j++) v128.store(to + (j << 4), f32x4.splat(0));
+      continue;
+    }
+    const from = image + row * W * pixel;
+    for (let j: usize = 0; j < TILE; j++) {
+      const column = x + j;
+      v128.store(to + (j << 4), column < W ? v128.load(from + column * pixel) : f32x4.splat(0));
+    }
+  }
+}
+
+/** Transforms the tiles first..first+count of x [N, H, W, C] into V, `plane` bytes a point. */
+function transformInput(x: usize, H: usize, W: usize, C: usize, first: usize, count: usize, v: usize, plane: usize, scratch: usize): void {
+  const rows = (H + M - 1) / M;
+  const columns = (W + M - 1) / M;
+  const pixel: usize = C << 2;
+  const patch = scratch;
+  const half = scratch + PATCH;
+  const ldv: usize = (C + PAD) << 2;
+  for (let t: usize = 0; t < count; t++) {
+    const tile = first + t;
+    const image = x + (tile / (rows * columns)) * H * W * pixel;
+    const within = tile % (rows * columns);
+    const y0 = (within / columns) * M - 1;
+    const x0 = (within % columns) * M - 1;
+    const inside = y0 < H && x0 < W && y0 + TILE <= H && x0 + TILE <= W;
+    const corner = image + (y0 * W + x0) * pixel;
+    const line = pixel * W;
+    const out = v + t * ldv;
+    for (let c: usize = 0; c < pixel; c += 16) {
+      if (inside) {
+        for (let j: usize = 0; j < TILE; j++) inputTransform(corner + j * pixel + c, line, half + (j << 4), TILE * 16);
+      } else {
+        gatherPatch(image + c, y0, x0, H, W, pixel, patch);
+        for (let j: usize = 0; j < TILE; j++) inputTransform(patch + (j << 4), TILE * 16, half + (j << 4), TILE * 16);
+      }
+      for (let i: usize = 0; i < TILE; i++) inputTransform(half + i * TILE * 16, 16, out + c + i * TILE * plane, plane);
+    }
+  }
+}
+
+/** Transforms the products of tiles first..first+count back: y [N, H, W, K] = Aᵀ P A + bias (0: none). */
+function transformOutput(p: usize, plane: usize, H: usize, W: usize, K: usize, first: usize, count: usize, bias: usize, y: usize, scratch: usize): void {
+  const rows = (H + M - 1) / M;
+  const columns = (W + M - 1) / M;
+  const pixel: usize = K << 2;
+  const half = scratch;
+  const patch = scratch + PATCH;
+  const ldp: usize = (K + PAD) << 2;
+  for (let t: usize = 0; t < count; t++) {
+    const tile = first + t;
+    const image = y + (tile / (rows * columns)) * H * W * pixel;
+    const within = tile % (rows * columns);
+    const y0 = (within / columns) * M;
+    const x0 = (within % columns) * M;
+    const height = least(M, H - y0);
+    const width = least(M, W - x0);
+    const from = p + t * ldp;
+    for (let k: usize = 0; k < pixel; k += 16) {
+      for (let j: usize = 0; j < TILE; j++) outputTransform(from + k + j * plane, TILE * plane, half + (j << 4), TILE * 16);
+      const b = bias ? v128.load(bias + k) : f32x4.splat(0);
+      for (let i: usize = 0; i < height; i++) {
+        outputTransform(half + i * TILE * 16, 16, patch, 16);
+        const to = image + ((y0 + i) * W + x0) * pixel + k;
+        for (let j: usize = 0; j < width; j++) v128.store(to + j * pixel, f32x4.add(v128.load(patch + (j << 4)), b));
+      }
+    }
+  }
+}
+
+/**
+ * Item: a panel of 8 outputs. U[xi][out / 8][in][8] of w [K, C, 3, 3]; `flip` gives the kernel of the
+ * input gradient (channels exchanged, taps turned by 180 degrees).
+ * Record: w, u, K, C, flip.
+ */
+export function winogradKernel(a: usize, item: usize, scratch: usize): void {
+  const w: usize = arg(a, 0);
+  const u: usize = arg(a, 1);
+  const K = arg(a, 2);
+  const C = arg(a, 3);
+  const flip = arg(a, 4) != 0;
+  const inputs = flip ? K : C;
+  const outputs = flip ? C : K;
+  const taps = scratch;
+  const half = scratch + 9 * 16;
+  const plane: usize = outputs * inputs * 4;
+  for (let panelHalf: usize = 0; panelHalf < 2; panelHalf++) {
+    const o = item * 8 + panelHalf * 4;
+    for (let c: usize = 0; c < inputs; c++) {
+      for (let lane: usize = 0; lane < 4; lane++) {
+        const from = w + (flip ? (c * C + o + lane) * 36 : ((o + lane) * C + c) * 36);
+        for (let s: usize = 0; s < 9; s++) {
+          store<f32>(taps + (s << 4) + (lane << 2), load<f32>(from + ((flip ? 8 - s : s) << 2)));
+        }
+      }
+      for (let s: usize = 0; s < 3; s++) kernelTransform(taps + (s << 4), 48, half + (s << 4), 48);
+      const to = u + (item * inputs + c) * 32 + panelHalf * 16;
+      for (let i: usize = 0; i < TILE; i++) kernelTransform(half + i * 48, 16, to + i * TILE * plane, plane);
+    }
+  }
+}
+
+/**
+ * Item: a block of tiles through all stages. y = correlate(x, w) + bias.
+ * Record: x, u, bias, y, H, W, C, K, tiles, block.
+ */
+export function winogradConv(a: usize, item: usize, scratch: usize): void {
+  const x: usize = arg(a, 0);
+  const u: usize = arg(a, 1);
+  const bias: usize = arg(a, 2);
+  const y: usize = arg(a, 3);
+  const H = arg(a, 4);
+  const W = arg(a, 5);
+  const C = arg(a, 6);
+  const K = arg(a, 7);
+  const tiles = arg(a, 8);
+  const block = arg(a, 9);
+  const first = item * block;
+  const count = least(block, tiles - first);
+  const ldv: usize = (C + PAD) << 2;
+  const ldp: usize = (K + PAD) << 2;
+  const planeV = ldv * block;
+  const planeP = ldp * block;
+  const v = scratch + 2 * PATCH;
+  const p = v + planeV * POINTS;
+  transformInput(x, H, W, C, first, count, v, planeV, scratch);
+  const rounded = roundUp(count, ROWS);
+  for (let xi: usize = 0; xi < POINTS; xi++) {
+    const vx = v + xi * planeV;
+    const px = p + xi * planeP;
+    for (let panel: usize = 0; panel < K / 8; panel++) {
+      const b = u + (xi * (K / 8) + panel) * C * 32;
+      for (let t: usize = 0; t < rounded; t += ROWS) {
+        tileRows(vx + t * ldv, ldv, b, C, px + t * ldp + panel * 32, ldp, false);
+      }
+    }
+  }
+  transformOutput(p, planeP, H, W, K, first, count, bias, y, scratch);
+}
+
+/** A dy A of one tile of dy [N, H, W, K] into D, all points; zero outside the image. */
+function transformGradient(dy: usize, H: usize, W: usize, K: usize, first: usize, count: usize, d: usize, plane: usize, scratch: usize): void {
+  const rows = (H + M - 1) / M;
+  const columns = (W + M - 1) / M;
+  const pixel: usize = K << 2;
+  const patch = scratch;
+  const half = scratch + PATCH;
+  const ldd: usize = (K + PAD) << 2;
+  for (let t: usize = 0; t < count; t++) {
+    const tile = first + t;
+    const image = dy + (tile / (rows * columns)) * H * W * pixel;
+    const within = tile % (rows * columns);
+    const y0 = (within / columns) * M;
+    const x0 = (within % columns) * M;
+    const inside = y0 + M <= H && x0 + M <= W;
+    const corner = image + (y0 * W + x0) * pixel;
+    const line = pixel * W;
+    const out = d + t * ldd;
+    for (let k: usize = 0; k < pixel; k += 16) {
+      if (inside) {
+        for (let j: usize = 0; j < M; j++) gradientTransform(corner + j * pixel + k, line, half + (j << 4), M * 16);
+      } else {
+        gatherPatch(image + k, y0, x0, H, W, pixel, patch);
+        for (let j: usize = 0; j < M; j++) gradientTransform(patch + (j << 4), TILE * 16, half + (j << 4), M * 16);
+      }
+      for (let i: usize = 0; i < TILE; i++) gradientTransform(half + i * M * 16, 16, out + k + i * TILE * plane, plane);
+    }
+  }
+}
+
+/**
+ * Item: a group of tiles of a chunk; both operands of the weight gradient, V of x and D of dy.
+ * Record: x, dy, v, d, H, W, C, K, first, count, group, chunk.
+ */
+export function winogradGradientTransform(a: usize, item: usize, scratch: usize): void {
+  const H = arg(a, 4);
+  const W = arg(a, 5);
+  const C = arg(a, 6);
+  const K = arg(a, 7);
+  const group = arg(a, 10);
+  const chunk = arg(a, 11);
+  const from = item * group;
+  const count = least(group, arg(a, 9) - from);
+  const ldv: usize = (C + PAD) << 2;
+  const ldd: usize = (K + PAD) << 2;
+  transformInput(arg(a, 0), H, W, C, arg(a, 8) + from, count, arg(a, 2) + from * ldv, ldv * chunk, scratch);
+  transformGradient(arg(a, 1), H, W, K, arg(a, 8) + from, count, arg(a, 3) + from * ldd, ldd * chunk, scratch);
+}
+
+/**
+ * Item: one point and a slice of C. dU[xi][C][K] (+)= Vᵀ D over the tiles of a chunk. The point (1, 1)
+ * belongs to p = 1 in both directions, where D is the plain sum of a tile: its sum is the bias gradient.
+ * Record: v, d, du, db, C, K, count, chunk, accumulate, slices.
+ */
+export function winogradGradientGemm(a: usize, item: usize, scratch: usize): void {
+  const C = arg(a, 4);
+  const K = arg(a, 5);
+  const count = arg(a, 6);
+  const chunk = arg(a, 7);
+  const accumulate = arg(a, 8) != 0;
+  const slices = arg(a, 9);
+  const xi = item / slices;
+  const slice = item % slices;
+  const ldv: usize = (C + PAD) << 2;
+  const ldd: usize = (K + PAD) << 2;
+  const v = arg(a, 0) + xi * ldv * chunk;
+  const d = arg(a, 1) + xi * ldd * chunk;
+  const du = arg(a, 2) + xi * C * K * 4;
+  const width = C / slices;
+  for (let k: usize = 0; k < K; k += 8) {
+    for (let c: usize = slice * width; c < (slice + 1) * width; c += ROWS) {
+      tileColumns(v + (c << 2), ldv, d + (k << 2), ldd, count, du + (c * K + k) * 4, K << 2, accumulate);
+    }
+  }
+  if (xi == TILE + 1 && slice == 0) {
+    const db: usize = arg(a, 3);
+    for (let k: usize = 0; k < K << 2; k += 16) {
+      let sum = accumulate ? v128.load(db + k) : f32x4.splat(0);
+      for (let t: usize = 0; t < count; t++) sum = f32x4.add(sum, v128.load(d + t * ldd + k));
+      v128.store(db + k, sum);
+    }
+  }
+}
+
+/**
+ * Item: 4 outputs k. dw [K, C, 3, 3] = Gᵀ dU G.
+ * Record: du, dw, C, K.
+ */
+export function winogradGradientOutput(a: usize, item: usize, scratch: usize): void {
+  const du: usize = arg(a, 0);
+  const dw: usize = arg(a, 1);
+  const C = arg(a, 2);
+  const K = arg(a, 3);
+  const k = item * 4;
+  const half = scratch;
+  const taps = scratch + PATCH;
+  const plane: usize = C * K * 4;
+  for (let c: usize = 0; c < C; c++) {
+    const from = du + (c * K + k) * 4;
+    for (let j: usize = 0; j < TILE; j++) kernelGradientTransform(from + j * plane, TILE * plane, half + (j << 4), TILE * 16);
+    for (let i: usize = 0; i < 3; i++) kernelGradientTransform(half + i * TILE * 16, 16, taps + i * 48, 16);
+    for (let lane: usize = 0; lane < 4; lane++) {
+      const to = dw + ((k + lane) * C + c) * 36;
+      for (let s: usize = 0; s < 9; s++) store<f32>(to + (s << 2), load<f32>(taps + (s << 4) + (lane << 2)));
+    }
+  }
+}

@@ -1,0 +1,180 @@
+import { FerError } from '../../../errors.ts';
+import type { KernelArgs } from '../../kernels.ts';
+import type { Tensor } from '../../tensor.ts';
+import type { EntryList } from './entry.ts';
+import * as CODE from './kernels/codes.ts';
+
+/** Outputs of a Winograd tile's side, inputs, and points: F(5, 3), which tiles 40, 20, 10 and 5 exactly. */
+const M = 5;
+const TILE = M + 2;
+const POINTS = TILE * TILE;
+/** Floats between rows of transformed data, as in kernels/winograd.ts. */
+const PAD = 16;
+/** Bytes of the two patches that a transform works in. */
+const PATCHES = 2 * POINTS * 16;
+/** Tiles of a block of the output pass: its transformed data should stay in the second cache. */
+const BLOCK_BYTES = 1 << 20;
+const BLOCK_TILES = { least: 16, most: 48 } as const;
+/** Tiles transformed between two products of the weight gradient, and how many of them an item takes. */
+const CHUNK_TILES = 512;
+const GROUP_TILES = 8;
+/** Parts of a sum over images: fixed, so that the result does not depend on the threads. */
+const SPLITS = 8;
+
+/**
+ * Which algorithm a convolution takes: the only place that decides it. `direct` forces the definition,
+ * for comparisons.
+ */
+export function convolutionKind({
+  C,
+  K,
+  direct,
+}: {
+  C: number;
+  K: number;
+  direct: boolean;
+}): 'first' | 'winograd' | 'direct' {
+  const oneChannel = C === 1;
+  const fillsLanes = K % 4 === 0;
+  const fillsTiles = C % 8 === 0 && K % 8 === 0;
+  if (oneChannel && fillsLanes) return 'first';
+  if (fillsTiles) return direct ? 'direct' : 'winograd';
+  throw new FerError(
+    `a convolution from ${C} to ${K} channels does not fit the wasm kernels: ` +
+      'use multiples of 8 (a first layer from 1 channel: a multiple of 4), or device=reference',
+  );
+}
+
+export interface ConvolutionOptions {
+  readonly direct: boolean;
+}
+
+export function lowerForward(
+  { x, w, b, y }: KernelArgs['conv3x3.forward'],
+  list: EntryList,
+  options: ConvolutionOptions,
+): void {
+  const [N, H, W, C] = x.shape;
+  const K = w.shape[0];
+  if (convolutionKind({ C, K, ...options }) === 'first') {
+    list.push('conv.first', CODE.FIRST_CONV, N * H, [x, w, b, y, H, W, K], {
+      scratch: 9 * K * 4,
+      multiplications: N * H * W * 9 * K,
+    });
+  } else correlate(x, w, b, y, false, list, options);
+}
+
+export function lowerBackwardInput(
+  { dy, w, dx }: KernelArgs['conv3x3.backwardInput'],
+  list: EntryList,
+  options: ConvolutionOptions,
+): void {
+  const [N, H, W, K] = dy.shape;
+  const C = w.shape[1];
+  if (convolutionKind({ C, K, ...options }) === 'first') {
+    list.push('conv.first.dx', CODE.FIRST_INPUT_GRADIENT, N * H, [dy, w, dx, H, W, K], {
+      scratch: 9 * K * 4,
+      multiplications: N * H * W * 9 * K,
+    });
+  } else correlate(dy, w, null, dx, true, list, options);
+}
+
+/** y = correlate(x, w) + b, or with w turned and exchanged, which makes it the input gradient. */
+function correlate(
+  x: Tensor,
+  w: Tensor,
+  bias: Tensor | null,
+  y: Tensor,
+  flip: boolean,
+  list: EntryList,
+  options: ConvolutionOptions,
+): void {
+  const [N, H, W, inputs] = x.shape;
+  const outputs = y.shape[3];
+  const [K, C] = w.shape;
+  const suffix = flip ? '.dx' : '';
+  if (convolutionKind({ C: inputs, K: outputs, ...options }) === 'direct') {
+    const packed = list.temporary('packed', 9 * K * C);
+    list.push(`conv.direct.kernel${suffix}`, CODE.DIRECT_KERNEL, outputs / 8, [
+      w,
+      packed,
+      K,
+      C,
+      flip ? 1 : 0,
+    ]);
+    list.push(`conv.direct${suffix}`, CODE.DIRECT_CONV, N * H, [x, packed, bias, y, H, W, inputs, outputs], {
+      scratch: 3 * (W + 6) * inputs * 4 + 128,
+      multiplications: N * H * W * 9 * inputs * outputs,
+    });
+    return;
+  }
+  const u = list.temporary('U', POINTS * K * C);
+  const tiles = N * Math.ceil(H / M) * Math.ceil(W / M);
+  const perTile = POINTS * (inputs + outputs + 2 * PAD) * 4;
+  const fit = Math.floor(BLOCK_BYTES / perTile / 4) * 4;
+  const block = Math.max(BLOCK_TILES.least, Math.min(BLOCK_TILES.most, fit));
+  list.push(`winograd.kernel${suffix}`, CODE.WINOGRAD_KERNEL, outputs / 8, [w, u, K, C, flip ? 1 : 0], {
+    scratch: PATCHES,
+  });
+  list.push(
+    `winograd.conv${suffix}`,
+    CODE.WINOGRAD_CONV,
+    Math.ceil(tiles / block),
+    [x, u, bias, y, H, W, inputs, outputs, tiles, block],
+    { scratch: PATCHES + block * perTile, multiplications: tiles * POINTS * inputs * outputs },
+  );
+}
+
+export function lowerBackwardWeight(
+  { x, dy, dw, db }: KernelArgs['conv3x3.backwardWeight'],
+  list: EntryList,
+  options: ConvolutionOptions,
+): void {
+  const [N, H, W, C] = x.shape;
+  const K = dy.shape[3];
+  const kind = convolutionKind({ C, K, ...options });
+  const splits = Math.min(SPLITS, N);
+  if (kind === 'first') {
+    const parts = list.temporary('parts', splits * 10 * K);
+    list.push('conv.first.dw', CODE.FIRST_GRADIENT, splits, [x, dy, parts, H, W, K, N, splits], {
+      multiplications: N * H * W * 9 * K,
+    });
+    list.push('conv.first.dw.sum', CODE.FIRST_GRADIENT_SUM, 1, [parts, dw, db, K, splits]);
+    return;
+  }
+  if (kind === 'direct') {
+    const parts = list.temporary('parts', splits * 9 * C * K);
+    list.push('conv.direct.dw', CODE.DIRECT_GRADIENT, splits, [x, dy, parts, H, W, C, K, N, splits], {
+      scratch: 3 * (W + 2) * C * 4,
+      multiplications: N * H * W * 9 * C * K,
+    });
+    list.push('conv.direct.dw.sum', CODE.DIRECT_GRADIENT_SUM, K, [parts, dw, C, K, splits]);
+    list.push('conv.direct.db', CODE.COLUMN_SUMS, K / 8, [dy, db, N * H * W, K, 8]);
+    return;
+  }
+  const tiles = N * Math.ceil(H / M) * Math.ceil(W / M);
+  const chunk = Math.min(CHUNK_TILES, tiles);
+  const v = list.temporary('V', POINTS * chunk * (C + PAD));
+  const d = list.temporary('D', POINTS * chunk * (K + PAD));
+  const du = list.temporary('dU', POINTS * C * K);
+  // A slice of the channels keeps an item short where there are few points a thread.
+  const slices = C % 128 === 0 ? C / 128 : 1;
+  for (let first = 0; first < tiles; first += chunk) {
+    const count = Math.min(chunk, tiles - first);
+    list.push(
+      'winograd.dw.transform',
+      CODE.WINOGRAD_GRADIENT_TRANSFORM,
+      Math.ceil(count / GROUP_TILES),
+      [x, dy, v, d, H, W, C, K, first, count, GROUP_TILES, chunk],
+      { scratch: PATCHES },
+    );
+    list.push(
+      'winograd.dw.gemm',
+      CODE.WINOGRAD_GRADIENT_GEMM,
+      POINTS * slices,
+      [v, d, du, db, C, K, count, chunk, first > 0 ? 1 : 0, slices],
+      { multiplications: POINTS * count * C * K },
+    );
+  }
+  list.push('winograd.dw.output', CODE.WINOGRAD_GRADIENT_OUTPUT, K / 4, [du, dw, C, K], { scratch: PATCHES });
+}

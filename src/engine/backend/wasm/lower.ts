@@ -1,0 +1,249 @@
+import type { KernelArgs, KernelName } from '../../kernels.ts';
+import { STREAMS } from '../../random.ts';
+import { sizeOf, type Tensor } from '../../tensor.ts';
+import { type EntryList, F32, flat } from './entry.ts';
+import * as CODE from './kernels/codes.ts';
+import {
+  type ConvolutionOptions,
+  lowerBackwardInput,
+  lowerBackwardWeight,
+  lowerForward,
+} from './lower-conv.ts';
+
+/** Pixels of a block of batch norm's statistics: small enough for the first cache, and fixed. */
+const NORM_BLOCK = 128;
+/** Rows up to which a linear layer reads its weights as a stream instead of packing them. */
+const STREAM_ROWS = 8;
+const STREAM_BLOCK = 32;
+/** A block of the product of a linear layer. */
+const GEMM_BLOCK = { rows: 64, columns: 128 } as const;
+/** Depth of a packed block, as in kernels/gemm.ts. */
+const GEMM_DEPTH = 256;
+const COLUMN_BLOCK = 256;
+
+/** Turns each kind of call into entries of the interpreter; a row for every kernel. */
+export const LOWER: {
+  readonly [Name in KernelName]: (
+    args: KernelArgs[Name],
+    list: EntryList,
+    options: ConvolutionOptions,
+  ) => void;
+} = {
+  augment({ images, order, out, step, size, crops, policy }, list) {
+    const [samples, side] = out.shape;
+    const train = policy === 'train' ? 1 : 0;
+    const operands = [images, order, out, step, size, side, crops, train, STREAMS.augment];
+    list.push(`augment.${policy}`, CODE.AUGMENT, samples, operands);
+  },
+  gatherLabels({ targets, order, labels, step, crops }, list) {
+    list.push('gatherLabels', CODE.GATHER_LABELS, 1, [
+      targets,
+      order,
+      labels,
+      step,
+      crops,
+      sizeOf(labels.shape),
+    ]);
+  },
+
+  'conv3x3.forward': lowerForward,
+  'conv3x3.backwardInput': lowerBackwardInput,
+  'conv3x3.backwardWeight': lowerBackwardWeight,
+
+  'batchNorm.forward'({ x, gamma, beta, runningMean, runningVar, saved, y, eps, momentum, relu }, list) {
+    const { P, C, blocks } = pixels(x);
+    const parts = list.temporary('parts', blocks * 2 * C);
+    const affine = list.temporary('affine', 2 * C);
+    list.push('norm.statistics', CODE.NORM_STATISTICS, blocks, [x, parts, P, C, NORM_BLOCK]);
+    list.push('norm.finish', CODE.NORM_FINISH, C, [
+      ...[parts, saved, gamma, beta, runningMean, runningVar, affine, P, C, NORM_BLOCK],
+      ...[new F32(eps), new F32(momentum)],
+    ]);
+    list.push('norm.apply', CODE.NORM_APPLY, blocks, [x, affine, y, P, C, NORM_BLOCK, relu ? 1 : 0]);
+  },
+  'batchNorm.evaluate'({ x, gamma, beta, runningMean, runningVar, saved, y, eps, relu }, list) {
+    const { P, C, blocks } = pixels(x);
+    const affine = list.temporary('affine', 2 * C);
+    list.push('norm.fixed', CODE.NORM_FIXED, C, [
+      ...[null, saved, gamma, beta, runningMean, runningVar, affine, P, C, NORM_BLOCK],
+      ...[new F32(eps), new F32(0)],
+    ]);
+    list.push('norm.apply', CODE.NORM_APPLY, blocks, [x, affine, y, P, C, NORM_BLOCK, relu ? 1 : 0]);
+  },
+  'batchNorm.backward'({ x, gamma, beta, saved, dy, dx, dgamma, dbeta, relu }, list) {
+    const { P, C, blocks } = pixels(x);
+    const affine = affineOf({ saved, gamma, beta, C }, list);
+    const parts = list.temporary('parts', blocks * 2 * C);
+    const factors = list.temporary('factors', 3 * C);
+    const flags = [P, C, NORM_BLOCK, relu ? 1 : 0];
+    list.push('norm.dsums', CODE.NORM_GRADIENT_SUMS, blocks, [x, dy, saved, affine, parts, ...flags]);
+    list.push('norm.dfinish', CODE.NORM_GRADIENT_FINISH, C, [
+      ...[parts, saved, gamma, dgamma, dbeta, factors, P, C, NORM_BLOCK],
+    ]);
+    list.push('norm.dapply', CODE.NORM_GRADIENT_APPLY, blocks, [x, dy, affine, factors, dx, ...flags]);
+  },
+  'batchNorm.evaluateBackward'({ x, gamma, beta, saved, dy, dx, relu }, list) {
+    const { P, C, blocks } = pixels(x);
+    const affine = affineOf({ saved, gamma, beta, C }, list);
+    const factors = list.temporary('factors', 3 * C);
+    list.push('norm.dfixed', CODE.NORM_GRADIENT_FIXED, C, [saved, gamma, factors, C]);
+    const flags = [P, C, NORM_BLOCK, relu ? 1 : 0];
+    list.push('norm.dapply', CODE.NORM_GRADIENT_APPLY, blocks, [x, dy, affine, factors, dx, ...flags]);
+  },
+
+  'maxPool2.forward'({ x, y }, list) {
+    const [N, H, W, C] = x.shape;
+    list.push('pool', CODE.POOL, N * (H >> 1), [x, y, H, W, C]);
+  },
+  'maxPool2.backward'({ x, dy, dx }, list) {
+    const [N, H, W, C] = x.shape;
+    list.push('pool.dx', CODE.POOL_GRADIENT, N * (H >> 1), [x, dy, dx, H, W, C]);
+  },
+
+  'linear.forward'({ x, w, b, y }, list) {
+    const [N, I] = x.shape;
+    const O = w.shape[0];
+    if (N <= STREAM_ROWS) {
+      const items = Math.ceil(O / STREAM_BLOCK);
+      const multiplications = N * I * O;
+      list.push('linear.stream', CODE.LINEAR_STREAM, items, [x, w, b, y, N, I, O, STREAM_BLOCK], {
+        multiplications,
+      });
+    } else
+      gemm(list, 'linear', x, w, b, y, { M: N, N: O, depth: I, aRow: I, aDepth: 1, bDepth: 1, bColumn: I });
+  },
+  'linear.backwardInput'({ dy, w, dx }, list) {
+    const [N, O] = dy.shape;
+    const I = w.shape[1];
+    gemm(list, 'linear.dx', dy, w, null, dx, {
+      M: N,
+      N: I,
+      depth: O,
+      aRow: O,
+      aDepth: 1,
+      bDepth: I,
+      bColumn: 1,
+    });
+  },
+  'linear.backwardWeight'({ x, dy, dw, db }, list) {
+    const [N, I] = x.shape;
+    const O = dy.shape[1];
+    gemm(list, 'linear.dw', dy, x, null, dw, {
+      M: O,
+      N: I,
+      depth: N,
+      aRow: 1,
+      aDepth: O,
+      bDepth: I,
+      bColumn: 1,
+    });
+    list.push('linear.db', CODE.COLUMN_SUMS, Math.ceil(O / COLUMN_BLOCK), [dy, db, N, O, COLUMN_BLOCK]);
+  },
+
+  'relu.forward'({ x, y }, list) {
+    const { items, length, block } = flat(x);
+    list.push('relu', CODE.RELU, items, [x, y, length, block]);
+  },
+  'relu.backward'({ y, dy, dx }, list) {
+    const { items, length, block } = flat(y);
+    list.push('relu.dx', CODE.RELU_GRADIENT, items, [y, dy, dx, length, block]);
+  },
+  'dropout.forward'({ x, y, step, p, layer }, list) {
+    dropout(list, 'dropout', x, y, { step, p, layer });
+  },
+  'dropout.backward'({ dy, dx, step, p, layer }, list) {
+    dropout(list, 'dropout.dx', dy, dx, { step, p, layer });
+  },
+  'flatten.forward'({ x, y }, list) {
+    const [N, H, W, C] = x.shape;
+    list.push('flatten', CODE.FLATTEN, N, [x, y, H * W, C]);
+  },
+  'flatten.backward'({ dy, dx }, list) {
+    const [N, H, W, C] = dx.shape;
+    list.push('flatten.dx', CODE.UNFLATTEN, N, [dy, dx, H * W, C]);
+  },
+  add({ a, b, y }, list) {
+    const { items, length, block } = flat(y);
+    list.push('add', CODE.ADD, items, [a, b, y, length, block]);
+  },
+
+  crossEntropy({ logits, labels, dlogits, totals, smoothing }, list) {
+    const [N, L] = logits.shape;
+    list.push('crossEntropy', CODE.CROSS_ENTROPY, 1, [
+      logits,
+      labels,
+      dlogits,
+      totals,
+      N,
+      L,
+      new F32(smoothing),
+    ]);
+  },
+  averageCrops({ logits, out, step, crops }, list) {
+    const [N, L] = logits.shape;
+    list.push('averageCrops', CODE.AVERAGE_CROPS, N / crops, [logits, out, step, crops, L]);
+  },
+  sgd({ param, grad, velocity, hyper, decay, nesterov }, list) {
+    const { items, length, block } = flat(param);
+    const flags = [decay ? 1 : 0, nesterov ? 1 : 0];
+    list.push('sgd', CODE.SGD, items, [param, grad, velocity, hyper, length, block, ...flags]);
+  },
+};
+
+function pixels(x: Tensor): { P: number; C: number; blocks: number } {
+  const [N, H, W, C] = x.shape;
+  const P = N * H * W;
+  return { P, C, blocks: Math.ceil(P / NORM_BLOCK) };
+}
+
+/** y = scale·x + shift of a batch norm whose statistics are saved, for the ReLU's mask. */
+function affineOf(
+  { saved, gamma, beta, C }: { saved: Tensor; gamma: Tensor; beta: Tensor; C: number },
+  list: EntryList,
+): Tensor {
+  const affine = list.temporary('affine', 2 * C);
+  list.push('norm.affine', CODE.NORM_AFFINE, C, [saved, gamma, beta, affine, C]);
+  return affine;
+}
+
+interface Product {
+  readonly M: number;
+  readonly N: number;
+  readonly depth: number;
+  readonly aRow: number;
+  readonly aDepth: number;
+  readonly bDepth: number;
+  readonly bColumn: number;
+}
+
+/** c [M, N] = a·b + bias, strides in elements. */
+function gemm(
+  list: EntryList,
+  name: string,
+  a: Tensor,
+  b: Tensor,
+  bias: Tensor | null,
+  c: Tensor,
+  { M, N, depth, aRow, aDepth, bDepth, bColumn }: Product,
+): void {
+  const { rows, columns } = GEMM_BLOCK;
+  const items = Math.ceil(M / rows) * Math.ceil(N / columns);
+  const operands = [a, b, bias, c, M, N, depth, aRow, aDepth, bDepth, bColumn, rows, columns];
+  list.push(name, CODE.GEMM, items, operands, {
+    scratch: (rows * columns + (rows + columns) * GEMM_DEPTH) * 4,
+    multiplications: M * N * depth,
+  });
+}
+
+function dropout(
+  list: EntryList,
+  name: string,
+  x: Tensor,
+  y: Tensor,
+  { step, p, layer }: { step: Tensor; p: number; layer: number },
+): void {
+  const { items, length, block } = flat(x);
+  const threshold = Math.round(p * 2 ** 32);
+  const scale = new F32(1 / (1 - p));
+  list.push(name, CODE.DROPOUT, items, [x, y, step, length, block, threshold, scale, STREAMS.dropout, layer]);
+}

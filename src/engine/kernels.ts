@@ -1,0 +1,150 @@
+import type { Tensor } from './tensor.ts';
+
+/**
+ * Every kernel a plan can call, with its operands. Dimension letters: N images (or samples), H rows,
+ * W columns, C input channels, K output channels, I and O features of a linear layer, L labels.
+ * Activations are NHWC. Weights keep PyTorch's layout: convolutions [K, C, 3, 3], linear layers [O, I].
+ * Operands named d… are gradients of the mean loss. An output may not overlap an input except where
+ * "in place" is said.
+ */
+export interface KernelArgs {
+  /** Pixels of the samples of a step: see `augment.ts`. `order` [≥ start+N] holds indices into `images`. */
+  augment: {
+    images: Tensor;
+    order: Tensor;
+    /** [N·crops, S, S, 1], S the crop's side. */
+    out: Tensor;
+    step: Tensor;
+    /** Side of a stored image. */
+    size: number;
+    crops: 1 | 10;
+    /** `train` draws warp, crop and erasing; `test` takes the centre or the ten fixed crops. */
+    policy: 'train' | 'test';
+  };
+  /** labels[i] = targets[order[start + i / crops]]. */
+  gatherLabels: { targets: Tensor; order: Tensor; labels: Tensor; step: Tensor; crops: number };
+
+  /** y = correlate(x, w) + b; 3x3, stride 1, zero padding 1. */
+  'conv3x3.forward': { x: Tensor; w: Tensor; b: Tensor; y: Tensor };
+  'conv3x3.backwardInput': { dy: Tensor; w: Tensor; dx: Tensor };
+  'conv3x3.backwardWeight': { x: Tensor; dy: Tensor; dw: Tensor; db: Tensor };
+
+  /**
+   * Batch norm with the batch's statistics, then ReLU where `relu`. `saved` [2, C] takes mean and
+   * 1/sqrt(variance + eps); the running statistics move by `momentum` (the variance unbiased, as PyTorch).
+   */
+  'batchNorm.forward': {
+    x: Tensor;
+    gamma: Tensor;
+    beta: Tensor;
+    runningMean: Tensor;
+    runningVar: Tensor;
+    saved: Tensor;
+    y: Tensor;
+    eps: number;
+    momentum: number;
+    relu: boolean;
+  };
+  /** dx may be dy (in place). The ReLU mask is recomputed from x. */
+  'batchNorm.backward': {
+    x: Tensor;
+    gamma: Tensor;
+    beta: Tensor;
+    saved: Tensor;
+    dy: Tensor;
+    dx: Tensor;
+    dgamma: Tensor;
+    dbeta: Tensor;
+    relu: boolean;
+  };
+  /** Batch norm with the running statistics; `saved` as above, for the backward pass. */
+  'batchNorm.evaluate': {
+    x: Tensor;
+    gamma: Tensor;
+    beta: Tensor;
+    runningMean: Tensor;
+    runningVar: Tensor;
+    saved: Tensor;
+    y: Tensor;
+    eps: number;
+    relu: boolean;
+  };
+  /** The gradient through fixed statistics; dx may be dy (in place). */
+  'batchNorm.evaluateBackward': {
+    x: Tensor;
+    gamma: Tensor;
+    beta: Tensor;
+    saved: Tensor;
+    dy: Tensor;
+    dx: Tensor;
+    relu: boolean;
+  };
+
+  /** 2x2 windows, stride 2, the last odd row and column left out; ties go to the first of a window. */
+  'maxPool2.forward': { x: Tensor; y: Tensor };
+  'maxPool2.backward': { x: Tensor; dy: Tensor; dx: Tensor };
+
+  /** y = x wᵀ + b. */
+  'linear.forward': { x: Tensor; w: Tensor; b: Tensor; y: Tensor };
+  'linear.backwardInput': { dy: Tensor; w: Tensor; dx: Tensor };
+  'linear.backwardWeight': { x: Tensor; dy: Tensor; dw: Tensor; db: Tensor };
+
+  'relu.forward': { x: Tensor; y: Tensor };
+  /** dx = y > 0 ? dy : 0; dx may be dy (in place). */
+  'relu.backward': { y: Tensor; dy: Tensor; dx: Tensor };
+  /** y = kept ? x / (1 - p) : 0, kept drawn from (seed, step, layer, element). */
+  'dropout.forward': { x: Tensor; y: Tensor; step: Tensor; p: number; layer: number };
+  /** dx may be dy (in place). */
+  'dropout.backward': { dy: Tensor; dx: Tensor; step: Tensor; p: number; layer: number };
+  /** NHWC to [N, C·H·W] in PyTorch's order of features. */
+  'flatten.forward': { x: Tensor; y: Tensor };
+  'flatten.backward': { dy: Tensor; dx: Tensor };
+  /** y = a + b; y may be a (in place). */
+  add: { a: Tensor; b: Tensor; y: Tensor };
+
+  /**
+   * Mean softmax cross-entropy over N samples against one-hot labels smoothed by `smoothing`, and its
+   * gradient. `totals` [3] f64 gains the summed loss, the correct top-1 predictions and N.
+   */
+  crossEntropy: { logits: Tensor; labels: Tensor; dlogits: Tensor; totals: Tensor; smoothing: number };
+  /** out[start + i] = mean over the `crops` consecutive rows of image i; out [≥ start+N, L]. */
+  averageCrops: { logits: Tensor; out: Tensor; step: Tensor; crops: number };
+
+  /** PyTorch's SGD: g += decay·p; v = momentum·v + g; p -= lr·(nesterov ? g + momentum·v : v). */
+  sgd: {
+    param: Tensor;
+    grad: Tensor;
+    velocity: Tensor;
+    /** [HYPER.length] f64. */
+    hyper: Tensor;
+    decay: boolean;
+    nesterov: boolean;
+  };
+}
+
+export type KernelName = keyof KernelArgs;
+export type Call = {
+  [Name in KernelName]: { readonly kernel: Name; readonly args: KernelArgs[Name] };
+}[KernelName];
+
+/** A table with a row for every kernel: a missing one is a compile error. */
+export type KernelTable<Context> = {
+  [Name in KernelName]: (args: KernelArgs[Name], context: Context) => void;
+};
+
+/** Slots of the persistent `step` tensor, i32: what changes from step to step, written by the host. */
+export const STEP = { seed: 0, epoch: 1, start: 2, step: 3, length: 4 } as const;
+
+/** Slots of the persistent `hyper` tensor, f64: what the schedule changes. */
+export const HYPER = { lr: 0, momentum: 1, weightDecay: 2, length: 4 } as const;
+
+export function call<Name extends KernelName>(kernel: Name, args: KernelArgs[Name]): Call {
+  return { kernel, args } as Call;
+}
+
+/** The tensors among a call's operands, by name. */
+export function operandsOf(of: Call): [string, Tensor][] {
+  return Object.entries(of.args).filter(
+    (entry): entry is [string, Tensor] => typeof entry[1] === 'object' && 'buffer' in entry[1],
+  );
+}

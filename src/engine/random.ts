@@ -1,0 +1,45 @@
+/**
+ * Counter-based random numbers: a value is a pure function of (key, counter), so any thread or device
+ * can draw any of them in any order. Integer arithmetic only, hence the same on every machine. The
+ * AssemblyScript twin is `backend/wasm/kernels/random.ts`.
+ */
+
+/** Uses of randomness in a run; each hashes to keys of its own. */
+export const STREAMS = { init: 1, shuffle: 2, augment: 3, dropout: 4 } as const;
+
+/** Mixes 32 bits; constants of Chris Wellons' `lowbias32` (public domain). */
+export function mix(x: number): number {
+  x = Math.imul(x ^ (x >>> 16), 0x7feb352d);
+  x = Math.imul(x ^ (x >>> 15), 0x846ca68b);
+  return (x ^ (x >>> 16)) >>> 0;
+}
+
+/** One key from several words, order mattering. */
+export function keyOf(...words: readonly number[]): number {
+  let key = 0x9e3779b9;
+  for (const word of words) key = mix(key ^ mix(word + 0x85ebca6b));
+  return key >>> 0;
+}
+
+/** 32 random bits. */
+export function bits(key: number, counter: number): number {
+  return mix(key ^ mix(counter + 0x27d4eb2f));
+}
+
+/** Uniform in [0, 1): a multiple of 2^-24, so exact in float32 too. */
+export function uniform(key: number, counter: number): number {
+  return (bits(key, counter) >>> 8) * 2 ** -24;
+}
+
+/** A random permutation of 0..n-1 (Fisher–Yates). */
+export function permutation(key: number, n: number): Int32Array {
+  const order = new Int32Array(n);
+  for (let i = 0; i < n; i++) order[i] = i;
+  for (let i = n - 1; i > 0; i--) {
+    const j = Math.floor((bits(key, i) / 2 ** 32) * (i + 1));
+    const swap = order[i];
+    order[i] = order[j];
+    order[j] = swap;
+  }
+  return order;
+}

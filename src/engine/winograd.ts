@@ -1,0 +1,81 @@
+/**
+ * Winograd's minimal filtering F(m, 3) by the Toom–Cook construction (Lavin & Gray, arXiv 1509.09308;
+ * Blahut, "Fast Algorithms for Signal Processing"): for a filter g of 3 taps and n = m + 2 inputs d,
+ *   y = Aᵀ [(G g) ⊙ (Bᵀ d)],   y_i = Σ_k d_(i+k) g_k,   i < m
+ * with one multiplication for each of n points: n - 1 finite ones and infinity. In two dimensions the
+ * matrices are applied to rows and columns: n² multiplications for m² outputs.
+ *
+ * The same matrices transposed give the gradient of the filter: dg = Gᵀ [Σ (Bᵀ d) ⊙ (A dy)].
+ */
+export interface WinogradMatrices {
+  /** Outputs of a tile's side. */
+  readonly m: number;
+  /** Inputs of a tile's side: m + 2. */
+  readonly n: number;
+  /** The finite points; infinity is the last one. */
+  readonly points: readonly number[];
+  /** Aᵀ, m × n. */
+  readonly outputTransform: Matrix;
+  /** G, n × 3. */
+  readonly kernelTransform: Matrix;
+  /** Bᵀ, n × n. */
+  readonly inputTransform: Matrix;
+}
+export type Matrix = readonly (readonly number[])[];
+
+/** Taps of a filter's side. */
+const TAPS = 3;
+
+/** Finite points for each tile size, chosen for small float32 error. */
+export const WINOGRAD_POINTS: Readonly<Record<number, readonly number[]>> = {
+  2: [0, 1, -1],
+  3: [0, 1, -1, 2],
+  4: [0, Math.SQRT1_2, -Math.SQRT1_2, Math.SQRT2, -Math.SQRT2],
+  5: [0, 1, -1, 0.5, -0.5, 2],
+};
+
+/** The matrices of F(m, 3); throws RangeError for a size without points. */
+export function winogradMatrices(m: number): WinogradMatrices {
+  const points = WINOGRAD_POINTS[m];
+  if (!points) throw new RangeError(`no Winograd points for tiles of ${m}`);
+  const n = m + TAPS - 1;
+  const powers = (p: number, count: number): number[] => Array.from({ length: count }, (_, i) => p ** i);
+  const atInfinity = (count: number): number[] =>
+    Array.from({ length: count }, (_, i) => (i === count - 1 ? 1 : 0));
+  const kernelTransform = points.map((p) => {
+    const scale = points.reduce((product, other) => (other === p ? product : product * (p - other)), 1);
+    return powers(p, TAPS).map((power) => power / scale);
+  });
+  const inputTransform = points.map((p) => pad(polynomial(points.filter((other) => other !== p)), n));
+  const evaluation = [...points.map((p) => powers(p, m)), atInfinity(m)];
+  return {
+    m,
+    n,
+    points,
+    outputTransform: transpose(evaluation),
+    kernelTransform: [...kernelTransform, atInfinity(TAPS)],
+    inputTransform: [...inputTransform, polynomial(points)],
+  };
+}
+
+/** Coefficients of Π (x - root), lowest power first. */
+export function polynomial(roots: readonly number[]): number[] {
+  return roots.reduce<number[]>(
+    (product, root) => {
+      const next = [0, ...product];
+      product.forEach((coefficient, i) => {
+        next[i] -= root * coefficient;
+      });
+      return next;
+    },
+    [1],
+  );
+}
+
+export function transpose(matrix: Matrix): number[][] {
+  return matrix[0].map((_, column) => matrix.map((row) => row[column]));
+}
+
+function pad(row: number[], length: number): number[] {
+  return [...row, ...new Array<number>(length - row.length).fill(0)];
+}

@@ -1,0 +1,17 @@
+/**
+ * An error the user can mend: bad data, a missing file, a full disk. The message says what was found,
+ * what was expected and what to do. The command line prints it without a stack trace and exits 1.
+ */
+export class FerError extends Error {
+  override name = 'FerError';
+}
+
+/** Wrong usage of a command or an option: exits 2. */
+export class UsageError extends FerError {
+  override name = 'UsageError';
+}
+
+/** The run was interrupted by the user after its state was saved: exits 130. */
+export class Interrupted extends FerError {
+  override name = 'Interrupted';
+}

@@ -1,0 +1,79 @@
+import { Buffer } from 'node:buffer';
+import sharp from 'sharp';
+import { FerError } from '../errors.ts';
+import { readFileBytes } from '../io/files.ts';
+
+/** Formats read, each with the bytes it starts with: the content decides, not the name. */
+const FORMATS: readonly { readonly name: string; readonly matches: (head: Buffer) => boolean }[] = [
+  { name: 'JPEG', matches: (head) => head.subarray(0, 3).equals(Buffer.from([0xff, 0xd8, 0xff])) },
+  { name: 'PNG', matches: (head) => head.subarray(0, 8).equals(Buffer.from('\x89PNG\r\n\x1a\n', 'latin1')) },
+  {
+    name: 'WebP',
+    matches: (head) => head.toString('latin1', 0, 4) === 'RIFF' && head.toString('latin1', 8, 12) === 'WEBP',
+  },
+];
+
+/** Ten thousand pixels square: more than any camera, far less than a decompression bomb. */
+const MAX_PIXELS = 100_000_000;
+
+/** What transparent parts are shown on: mid-grey adds the weakest edge to a face cut out of its background. */
+const BACKDROP = { r: 128, g: 128, b: 128 };
+
+/** Weights of ITU-R BT.601 times 2^16, rounded to add up to it: PIL's and so torchvision's `L`. */
+const LUMA = { r: 19595, g: 38470, b: 7471 } as const;
+
+/**
+ * A face crop as the networks take it: one frame, upright as its EXIF orientation says, the largest centred
+ * square of it (a stretched face is another expression; FER2013's crops are square), scaled with an
+ * antialiasing bilinear filter (torchvision's), grey by BT.601 on the gamma-encoded values. sharp's own
+ * `greyscale()` weighs linear light instead: pure red would be 127, where FER2013's tools say 76.
+ * Embedded colour profiles are converted to sRGB; 16-bit and CMYK pictures are read too.
+ *
+ * @param source path of a JPEG, PNG or WebP file, or its bytes
+ * @param size side of the result, in pixels
+ * @param name of bytes, for messages
+ * @returns `[size, size]` row-major, 0 black to 255 white
+ * @throws FerError naming the file and what is wrong with it
+ */
+export async function readGrayImage(
+  source: string | Uint8Array,
+  size = 48,
+  name = typeof source === 'string' ? source : 'image',
+): Promise<Uint8Array> {
+  const bytes = typeof source === 'string' ? readFileBytes(source) : source;
+  const head = Buffer.from(bytes.buffer, bytes.byteOffset, Math.min(bytes.byteLength, 16));
+  if (!FORMATS.some(({ matches }) => matches(head))) {
+    const found = bytes.byteLength === 0 ? 'an empty file' : 'neither of them';
+    throw new FerError(`${name}: expected a JPEG, PNG or WebP picture, found ${found}`);
+  }
+  let rgb: Uint8Array;
+  try {
+    rgb = await sharp(bytes, { limitInputPixels: MAX_PIXELS, failOn: 'error' })
+      .autoOrient()
+      .flatten({ background: BACKDROP })
+      .resize(size, size, { fit: 'cover', position: 'centre', kernel: 'linear', fastShrinkOnLoad: false })
+      .toColourspace('srgb')
+      .raw()
+      .toBuffer();
+  } catch (error) {
+    throw new FerError(`${name}: ${explain((error as Error).message)}`, { cause: error });
+  }
+  const channels = rgb.length / (size * size);
+  if (channels !== 3) throw new Error(`${name}: decoded to ${channels} channels instead of 3`);
+  const gray = new Uint8Array(size * size);
+  for (let i = 0; i < gray.length; i++) gray[i] = luma(rgb[3 * i], rgb[3 * i + 1], rgb[3 * i + 2]);
+  return gray;
+}
+
+/** BT.601 luma of 8-bit gamma-encoded values, rounded as PIL rounds it. */
+export function luma(r: number, g: number, b: number): number {
+  return (r * LUMA.r + g * LUMA.g + b * LUMA.b + 0x8000) >> 16;
+}
+
+function explain(reason: string): string {
+  if (reason.includes('exceeds pixel limit')) {
+    return `it has more than ${MAX_PIXELS / 1e6} million pixels; expected a face crop: make it smaller`;
+  }
+  // libvips stacks its warnings in lines; the first names the cause.
+  return `the picture cannot be decoded (${reason.split('\n')[0].trim()}): it is damaged or cut short`;
+}

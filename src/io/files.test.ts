@@ -1,0 +1,89 @@
+import fs from 'node:fs';
+import os from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { FerError } from '../errors.ts';
+import { readFileBytes, removeStaleTemporaries, writeChunksAtomic, writeFileAtomic } from './files.ts';
+
+let folder: string;
+beforeEach(() => {
+  folder = fs.mkdtempSync(join(os.tmpdir(), 'fer-files-'));
+});
+afterEach(() => {
+  vi.restoreAllMocks();
+  fs.rmSync(folder, { recursive: true, force: true });
+});
+
+const failWith = (code: string) => () => {
+  throw Object.assign(new Error(`${code}: made up`), { code });
+};
+
+describe('writeFileAtomic', () => {
+  test('writes text and replaces what was there', () => {
+    const path = join(folder, 'a.txt');
+    writeFileAtomic(path, 'één');
+    writeFileAtomic(path, 'two');
+    expect(fs.readFileSync(path, 'utf8')).toBe('two');
+    expect(fs.readdirSync(folder)).toEqual(['a.txt']);
+  });
+
+  test('writes chunks in order, views and shared memory included', () => {
+    const path = join(folder, 'a.bin');
+    const shared = new Uint8Array(new SharedArrayBuffer(8)).fill(7);
+    writeChunksAtomic(path, [new Uint8Array([1, 2, 3]).subarray(1), new Uint8Array(0), shared.subarray(6)]);
+    expect([...fs.readFileSync(path)]).toEqual([2, 3, 7, 7]);
+  });
+
+  test('goes on after a short write', () => {
+    const write = fs.writeSync;
+    vi.spyOn(fs, 'writeSync').mockImplementation(((file: number, data: Uint8Array, at: number, n: number) =>
+      write(file, data, at, Math.min(n, 3))) as typeof fs.writeSync);
+    writeFileAtomic(join(folder, 'a'), '0123456789');
+    expect(fs.readFileSync(join(folder, 'a'), 'utf8')).toBe('0123456789');
+  });
+
+  test.each([
+    ['writeSync', 'ENOSPC', /disk is full/],
+    ['fsyncSync', 'EIO', /input\/output/],
+    ['openSync', 'EACCES', /permission denied/],
+    ['openSync', 'EROFS', /read-only/],
+    ['renameSync', 'EPERM', /not permitted/],
+  ] as const)('%s failing with %s leaves the old file and no temporary', (name, code, remedy) => {
+    const path = join(folder, 'a.txt');
+    writeFileAtomic(path, 'old');
+    vi.spyOn(fs, name).mockImplementation(failWith(code));
+    let error: unknown;
+    try {
+      writeFileAtomic(path, 'new');
+    } catch (caught) {
+      error = caught;
+    }
+    vi.restoreAllMocks();
+    expect(error).toBeInstanceOf(FerError);
+    expect((error as Error).message).toMatch(remedy);
+    expect((error as Error).message).toContain(path);
+    expect(fs.readFileSync(path, 'utf8')).toBe('old');
+    expect(fs.readdirSync(folder)).toEqual(['a.txt']);
+  });
+
+  test('a missing folder is named', () => {
+    expect(() => writeFileAtomic(join(folder, 'no', 'a'), '')).toThrow(
+      /no\/a: there is no such file or folder/,
+    );
+  });
+});
+
+test('readFileBytes names the file it cannot read', () => {
+  expect(() => readFileBytes(join(folder, 'gone'))).toThrow(FerError);
+  expect(() => readFileBytes(folder)).toThrow(/it is a folder/);
+});
+
+test('removeStaleTemporaries takes only the leftovers of dead processes', () => {
+  const dead = '.last.safetensors.999999999.0123abcd.tmp';
+  const alive = `.last.safetensors.${process.pid}.0123abcd.tmp`;
+  for (const name of [dead, alive, '.hidden.tmp', 'last.safetensors'])
+    fs.writeFileSync(join(folder, name), '');
+  expect(removeStaleTemporaries(folder)).toEqual([dead]);
+  expect(fs.readdirSync(folder).sort()).toEqual(['.hidden.tmp', alive, 'last.safetensors'].sort());
+  expect(removeStaleTemporaries(join(folder, 'no'))).toEqual([]);
+});

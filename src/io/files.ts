@@ -1,0 +1,150 @@
+import { randomBytes } from 'node:crypto';
+import fs from 'node:fs';
+import { basename, dirname, join } from 'node:path';
+import { FerError } from '../errors.ts';
+
+/** `.NAME.PID.HEX.tmp`: hidden, in the target's own folder so that the rename never crosses a file system. */
+const TEMPORARY = /^\..+\.(\d+)\.[0-9a-f]{8}\.tmp$/;
+
+/** Node refuses single writes of 2 GiB and more, and Linux cuts them short. */
+const LARGEST_WRITE = 1 << 30;
+
+/** What the user can do about an error of the file system, by its code. */
+const REMEDIES: Readonly<Record<string, string>> = {
+  ENOSPC: 'the disk is full: free some space, or choose a folder on another disk',
+  EDQUOT: 'your disk quota is used up: free some space, or choose a folder on another disk',
+  EACCES: 'permission denied: choose a folder you own, or change its permissions',
+  EPERM: 'the operation is not permitted: choose a folder you own, or change its permissions',
+  EROFS: 'the file system is read-only: choose a folder on a writable disk',
+  ENOENT: 'there is no such file or folder: check the path',
+  ENOTDIR: 'a part of the path is a file, not a folder: check the path',
+  EISDIR: 'it is a folder, not a file: check the path',
+  ENAMETOOLONG: 'the name is too long for this file system: choose a shorter one',
+  EFBIG: 'the file is larger than this file system allows: choose another disk',
+  EIO: 'the disk reported an input/output error: check the disk',
+  EMFILE: 'too many files are open: close other programs or raise the limit (ulimit -n)',
+  ENFILE: 'too many files are open on this machine: close other programs',
+  ERR_FS_FILE_TOO_LARGE: 'it is larger than 2 GiB, more than can be read at once: is it the right file?',
+};
+
+/**
+ * Turns an error of the file system into a FerError that names the path and the remedy.
+ * An error without a code (a mistake of the program, not of the disk) is returned as it is.
+ *
+ * @param doing what failed, as in `cannot ${doing} ${path}`: `write`, `read`
+ */
+export function explainFileError(error: unknown, doing: string, path: string): unknown {
+  if (error instanceof FerError || !(error instanceof Error)) return error;
+  const { code } = error as NodeJS.ErrnoException;
+  if (code === undefined) return error;
+  const remedy = REMEDIES[code];
+  return new FerError(
+    `cannot ${doing} ${path}: ${remedy === undefined ? error.message : `${remedy} (${code})`}`,
+    {
+      cause: error,
+    },
+  );
+}
+
+/**
+ * Replaces the content of `path`, or leaves it as it was: the data goes to a temporary file in the same
+ * folder, is flushed to the disk and renamed. Synchronous on purpose: the bytes may be views of live
+ * parameters, which must not change half-way.
+ *
+ * @throws FerError naming path and remedy when the disk is full, read-only, forbidden and the like; the
+ *   temporary file is removed and an existing file untouched.
+ */
+export function writeFileAtomic(path: string, data: string | Uint8Array): void {
+  writeChunksAtomic(path, [typeof data === 'string' ? Buffer.from(data) : data]);
+}
+
+/** As `writeFileAtomic`, from pieces written one after another, so that a large file is never concatenated. */
+export function writeChunksAtomic(path: string, chunks: readonly Uint8Array[]): void {
+  const folder = dirname(path);
+  const temporary = join(folder, `.${basename(path)}.${process.pid}.${randomBytes(4).toString('hex')}.tmp`);
+  let file: number | undefined;
+  try {
+    file = fs.openSync(temporary, 'wx');
+    for (const chunk of chunks) writeFully(file, chunk);
+    // Without the flush a power cut could leave the new name on an empty file.
+    fs.fsyncSync(file);
+    fs.closeSync(file);
+    file = undefined;
+    fs.renameSync(temporary, path);
+  } catch (error) {
+    if (file !== undefined) attempt(() => fs.closeSync(file as number));
+    attempt(() => fs.unlinkSync(temporary));
+    throw explainFileError(error, 'write', path);
+  }
+  flushFolder(folder);
+}
+
+/**
+ * Reads a whole file.
+ *
+ * @throws FerError naming path and remedy
+ */
+export function readFileBytes(path: string): Buffer {
+  try {
+    return fs.readFileSync(path);
+  } catch (error) {
+    throw explainFileError(error, 'read', path);
+  }
+}
+
+/**
+ * Removes from `folder` the temporary files of processes that no longer run (killed while writing).
+ * A folder that does not exist has none.
+ *
+ * @returns the names removed
+ */
+export function removeStaleTemporaries(folder: string): string[] {
+  let names: string[] = [];
+  attempt(() => {
+    names = fs.readdirSync(folder);
+  });
+  return names.filter((name) => {
+    const match = TEMPORARY.exec(name);
+    if (match === null || isRunning(Number(match[1]))) return false;
+    return attempt(() => fs.unlinkSync(join(folder, name)));
+  });
+}
+
+function writeFully(file: number, chunk: Uint8Array): void {
+  let at = 0;
+  while (at < chunk.byteLength) {
+    at += fs.writeSync(file, chunk, at, Math.min(chunk.byteLength - at, LARGEST_WRITE));
+  }
+}
+
+/** Makes the rename itself durable. Not every system can flush a folder; the file is safe either way. */
+function flushFolder(folder: string): void {
+  attempt(() => {
+    const handle = fs.openSync(folder, 'r');
+    try {
+      fs.fsyncSync(handle);
+    } finally {
+      fs.closeSync(handle);
+    }
+  });
+}
+
+function isRunning(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    // EPERM: it runs, and belongs to somebody else.
+    return (error as NodeJS.ErrnoException).code === 'EPERM';
+  }
+}
+
+/** Runs a clean-up whose failure must not hide the error that led to it; tells whether it worked. */
+function attempt(action: () => void): boolean {
+  try {
+    action();
+    return true;
+  } catch {
+    return false;
+  }
+}

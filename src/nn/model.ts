@@ -1,0 +1,136 @@
+import { existsSync, statSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import type { Backend } from '../engine/backend.ts';
+import type { Graph } from '../engine/graph.ts';
+import { Parameters } from '../engine/parameters.ts';
+import { FerError } from '../errors.ts';
+import { readFileBytes } from '../io/files.ts';
+import { readSafetensors, type Safetensors, type StoredTensor } from '../io/safetensors.ts';
+import { buildNetwork, NETWORKS, type NetworkName } from './networks.ts';
+
+/** What one must know to run weights: the `model` part of a `config.json`. */
+export interface ModelDescription {
+  readonly network: NetworkName;
+  readonly width: number;
+  readonly drop: number;
+  /** Names of the classes, in the order of the logits. */
+  readonly labels: readonly string[];
+  /** Side of the images it was trained on, before cropping. */
+  readonly imageSize: number;
+  /** Side of the crops it sees. */
+  readonly inputSize: number;
+}
+
+/** Weights read from disk with their description. */
+export interface StoredModel extends Safetensors {
+  readonly description: ModelDescription;
+  /** The file of the weights. */
+  readonly file: string;
+}
+
+/** The names of weights in a folder, the best first. */
+const WEIGHT_FILES = ['best.safetensors', 'model.safetensors', 'last.safetensors'];
+
+/**
+ * Finds and reads a model.
+ *
+ * @param path a folder with `config.json` and weights (a run, a released model), or a .safetensors file in one
+ * @throws FerError if something is missing or damaged
+ */
+export function readModel(path: string): StoredModel {
+  if (!existsSync(path))
+    throw new FerError(`there is no model at ${path}: give a run folder, as in model=runs/my_vgg`);
+  const isFolder = statSync(path).isDirectory();
+  const folder = isFolder ? path : dirname(path);
+  const description = readDescription(join(folder, 'config.json'));
+  const file = isFolder
+    ? WEIGHT_FILES.map((name) => join(folder, name)).find((name) => existsSync(name))
+    : path;
+  if (!file) {
+    throw new FerError(
+      `${folder} holds no weights: expected ${WEIGHT_FILES.join(' or ')}; has the first epoch ended?`,
+    );
+  }
+  return { description, file, ...readSafetensors(file) };
+}
+
+function readDescription(file: string): ModelDescription {
+  if (!existsSync(file))
+    throw new FerError(`${file} is missing: it says which network the weights beside it are of`);
+  let model: Partial<ModelDescription> | undefined;
+  try {
+    model = JSON.parse(readFileBytes(file).toString('utf8')).model;
+  } catch {
+    throw new FerError(`${file} is not valid JSON: restore it, or train again`);
+  }
+  const { network, width, drop, labels, imageSize, inputSize } = model ?? {};
+  const numbers = [width, drop, imageSize, inputSize].every((value) => Number.isFinite(value));
+  const names =
+    Array.isArray(labels) && labels.length > 1 && labels.every((label) => typeof label === 'string');
+  if (!network || !Object.hasOwn(NETWORKS, network) || !numbers || !names) {
+    const wanted = 'network, width, drop, labels, imageSize and inputSize';
+    throw new FerError(`${file} does not describe a model: "model" must give ${wanted} of a known network`);
+  }
+  return model as ModelDescription;
+}
+
+/** The graph and parameters of a description, without values. */
+export function buildModel({ network, width, drop, labels }: ModelDescription): {
+  graph: Graph;
+  parameters: Parameters;
+} {
+  const graph = buildNetwork(network, { width, drop, classes: labels.length });
+  return { graph, parameters: new Parameters(graph) };
+}
+
+/**
+ * Copies stored weights into a backend, by name.
+ *
+ * @throws FerError if a tensor is missing, unknown or of another shape: nothing is copied then
+ */
+export function loadWeights(
+  backend: Backend,
+  parameters: Parameters,
+  { tensors }: Safetensors,
+  file: string,
+): void {
+  const { state } = parameters;
+  for (const [name, { shape }] of state) {
+    const found = tensors[name];
+    if (!found) throw new FerError(`${file} has no tensor "${name}": it is of another network`);
+    if (found.shape.join() !== shape.join()) {
+      throw new FerError(
+        `${file}: "${name}" is [${found.shape}], this network needs [${shape}]: it is of another network`,
+      );
+    }
+    if (!/^F\d+$/.test(found.dtype))
+      throw new FerError(`${file}: "${name}" is ${found.dtype}, expected floating point`);
+  }
+  const known = new Set(state.map(([name]) => name));
+  // PyTorch counts batches beside the running statistics; only its cumulative average needs them.
+  const unknown = Object.keys(tensors).filter(
+    (name) => !known.has(name) && !name.endsWith('.num_batches_tracked'),
+  );
+  if (unknown.length > 0)
+    throw new FerError(`${file} has an unknown tensor "${unknown[0]}": it is of another network`);
+  for (const [name, view] of state) backend.write(view, tensors[name].data as Float32Array);
+}
+
+/** All parameters and running statistics of a backend, ready for a file. */
+export async function readWeights(
+  backend: Backend,
+  parameters: Parameters,
+): Promise<Record<string, StoredTensor>> {
+  const tensors: Record<string, StoredTensor> = {};
+  for (const [name, view] of parameters.state) {
+    tensors[name] = stored(view.shape, await backend.read(view));
+  }
+  return tensors;
+}
+
+/** Float64 values (of the reference backend) keep all their bits. */
+export function stored(shape: readonly number[], data: unknown): StoredTensor {
+  if (data instanceof Float64Array) return { dtype: 'F64', shape, data };
+  if (data instanceof Float32Array) return { dtype: 'F32', shape, data };
+  throw new TypeError('only floating point is stored');
+}

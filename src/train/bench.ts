@@ -1,0 +1,136 @@
+import type { BenchConfig } from '../config.ts';
+import type { Backend, ProfileRow, Program } from '../engine/backend.ts';
+import { allocateData } from '../engine/deviceData.ts';
+import { Parameters } from '../engine/parameters.ts';
+import { bits } from '../engine/random.ts';
+import { Inference } from '../evaluate/inference.ts';
+import { buildNetwork, NETWORKS } from '../nn/networks.ts';
+import { createOptimizer } from '../optim/optimizers.ts';
+import { Stepper } from './stepper.ts';
+
+/** One measurement; the JSON of `fer bench` is an array of them. */
+export interface BenchResult {
+  readonly what: 'train' | 'infer';
+  readonly bs: number;
+  readonly crops: number;
+  readonly threads: number;
+  readonly device: string;
+  /** Images, not crops, a second. */
+  readonly imagesPerSecond: number;
+  /** Median of one step. */
+  readonly seconds: number;
+  /** With `profile=true`: the time of each kind of kernel in one step, the longest first. */
+  readonly profile?: readonly ProfileSum[];
+}
+
+export interface ProfileSum {
+  readonly kernel: string;
+  readonly calls: number;
+  readonly seconds: number;
+  /** Multiply-adds counted as two, of the algorithm that ran; null for kernels that are no product. */
+  readonly gflops: number | null;
+}
+
+const CLASSES = 7;
+const IMAGE_SIZE = 48;
+/** Steps before the clock starts: V8 compiles the kernels a second time while they run. */
+const WARM_UP_STEPS = 2;
+
+/** Times whole steps of a network on random images: no data is needed. */
+export async function bench(
+  config: BenchConfig,
+  backend: Backend,
+  onStep?: (done: number) => void,
+): Promise<BenchResult> {
+  const graph = buildNetwork(config.network, { width: config.width, drop: 0.2, classes: CLASSES });
+  const parameters = new Parameters(graph);
+  const { values, statistics } = parameters.initial(0);
+  backend.write(parameters.values, values);
+  backend.write(parameters.statistics, statistics);
+  const data = allocateData(config.bs, IMAGE_SIZE);
+  backend.write(
+    data.images,
+    Uint8Array.from({ length: config.bs * IMAGE_SIZE ** 2 }, (_, i) => bits(1, i)),
+  );
+  backend.write(
+    data.targets,
+    Uint8Array.from({ length: config.bs }, (_, i) => i % CLASSES),
+  );
+  const order = Int32Array.from({ length: config.bs }, (_, i) => i);
+
+  let step: () => Promise<unknown>;
+  let program: Program;
+  if (config.what === 'train') {
+    const optimizer = createOptimizer(parameters, {
+      optimizer: 'sgd_nesterov',
+      momentum: 0.9,
+      weight_decay: 1e-4,
+    });
+    const stepper = new Stepper(backend, graph, parameters, data, optimizer, config.bs, {
+      inputSize: NETWORKS[config.network].inputSize,
+      crops: config.crops,
+      augment: true,
+      label_smoothing: 0,
+      seed: 0,
+    });
+    stepper.setOrder(order);
+    stepper.setLearningRate(0.001);
+    stepper.setTotals({ loss: 0, correct: 0, samples: 0 });
+    let count = 0;
+    step = () => {
+      stepper.run({ epoch: 0, start: 0, count: config.bs, step: count++ });
+      return stepper.totals();
+    };
+    program = stepper.program(config.bs);
+  } else {
+    const { bs: batch, crops } = config;
+    const inference = new Inference(backend, graph, parameters, data, { crops, batch, capacity: batch });
+    step = () => inference.run(order);
+    program = inference.program(batch);
+  }
+
+  const times: number[] = [];
+  for (let i = 0; i < WARM_UP_STEPS + config.steps; i++) {
+    const started = performance.now();
+    await step();
+    if (i >= WARM_UP_STEPS) times.push((performance.now() - started) / 1000);
+    onStep?.(i + 1);
+  }
+  const seconds = median(times);
+  return {
+    what: config.what,
+    bs: config.bs,
+    crops: config.crops,
+    threads: backend.threads,
+    device: backend.describe(),
+    imagesPerSecond: config.bs / seconds,
+    seconds,
+    ...(config.profile ? { profile: sums(backend.profile(program)) } : {}),
+  };
+}
+
+export const benchSteps = (config: BenchConfig): number => WARM_UP_STEPS + config.steps;
+
+function median(values: readonly number[]): number {
+  const sorted = [...values].sort((a, b) => a - b);
+  const middle = sorted.length >> 1;
+  return sorted.length % 2 === 1 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2;
+}
+
+/** Rows of the same kernel added up. */
+function sums(rows: readonly ProfileRow[]): ProfileSum[] {
+  const byKernel = new Map<string, { calls: number; seconds: number; multiplications: number }>();
+  for (const { kernel, seconds, multiplications } of rows) {
+    const sum = byKernel.get(kernel) ?? { calls: 0, seconds: 0, multiplications: 0 };
+    sum.calls++;
+    sum.seconds += seconds;
+    sum.multiplications += multiplications;
+    byKernel.set(kernel, sum);
+  }
+  return [...byKernel]
+    .map(([kernel, { calls, seconds, multiplications }]) => {
+      const gflops = multiplications > 0 ? (2 * multiplications) / seconds / 1e9 : null;
+      return { kernel, calls, seconds, gflops };
+    })
+    .sort((a, b) => b.seconds - a.seconds);
+}

@@ -1,0 +1,127 @@
+import type { Backend, Program } from '../engine/backend.ts';
+import { CompiledNetwork } from '../engine/compile.ts';
+import type { DeviceData } from '../engine/deviceData.ts';
+import type { Graph } from '../engine/graph.ts';
+import { type Call, STEP } from '../engine/kernels.ts';
+import { CallList } from '../engine/ops.ts';
+import type { Parameters } from '../engine/parameters.ts';
+import { type Tensor, tensor } from '../engine/tensor.ts';
+import type { Optimizer } from '../optim/optimizers.ts';
+
+export interface StepperOptions {
+  /** Side of the network's input. */
+  readonly inputSize: number;
+  readonly crops: 1 | 10;
+  readonly augment: boolean;
+  readonly label_smoothing: number;
+  readonly seed: number;
+}
+
+/** Sums over the steps since the last reset. */
+export interface Totals {
+  readonly loss: number;
+  readonly correct: number;
+  readonly samples: number;
+}
+
+/**
+ * Training steps on a backend: augmentation, forward, loss, backward and update as one program for each
+ * batch size. The host writes a few words a step and touches no image.
+ */
+export class Stepper {
+  readonly #backend: Backend;
+  readonly #graph: Graph;
+  readonly #parameters: Parameters;
+  readonly #data: DeviceData;
+  readonly #optimizer: Optimizer;
+  readonly #options: StepperOptions;
+  readonly #step = tensor('step', [STEP.length], 'i32', 'persistent');
+  readonly #totals = tensor('totals', [3], 'f64', 'persistent');
+  readonly #order: Tensor;
+  readonly #programs = new Map<number, Program>();
+  readonly #words = new Int32Array(STEP.length);
+
+  /** @param longest the number of images of an epoch */
+  constructor(
+    backend: Backend,
+    graph: Graph,
+    parameters: Parameters,
+    data: DeviceData,
+    optimizer: Optimizer,
+    longest: number,
+    options: StepperOptions,
+  ) {
+    this.#backend = backend;
+    this.#graph = graph;
+    this.#parameters = parameters;
+    this.#data = data;
+    this.#optimizer = optimizer;
+    this.#options = options;
+    this.#order = tensor('order', [longest], 'i32', 'persistent');
+  }
+
+  /** The images of the epoch, in order: indices into the data. */
+  setOrder(order: Int32Array): void {
+    this.#backend.write(this.#order, order);
+  }
+
+  setLearningRate(lr: number): void {
+    this.#backend.write(this.#optimizer.hyper, this.#optimizer.hyperValues(lr));
+  }
+
+  setTotals({ loss, correct, samples }: Totals): void {
+    this.#backend.write(this.#totals, [loss, correct, samples]);
+  }
+
+  async totals(): Promise<Totals> {
+    const [loss, correct, samples] = await this.#backend.read(this.#totals);
+    return { loss, correct, samples };
+  }
+
+  /**
+   * One update from the `count` images that start at `start` in the order.
+   * @param step updates before this one, over all epochs
+   */
+  run({ epoch, start, count, step }: { epoch: number; start: number; count: number; step: number }): void {
+    this.#words[STEP.seed] = this.#options.seed;
+    this.#words[STEP.epoch] = epoch;
+    this.#words[STEP.start] = start;
+    this.#words[STEP.step] = step;
+    this.#backend.write(this.#step, this.#words);
+    this.#backend.run(this.program(count));
+  }
+
+  /** The program of a step with `count` images; compiled on first use. */
+  program(count: number): Program {
+    const found = this.#programs.get(count) ?? this.#backend.compile(this.#calls(count));
+    this.#programs.set(count, found);
+    return found;
+  }
+
+  #calls(count: number): Call[] {
+    const { crops, augment, inputSize, label_smoothing: smoothing } = this.#options;
+    const { images, targets, size } = this.#data;
+    const samples = count * crops;
+    const network = new CompiledNetwork(this.#graph, this.#parameters, {
+      batch: samples,
+      training: true,
+      step: this.#step,
+    });
+    if (network.input.shape[1] !== inputSize)
+      throw new Error(`input of ${network.input.shape[1]}, not ${inputSize}`);
+    const labels = tensor('labels', [samples], 'i32');
+    const dlogits = tensor('dlogits', network.logits.shape);
+    const list = new CallList();
+    const [order, step] = [this.#order, this.#step];
+    const policy = augment ? 'train' : 'test';
+    list.emit('augment', { images, order, out: network.input, step, size, crops, policy });
+    list.emit('gatherLabels', { targets, order, labels, step, crops });
+    list.calls.push(...network.forward);
+    list.emit('crossEntropy', { logits: network.logits, labels, dlogits, totals: this.#totals, smoothing });
+    list.calls.push(
+      ...network.backward(dlogits, { parameters: true, input: false }).calls,
+      ...this.#optimizer.calls,
+    );
+    return list.calls;
+  }
+}
