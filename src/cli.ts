@@ -1,10 +1,10 @@
 #!/usr/bin/env node
 import { main } from './cli/main.ts';
 
-// A reader that went away (`fer data x | head -1`) is no error, and must not end a training.
+// A reader that went away (`fer data x | head -1`, a closed terminal) is no error, and must not end a training.
 for (const stream of [process.stdout, process.stderr]) {
   stream.on('error', (error: NodeJS.ErrnoException) => {
-    if (error.code !== 'EPIPE') throw error;
+    if (error.code !== 'EPIPE' && error.code !== 'EIO') throw error;
   });
 }
 

@@ -1,6 +1,6 @@
-import type { Backend } from '../src/engine/backend.ts';
 import type { Build } from '../src/engine/backend/wasm/module.ts';
 import { WasmBackend } from '../src/engine/backend/wasm.ts';
+import type { Backend } from '../src/engine/backend.ts';
 import { FerError } from '../src/errors.ts';
 import { optional } from './optional.ts';
 import { ran } from './ran.ts';

@@ -1,5 +1,5 @@
-import type { Backend, NumericArray } from '../src/engine/backend.ts';
 import { ReferenceBackend } from '../src/engine/backend/reference.ts';
+import type { Backend, NumericArray } from '../src/engine/backend.ts';
 import { type Call, type KernelName, operandsOf } from '../src/engine/kernels.ts';
 import { bits, keyOf, uniform } from '../src/engine/random.ts';
 import { type Buffer, type DType, sizeOf, type Tensor } from '../src/engine/tensor.ts';
@@ -11,32 +11,33 @@ const GUARD = 16;
 const SENTINEL: Readonly<Record<DType, number>> = { f32: 12345, f64: 12345, i32: 12345, u8: 123 };
 
 /** What each kernel writes; `changed` operands are read as well. */
-const WRITTEN: { readonly [Name in KernelName]: { readonly fresh: string[]; readonly changed?: string[] } } = {
-  augment: { fresh: ['out'] },
-  gatherLabels: { fresh: ['labels'] },
-  'conv3x3.forward': { fresh: ['y'] },
-  'conv3x3.backwardInput': { fresh: ['dx'] },
-  'conv3x3.backwardWeight': { fresh: ['dw', 'db'] },
-  'batchNorm.forward': { fresh: ['saved', 'y'], changed: ['runningMean', 'runningVar'] },
-  'batchNorm.backward': { fresh: ['dx', 'dgamma', 'dbeta'] },
-  'batchNorm.evaluate': { fresh: ['saved', 'y'] },
-  'batchNorm.evaluateBackward': { fresh: ['dx'] },
-  'maxPool2.forward': { fresh: ['y'] },
-  'maxPool2.backward': { fresh: ['dx'] },
-  'linear.forward': { fresh: ['y'] },
-  'linear.backwardInput': { fresh: ['dx'] },
-  'linear.backwardWeight': { fresh: ['dw', 'db'] },
-  'relu.forward': { fresh: ['y'] },
-  'relu.backward': { fresh: ['dx'] },
-  'dropout.forward': { fresh: ['y'] },
-  'dropout.backward': { fresh: ['dx'] },
-  'flatten.forward': { fresh: ['y'] },
-  'flatten.backward': { fresh: ['dx'] },
-  add: { fresh: ['y'] },
-  crossEntropy: { fresh: ['dlogits'], changed: ['totals'] },
-  averageCrops: { fresh: [], changed: ['out'] },
-  sgd: { fresh: [], changed: ['param', 'velocity'] },
-};
+const WRITTEN: { readonly [Name in KernelName]: { readonly fresh: string[]; readonly changed?: string[] } } =
+  {
+    augment: { fresh: ['out'] },
+    gatherLabels: { fresh: ['labels'] },
+    'conv3x3.forward': { fresh: ['y'] },
+    'conv3x3.backwardInput': { fresh: ['dx'] },
+    'conv3x3.backwardWeight': { fresh: ['dw', 'db'] },
+    'batchNorm.forward': { fresh: ['saved', 'y'], changed: ['runningMean', 'runningVar'] },
+    'batchNorm.backward': { fresh: ['dx', 'dgamma', 'dbeta'] },
+    'batchNorm.evaluate': { fresh: ['saved', 'y'] },
+    'batchNorm.evaluateBackward': { fresh: ['dx'] },
+    'maxPool2.forward': { fresh: ['y'] },
+    'maxPool2.backward': { fresh: ['dx'] },
+    'linear.forward': { fresh: ['y'] },
+    'linear.backwardInput': { fresh: ['dx'] },
+    'linear.backwardWeight': { fresh: ['dw', 'db'] },
+    'relu.forward': { fresh: ['y'] },
+    'relu.backward': { fresh: ['dx'] },
+    'dropout.forward': { fresh: ['y'] },
+    'dropout.backward': { fresh: ['dx'] },
+    'flatten.forward': { fresh: ['y'] },
+    'flatten.backward': { fresh: ['dx'] },
+    add: { fresh: ['y'] },
+    crossEntropy: { fresh: ['dlogits'], changed: ['totals'] },
+    averageCrops: { fresh: [], changed: ['out'] },
+    sgd: { fresh: [], changed: ['param', 'velocity'] },
+  };
 
 /** An operand of a call under test: a view with guards on both sides. */
 export function operand(name: string, shape: readonly number[], dtype: DType = 'f32'): Tensor {
@@ -78,7 +79,10 @@ function wholeOf(buffer: Buffer): Tensor {
  * NaN and the guards of inputs are NaN, so that what is not written, or read from outside, shows.
  * Returns the largest error of each output, in units of its bound.
  */
-export async function checkCall(candidates: readonly Candidate[], trial: Trial): Promise<Record<string, number>> {
+export async function checkCall(
+  candidates: readonly Candidate[],
+  trial: Trial,
+): Promise<Record<string, number>> {
   if (candidates.length === 0) throw new Error('nothing to check');
   const { call } = trial;
   const written = [...WRITTEN[call.kernel].fresh, ...(WRITTEN[call.kernel].changed ?? [])];
@@ -98,7 +102,8 @@ export async function checkCall(candidates: readonly Candidate[], trial: Trial):
       if (written.includes(name)) {
         const ratio = expectClose(inner(after), inner(right), boundOf(trial, name, buffer), what);
         worst[name] = Math.max(worst[name] ?? 0, ratio);
-      } else if (!isWritten(call, written, buffer)) expectSame(inner(after), inner(before), `${what}: an input`);
+      } else if (!isWritten(call, written, buffer))
+        expectSame(inner(after), inner(before), `${what}: an input`);
       const first = families.get(family)?.get(buffer);
       if (first) expectSame(after, first, `${what}: against fewer threads`);
     }
@@ -132,11 +137,14 @@ function initialContents({ call, contents, seed = 1 }: Trial): Map<Buffer, Numer
     const array = allocate(dtype, buffer.length);
     const isInput = !fresh.includes(name) && !changed.includes(name);
     array.fill(isInput && dtype === 'f32' ? Number.NaN : SENTINEL[dtype]);
-    if (fresh.includes(name)) array.subarray(GUARD, -GUARD).fill(dtype === 'f32' ? Number.NaN : SENTINEL[dtype]);
+    if (fresh.includes(name))
+      array.subarray(GUARD, -GUARD).fill(dtype === 'f32' ? Number.NaN : SENTINEL[dtype]);
     else if (given) {
-      if (given.length !== sizeOf(shape)) throw new Error(`${name}: ${given.length} values, not ${sizeOf(shape)}`);
+      if (given.length !== sizeOf(shape))
+        throw new Error(`${name}: ${given.length} values, not ${sizeOf(shape)}`);
       array.set(given, GUARD);
-    } else if (dtype === 'f32' || dtype === 'f64') array.set(randomValues(sizeOf(shape), seed * 100 + index), GUARD);
+    } else if (dtype === 'f32' || dtype === 'f64')
+      array.set(randomValues(sizeOf(shape), seed * 100 + index), GUARD);
     else throw new Error(`${name} needs contents`);
     initial.set(buffer, array);
   });
@@ -162,10 +170,15 @@ async function contentsAfter(
 }
 
 /** The reference must write every element of an output, or a comparison with it would say nothing. */
-function expectFinite({ call }: Trial, written: readonly string[], expected: ReadonlyMap<Buffer, NumericArray>): void {
+function expectFinite(
+  { call }: Trial,
+  written: readonly string[],
+  expected: ReadonlyMap<Buffer, NumericArray>,
+): void {
   for (const [name, { buffer }] of operandsOf(call)) {
     if (!written.includes(name)) continue;
     const values = expected.get(buffer)!.subarray(GUARD, -GUARD);
-    if (!values.every((value) => Number.isFinite(value))) throw new Error(`${call.kernel}: the reference left ${name} unset`);
+    if (!values.every((value) => Number.isFinite(value)))
+      throw new Error(`${call.kernel}: the reference left ${name} unset`);
   }
 }

@@ -38,7 +38,8 @@ export function discrepancy(
   expected: ArrayLike<number>,
   { length = 1, growth = 2, scale = 0, eps = FLOAT32_EPS }: Bound = {},
 ): Discrepancy {
-  if (actual.length !== expected.length) throw new Error(`${actual.length} values, expected ${expected.length}`);
+  if (actual.length !== expected.length)
+    throw new Error(`${actual.length} values, expected ${expected.length}`);
   const tolerance = growth * eps * Math.sqrt(length) * Math.max(largest(expected), scale);
   let worst: Discrepancy = { ratio: 0, index: -1 };
   for (let index = 0; index < expected.length; index++) {
@@ -72,7 +73,8 @@ export function expectClose(
 
 /** Throws unless all bits are the same (a NaN is a NaN). */
 export function expectSame(actual: ArrayLike<number>, expected: ArrayLike<number>, what: string): void {
-  if (actual.length !== expected.length) throw new Error(`${what}: ${actual.length} values, not ${expected.length}`);
+  if (actual.length !== expected.length)
+    throw new Error(`${what}: ${actual.length} values, not ${expected.length}`);
   for (let i = 0; i < expected.length; i++) {
     if (!Object.is(actual[i], expected[i])) {
       throw new Error(`${what}: ${actual[i]} at ${i}, expected ${expected[i]} to the bit`);

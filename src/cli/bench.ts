@@ -7,8 +7,9 @@ import type { Run } from './verb.ts';
 export const run: Run<typeof benchOptions> = async ({ config }, out) => {
   const backend = await createBackend(config);
   try {
-    const bar = out.progress({ label: config.what, total: benchSteps(config) });
-    const result = await bench(config, backend, (done) => bar.update(done, {}));
+    const { what, bs } = config;
+    const bar = out.progress({ label: `${what} on ${backend.name}`, total: benchSteps(config) * bs });
+    const result = await bench(config, backend, (steps) => bar.update(steps * bs));
     out.result([result], () => text(result));
   } finally {
     await backend.close();

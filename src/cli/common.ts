@@ -14,7 +14,7 @@ export async function readData(
     seed,
     onNotice: (message) => out.note(message),
     onProgress(done, total, unit) {
-      bar ??= out.progress({ label: 'reading', total, unit });
+      bar ??= out.progress({ label: 'reading', total, unit, done });
       bar.update(done, {}, total);
     },
   });

@@ -10,7 +10,7 @@ export const run: Run<typeof dataOptions> = async ({ config, positionals: [path]
     badRowCap: config.limit,
     onNotice: (message) => out.note(message),
     onProgress(done, total, unit) {
-      progress ??= out.progress({ label: 'reading', total, unit });
+      progress ??= out.progress({ label: 'reading', total, unit, done });
       progress.update(done, {}, total);
     },
   });

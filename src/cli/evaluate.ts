@@ -25,11 +25,12 @@ export const run: Run<typeof evaluateOptions> = async ({ config }, out) => {
       unit: 'images',
     });
     const started = performance.now();
-    const logits = await recognizer.logits(images, (done) => bar.update(done, {}));
+    const logits = await recognizer.logits(images, (done) => bar.update(done));
     const seconds = (performance.now() - started) / 1000;
     const metrics = computeMetrics(logits, targets, model.description.labels, seconds);
-    if (config.out !== '') writeFileAtomic(config.out, `${JSON.stringify(metrics, null, 2)}\n`);
+    // First where nothing can fail: figures that took minutes are not lost to a wrong out=.
     out.result(metrics, () => metricsText(metrics, { color: out.color }));
+    if (config.out !== '') writeFileAtomic(config.out, `${JSON.stringify(metrics, null, 2)}\n`);
   } finally {
     await backend.close();
   }

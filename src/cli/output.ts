@@ -15,9 +15,9 @@ export class Output {
   readonly json: boolean;
   /** Whether the text of a result may hold colour codes: a terminal, and NO_COLOR not set. */
   readonly color: boolean;
-  /** Whether `progress` draws: then no line an epoch is needed. */
-  readonly live: boolean;
   readonly #streams: Streams;
+  /** Whether `progress` draws. */
+  readonly #live: boolean;
   #progress: Progress | undefined;
   #jsonWritten = false;
 
@@ -26,7 +26,7 @@ export class Output {
     this.json = json;
     const terminal = streams.stdout.isTTY === true || Boolean(process.env.FORCE_COLOR);
     this.color = !json && terminal && pc.isColorSupported;
-    this.live = streams.stderr.isTTY === true && process.env.TERM !== 'dumb';
+    this.#live = streams.stderr.isTTY === true && process.env.TERM !== 'dumb';
   }
 
   /**
@@ -54,7 +54,7 @@ export class Output {
   /** Starts a bar on standard error in place of the last one; see `Progress`. */
   progress(options: ProgressOptions): Progress {
     this.clear();
-    this.#progress = new Progress(this.live ? this.#streams.stderr : SILENT, options);
+    this.#progress = new Progress(this.#live ? this.#streams.stderr : SILENT, options);
     return this.#progress;
   }
 

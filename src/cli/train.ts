@@ -1,8 +1,10 @@
+import { join } from 'node:path';
 import type { TrainConfig, trainOptions } from '../config.ts';
 import { createBackend } from '../engine/createBackend.ts';
 import type { EpochRow } from '../train/history.ts';
+import { prepareRun } from '../train/prepareRun.ts';
 import type { RunProgress } from '../train/runFolder.ts';
-import { prepareRun, type TrainListener, train } from '../train/train.ts';
+import { type TrainListener, train } from '../train/train.ts';
 import { readData } from './common.ts';
 import type { Output } from './output.ts';
 import type { Run } from './verb.ts';
@@ -12,7 +14,7 @@ export const run: Run<typeof trainOptions> = async ({ config: given, explicit },
   const config = prepareRun(given, explicit);
   const dataset = await readData(config, out);
   const backend = await createBackend(config);
-  out.note(`${config.runs}/${config.name}: ${config.network} on ${backend.describe()}`);
+  out.note(`${join(config.runs, config.name)}: ${config.network} on ${backend.describe()}`);
   let signals = 0;
   const onSignal = (): void => {
     signals++;
@@ -49,7 +51,6 @@ function showTraining(config: TrainConfig, out: Output): TrainListener {
       bar = out.progress({
         label: `epoch ${epoch + 1}/${config.n_epochs}`,
         total: images,
-        unit: 'images',
         done: start,
       });
     },
@@ -58,8 +59,8 @@ function showTraining(config: TrainConfig, out: Output): TrainListener {
       bar?.update(start, { loss, accuracy: percent(totals.correct / totals.samples) });
     },
     onValidate(done, images) {
-      validation ??= out.progress({ label: `validating on ${config.val}`, total: images, unit: 'images' });
-      validation.update(done, {});
+      validation ??= out.progress({ label: `validating on ${config.val}`, total: images, done });
+      validation.update(done);
     },
     onEpoch(row, best) {
       out.note(epochLine(row, best, config.n_epochs));

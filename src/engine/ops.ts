@@ -115,7 +115,8 @@ export const OPS: { readonly [Name in OpName]: OpRule<Name> } = {
       else emit('batchNorm.evaluate', operands);
     },
     backward({ attributes: { name, relu }, training, x, dy, dx, parameter, gradient, saved, emit }) {
-      const into = dx(0) ?? dy;
+      // Nobody may want dx, but dy can also be another branch's gradient: it is not written over.
+      const into = dx(0) ?? saved('unwanted', x.shape);
       const gamma = parameter(`${name}.weight`);
       const beta = parameter(`${name}.bias`);
       const stored = saved('saved', [2, x.shape[3]]);

@@ -26,12 +26,16 @@ export type Matrix = readonly (readonly number[])[];
 /** Taps of a filter's side. */
 const TAPS = 3;
 
-/** Finite points for each tile size, chosen for small float32 error. */
+/**
+ * Finite points for each tile size, chosen for small float32 error among those with short binary
+ * fractions. Points come in pairs ±p, which halves the arithmetic of the transforms; 1 is always among
+ * them, since the bias gradient is read off there.
+ */
 export const WINOGRAD_POINTS: Readonly<Record<number, readonly number[]>> = {
   2: [0, 1, -1],
   3: [0, 1, -1, 2],
-  4: [0, Math.SQRT1_2, -Math.SQRT1_2, Math.SQRT2, -Math.SQRT2],
-  5: [0, 1, -1, 0.5, -0.5, 2],
+  4: [0, 1, -1, 0.625, -0.625],
+  5: [0.25, -0.25, 1, -1, 2, -2],
 };
 
 /** The matrices of F(m, 3); throws RangeError for a size without points. */
@@ -60,16 +64,12 @@ export function winogradMatrices(m: number): WinogradMatrices {
 
 /** Coefficients of Π (x - root), lowest power first. */
 export function polynomial(roots: readonly number[]): number[] {
-  return roots.reduce<number[]>(
-    (product, root) => {
-      const next = [0, ...product];
-      product.forEach((coefficient, i) => {
-        next[i] -= root * coefficient;
-      });
-      return next;
-    },
-    [1],
-  );
+  let product = [1];
+  for (const root of roots) {
+    const shifted = [0, ...product];
+    product = shifted.map((coefficient, i) => coefficient - root * (product[i] ?? 0));
+  }
+  return product;
 }
 
 export function transpose(matrix: Matrix): number[][] {

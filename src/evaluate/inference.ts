@@ -46,11 +46,20 @@ export class Inference {
     this.#out = tensor('logits', [options.capacity, this.#labels], 'f32', 'persistent');
   }
 
+  /** Images a step. */
+  get batch(): number {
+    return this.#options.batch;
+  }
+
   /**
    * Logits [n, L] of the images at `indices`, n at most the capacity.
-   * @param onBatch hears the images done so far after each step; it may be asynchronous
+   * @param onBatch hears the images done so far after each step; where it says false the rest is left out
+   *   and their logits mean nothing
    */
-  async run(indices: Int32Array, onBatch?: (done: number) => void | Promise<void>): Promise<Float32Array> {
+  async run(
+    indices: Int32Array,
+    onBatch?: (done: number) => boolean | Promise<boolean>,
+  ): Promise<Float32Array> {
     const { batch, capacity } = this.#options;
     if (indices.length > capacity)
       throw new RangeError(`${indices.length} images for a capacity of ${capacity}`);
@@ -61,7 +70,7 @@ export class Inference {
       words[STEP.start] = start;
       this.#backend.write(this.#step, words);
       this.#backend.run(this.program(count));
-      await onBatch?.(start + count);
+      if (onBatch && !(await onBatch(start + count))) break;
     }
     const all = await this.#backend.read(this.#out);
     return Float32Array.from(all.subarray(0, indices.length * this.#labels));

@@ -57,21 +57,47 @@ export function readModel(path: string): StoredModel {
 function readDescription(file: string): ModelDescription {
   if (!existsSync(file))
     throw new FerError(`${file} is missing: it says which network the weights beside it are of`);
-  let model: Partial<ModelDescription> | undefined;
+  let model: unknown;
   try {
-    model = JSON.parse(readFileBytes(file).toString('utf8')).model;
-  } catch {
+    model = JSON.parse(readFileBytes(file).toString('utf8'))?.model;
+  } catch (error) {
+    if (error instanceof FerError) throw error;
     throw new FerError(`${file} is not valid JSON: restore it, or train again`);
   }
-  const { network, width, drop, labels, imageSize, inputSize } = model ?? {};
-  const numbers = [width, drop, imageSize, inputSize].every((value) => Number.isFinite(value));
-  const names =
-    Array.isArray(labels) && labels.length > 1 && labels.every((label) => typeof label === 'string');
-  if (!network || !Object.hasOwn(NETWORKS, network) || !numbers || !names) {
-    const wanted = 'network, width, drop, labels, imageSize and inputSize';
-    throw new FerError(`${file} does not describe a model: "model" must give ${wanted} of a known network`);
+  checkDescription(model, file);
+  return model;
+}
+
+/**
+ * Checks the `model` part of a `config.json`.
+ *
+ * @throws FerError naming the file and what is wrong
+ */
+export function checkDescription(value: unknown, file: string): asserts value is ModelDescription {
+  const { network, width, drop, labels, imageSize, inputSize } = (value ?? {}) as Partial<ModelDescription>;
+  function refuse(problem: string): never {
+    throw new FerError(`${file} does not describe a model: ${problem}; it is damaged, or of another program`);
   }
-  return model as ModelDescription;
+  if (typeof network !== 'string' || !Object.hasOwn(NETWORKS, network)) {
+    refuse(`"network" is ${JSON.stringify(network)}, known are ${Object.keys(NETWORKS).join(', ')}`);
+  }
+  const side = NETWORKS[network as NetworkName].inputSize;
+  if (!isWhole(width) || width < 1) refuse(`"width" is ${JSON.stringify(width)}, expected a whole number`);
+  if (!(typeof drop === 'number' && drop >= 0 && drop < 1)) {
+    refuse(`"drop" is ${JSON.stringify(drop)}, expected 0 to below 1`);
+  }
+  if (inputSize !== side) refuse(`"inputSize" is ${JSON.stringify(inputSize)}, ${network} sees ${side}`);
+  if (!isWhole(imageSize) || imageSize < side) {
+    refuse(`"imageSize" is ${JSON.stringify(imageSize)}, expected ${side} at least`);
+  }
+  const names = Array.isArray(labels) && labels.every((label) => typeof label === 'string');
+  if (!names || labels.length < 1 || new Set(labels).size < labels.length) {
+    refuse(`"labels" is ${JSON.stringify(labels)}, expected names that differ`);
+  }
+}
+
+function isWhole(value: unknown): value is number {
+  return Number.isSafeInteger(value);
 }
 
 /** The graph and parameters of a description, without values. */

@@ -107,7 +107,7 @@ export class Progress {
     const { label, unit = 'images', done: doneBefore } = this.#options;
     const state = { label, done, total, unit, doneBefore, seconds: now - this.#start, fields };
     // The last column stays free: writing there would wrap the cursor to the next line.
-    const line = formatProgress(state, (this.#stream.columns ?? DEFAULT_COLUMNS) - 1);
+    const line = formatProgress(state, (this.#stream.columns || DEFAULT_COLUMNS) - 1);
     this.#stream.write(`\r${line}\u001b[K`);
     this.#visible = true;
   }

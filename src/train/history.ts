@@ -14,27 +14,50 @@ export interface EpochRow {
   readonly imagesPerSecond: number;
 }
 
-const COLUMNS: readonly (readonly [name: string, of: (row: EpochRow) => number | string])[] = [
-  ['epoch', (row) => row.epoch],
-  ['lr', (row) => row.lr],
-  ['train_loss', (row) => row.trainLoss],
-  ['train_accuracy', (row) => row.trainAccuracy],
-  ['val_loss', (row) => row.valLoss],
-  ['val_accuracy', (row) => row.valAccuracy],
-  ['seconds', (row) => row.seconds.toFixed(3)],
-  ['images_per_second', (row) => row.imagesPerSecond.toFixed(2)],
-];
+/** Columns in order; `digits` where a figure is rounded after the point. */
+const COLUMNS: readonly { readonly name: string; readonly key: keyof EpochRow; readonly digits?: number }[] =
+  [
+    { name: 'epoch', key: 'epoch' },
+    { name: 'lr', key: 'lr' },
+    { name: 'train_loss', key: 'trainLoss' },
+    { name: 'train_accuracy', key: 'trainAccuracy' },
+    { name: 'val_loss', key: 'valLoss' },
+    { name: 'val_accuracy', key: 'valAccuracy' },
+    { name: 'seconds', key: 'seconds', digits: 3 },
+    { name: 'images_per_second', key: 'imagesPerSecond', digits: 2 },
+  ];
+
+const HEADER = COLUMNS.map(({ name }) => name).join(',');
 
 /** `history.csv`: a header and a line an epoch; figures with all their digits, times rounded. */
 export function historyCsv(rows: readonly EpochRow[]): string {
-  const lines = rows.map((row) => COLUMNS.map(([, of]) => of(row)).join(','));
-  return `${[COLUMNS.map(([name]) => name).join(','), ...lines].join('\n')}\n`;
+  const lines = rows.map((row) =>
+    COLUMNS.map(({ key, digits }) => (digits === undefined ? row[key] : row[key].toFixed(digits))).join(','),
+  );
+  return `${[HEADER, ...lines].join('\n')}\n`;
+}
+
+/** The rows of a `history.csv`, or undefined if it is none. */
+export function parseHistory(csv: string): EpochRow[] | undefined {
+  const [header, ...lines] = csv.trimEnd().split(/\r?\n/);
+  if (header !== HEADER) return undefined;
+  const rows = lines.map((line) => {
+    const figures = line.split(',').map((cell) => (cell === '' ? Number.NaN : Number(cell)));
+    return Object.fromEntries(COLUMNS.map(({ key }, i) => [key, figures[i]])) as unknown as EpochRow;
+  });
+  return rows.every(isEpochRow) ? rows : undefined;
+}
+
+/** Whether something read from a file is a row: all its figures are there and numbers. */
+export function isEpochRow(value: unknown): value is EpochRow {
+  const row = value as Partial<EpochRow> | null;
+  return typeof row === 'object' && row !== null && COLUMNS.every(({ key }) => Number.isFinite(row[key]));
 }
 
 /** The row with the highest validation accuracy, the first of equals. */
-export function bestRow(rows: readonly EpochRow[]): EpochRow | undefined {
-  return rows.reduce<EpochRow | undefined>(
-    (best, row) => (best === undefined || row.valAccuracy > best.valAccuracy ? row : best),
-    undefined,
+export function bestRow(rows: readonly EpochRow[]): EpochRow | null {
+  return rows.reduce<EpochRow | null>(
+    (best, row) => (best === null || row.valAccuracy > best.valAccuracy ? row : best),
+    null,
   );
 }

@@ -1,21 +1,21 @@
-import { execFileSync } from 'node:child_process';
 import { existsSync, mkdirSync, readdirSync, rmSync } from 'node:fs';
-import { dirname, join } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { join } from 'node:path';
 import { configFromJson } from '../config/parse.ts';
 import { type TrainConfig, trainOptions } from '../config.ts';
 import { FerError } from '../errors.ts';
 import { explainFileError, readFileBytes, removeStaleTemporaries, writeFileAtomic } from '../io/files.ts';
 import { readSafetensors, type Safetensors, type StoredTensor, writeSafetensors } from '../io/safetensors.ts';
-import type { ModelDescription } from '../nn/model.ts';
-import { type EpochRow, historyCsv } from './history.ts';
+import { checkDescription, type ModelDescription } from '../nn/model.ts';
+import { type EpochRow, historyCsv, isEpochRow, parseHistory } from './history.ts';
+import type { ProgramVersion } from './programVersion.ts';
+import { LOCK } from './runLock.ts';
 import type { Totals } from './stepper.ts';
 
 /** How far a run is: with the weights and the optimizer's state it determines all that follows. */
 export interface RunProgress {
   /** The epoch under way, counted from 0. */
   readonly epoch: number;
-  /** Images of that epoch already trained. */
+  /** Images of that epoch already trained; all of them while it is validated. */
   readonly start: number;
   /** Updates so far, over all epochs. */
   readonly step: number;
@@ -24,6 +24,8 @@ export interface RunProgress {
   /** Seconds spent on the epoch under way. */
   readonly seconds: number;
   readonly history: readonly EpochRow[];
+  /** The epoch whose weights are `best`: of all that the run ever validated, restored ones included. */
+  readonly best: EpochRow | null;
 }
 
 export interface RunState {
@@ -33,10 +35,7 @@ export interface RunState {
 }
 
 /** What `config.json` holds. */
-export interface RunRecord {
-  readonly version: string;
-  /** Revision of the program's source, where it runs from a checkout. */
-  readonly git: string | null;
+export interface RunRecord extends ProgramVersion {
   readonly model: ModelDescription;
   readonly data: {
     readonly source: string;
@@ -48,8 +47,12 @@ export interface RunRecord {
 
 const CONFIG = 'config.json';
 const LAST = 'last.safetensors';
-/** The optimizer's part of a checkpoint, named by its step; `last.safetensors` says which one is its own. */
-const STATE = /^last\.state-\d+\.safetensors$/;
+const HISTORY = 'history.csv';
+/** The optimizer's part of a checkpoint, named by epoch and image; `last.safetensors` says which is its own. */
+const STATE = /^last\.state(-\d+){2,3}\.safetensors$/;
+const EPOCH = /^epoch_(\d+)\.safetensors$/;
+/** The lock, and what a killed process left half-written: nothing that makes a folder a run. */
+const isOurRefuse = (name: string): boolean => name === LOCK || /^\..*\.tmp$/.test(name);
 
 /**
  * `runs/NAME/`. A checkpoint is two files. The state is written under a new name first, then
@@ -64,42 +67,75 @@ export class RunFolder {
   }
 
   get exists(): boolean {
-    return existsSync(this.path) && readdirSync(this.path).length > 0;
+    return this.#names().some((name) => !isOurRefuse(name));
   }
 
   /** Whether there is a checkpoint to go on from. */
   get hasCheckpoint(): boolean {
-    return existsSync(join(this.path, LAST));
+    return existsSync(this.#file(LAST));
   }
 
-  /** Makes an empty folder; an existing run must have been refused or meant to be deleted. */
-  create(): void {
-    try {
-      rmSync(this.path, { recursive: true, force: true });
-      mkdirSync(this.path, { recursive: true });
-    } catch (error) {
-      throw explainFileError(error, 'make the run folder', this.path);
+  /** Whether there ever was one: the history follows the first checkpoint. */
+  get hadCheckpoint(): boolean {
+    return this.hasCheckpoint || existsSync(this.#file(HISTORY));
+  }
+
+  /** Makes the folder if there is none. */
+  make(): void {
+    this.#attempt('make', () => mkdirSync(this.path, { recursive: true }));
+  }
+
+  /**
+   * Deletes what the folder holds, the lock excepted.
+   *
+   * @throws FerError if it is no run: then nothing is deleted
+   */
+  clear(): void {
+    const names = this.#names().filter((name) => name !== LOCK);
+    if (names.some((name) => !isOurRefuse(name)) && !names.includes(CONFIG)) {
+      throw new FerError(
+        `${this.path} is no run (it holds no ${CONFIG}), so overwrite=true does not delete it: choose another name=`,
+      );
     }
+    // The record goes last: a deletion cut short can be repeated.
+    const rest = names.filter((name) => name !== CONFIG);
+    this.#attempt('delete', () => {
+      for (const name of [...rest, CONFIG]) rmSync(this.#file(name), { recursive: true, force: true });
+    });
+  }
+
+  /** Removes what killed processes left: half-written files, and states that no checkpoint refers to. */
+  sweep(): void {
+    removeStaleTemporaries(this.path);
+    if (!this.hasCheckpoint) this.#removeStates();
   }
 
   writeRecord(record: RunRecord): void {
-    writeFileAtomic(join(this.path, CONFIG), `${JSON.stringify(record, null, 2)}\n`);
+    writeFileAtomic(this.#file(CONFIG), `${JSON.stringify(record, null, 2)}\n`);
   }
 
   /** @throws FerError if the record is missing or damaged */
   readRecord(): RunRecord {
-    const file = join(this.path, CONFIG);
-    if (!existsSync(file))
+    const file = this.#file(CONFIG);
+    if (!existsSync(file)) {
       throw new FerError(
-        `there is no run at ${this.path}: ${CONFIG} is missing; start it without resume=true`,
+        `${file} is missing: without it ${this.path} cannot go on; restore it, or choose another name=`,
       );
-    let record: RunRecord;
+    }
+    let record: Partial<RunRecord> | null;
     try {
       record = JSON.parse(readFileBytes(file).toString('utf8'));
-    } catch {
+    } catch (error) {
+      if (error instanceof FerError) throw error;
       throw new FerError(`${file} is not valid JSON: restore it, or start again with overwrite=true`);
     }
-    return { ...record, train: configFromJson(trainOptions, record.train, file) };
+    if (typeof record?.data?.hash !== 'string') {
+      throw new FerError(
+        `${file} does not say what data the run is of: it is damaged, or of another program`,
+      );
+    }
+    checkDescription(record.model, file);
+    return { ...(record as RunRecord), train: configFromJson(trainOptions, record.train, file) };
   }
 
   /** Writes weights alone: `best` or `epoch_N`. */
@@ -108,16 +144,14 @@ export class RunFolder {
     tensors: Readonly<Record<string, StoredTensor>>,
     metadata: Record<string, string>,
   ): void {
-    writeSafetensors(join(this.path, `${name}.safetensors`), tensors, metadata);
+    writeSafetensors(this.#file(`${name}.safetensors`), tensors, metadata);
   }
 
   /** @throws FerError naming the kept epochs if this one is not among them */
   readEpoch(epoch: number): Safetensors {
-    const file = join(this.path, `epoch_${epoch}.safetensors`);
+    const file = this.#file(`epoch_${epoch}.safetensors`);
     if (existsSync(file)) return readSafetensors(file);
-    const kept = readdirSync(this.path).flatMap(
-      (name) => name.match(/^epoch_(\d+)\.safetensors$/)?.[1] ?? [],
-    );
+    const kept = this.#names().flatMap((name) => EPOCH.exec(name)?.[1] ?? []);
     const list =
       kept.length > 0 ? `kept are ${kept.sort((a, b) => Number(a) - Number(b)).join(', ')}` : 'none was kept';
     throw new FerError(`${file} does not exist: ${list} (save_freq says how often)`);
@@ -130,53 +164,89 @@ export class RunFolder {
     optimizer: Readonly<Record<string, StoredTensor>>,
     progress: RunProgress,
   ): void {
-    const state = `last.state-${progress.step}.safetensors`;
-    writeSafetensors(join(this.path, state), optimizer, { progress: JSON.stringify(progress) });
-    writeSafetensors(join(this.path, LAST), tensors, { ...metadata, state });
+    const state = this.#freeStateName(progress);
+    writeSafetensors(this.#file(state), optimizer, { progress: JSON.stringify(progress) });
+    writeSafetensors(this.#file(LAST), tensors, { ...metadata, state });
     this.writeHistory(progress.history);
-    for (const name of readdirSync(this.path)) {
-      if (STATE.test(name) && name !== state) rmSync(join(this.path, name), { force: true });
-    }
+    this.#removeStates(state);
   }
 
   writeHistory(history: readonly EpochRow[]): void {
-    writeFileAtomic(join(this.path, 'history.csv'), historyCsv(history));
+    writeFileAtomic(this.#file(HISTORY), historyCsv(history));
   }
 
-  /** Reads the last checkpoint, after removing what a killed process left half-written. */
+  /** The rows of `history.csv`; none if it is missing or damaged. */
+  readHistory(): readonly EpochRow[] {
+    const file = this.#file(HISTORY);
+    return existsSync(file) ? (parseHistory(readFileBytes(file).toString('utf8')) ?? []) : [];
+  }
+
+  /** Reads the last checkpoint, and removes states that it does not refer to. */
   readState(): RunState {
-    removeStaleTemporaries(this.path);
-    const file = join(this.path, LAST);
+    const file = this.#file(LAST);
     const weights = readSafetensors(file);
     const { state } = weights.metadata;
     if (state === undefined || !STATE.test(state)) {
-      throw new FerError(`${file} does not name its optimizer state: it was not written by a run of fer`);
+      throw new FerError(`${file} does not name its optimizer state: it is no checkpoint of a run`);
     }
-    const stateFile = join(this.path, state);
+    const stateFile = this.#file(state);
+    if (!existsSync(stateFile)) {
+      throw new FerError(
+        `${stateFile} is missing, the optimizer state that belongs to ${file}: restore it, or go back to kept ` +
+          'weights with restore_epoch=',
+      );
+    }
     const optimizer = readSafetensors(stateFile);
+    const progress = progressOf(optimizer);
+    if (!progress) throw new FerError(`${stateFile} does not say how far the run was: it is damaged`);
+    this.#removeStates(state);
+    return { weights, optimizer, progress };
+  }
+
+  #file(name: string): string {
+    return join(this.path, name);
+  }
+
+  /** What the folder holds; nothing if there is none. */
+  #names(): string[] {
+    if (!existsSync(this.path)) return [];
+    return this.#attempt('read', () => readdirSync(this.path));
+  }
+
+  /** The state that `last` refers to must outlive the writing of the next, which may be at the same place. */
+  #freeStateName({ epoch, start }: RunProgress): string {
+    for (let n = 1; ; n++) {
+      const name = `last.state-${epoch}-${start}${n === 1 ? '' : `-${n}`}.safetensors`;
+      if (!existsSync(this.#file(name))) return name;
+    }
+  }
+
+  #removeStates(except?: string): void {
+    const old = this.#names().filter((name) => STATE.test(name) && name !== except);
+    this.#attempt('clean', () => {
+      for (const name of old) rmSync(this.#file(name), { force: true });
+    });
+  }
+
+  #attempt<T>(doing: string, action: () => T): T {
     try {
-      return { weights, optimizer, progress: JSON.parse(optimizer.metadata.progress) };
-    } catch {
-      throw new FerError(`${stateFile} holds no progress: it was not written by a run of fer`);
+      return action();
+    } catch (error) {
+      throw explainFileError(error, `${doing} the run folder`, this.path);
     }
   }
 }
 
-/** The version in package.json and the git revision of the source, if it is a checkout. */
-export function programVersion(): { version: string; git: string | null } {
-  const root = fileURLToPath(new URL('../../', import.meta.url));
-  const { version } = JSON.parse(readFileBytes(join(root, 'package.json')).toString('utf8'));
-  if (!existsSync(join(root, '.git'))) return { version, git: null };
+/** The progress beside an optimizer's state, or undefined if it is damaged. */
+function progressOf({ metadata }: Safetensors): RunProgress | undefined {
   try {
-    const options = {
-      cwd: dirname(join(root, 'package.json')),
-      stdio: ['ignore', 'pipe', 'ignore'] as const,
-    };
-    const run = (...args: string[]): string =>
-      execFileSync('git', args, { ...options, stdio: [...options.stdio] }).toString();
-    const dirty = run('status', '--porcelain', '--untracked-files=no').trim() !== '';
-    return { version, git: run('rev-parse', 'HEAD').trim() + (dirty ? '+changes' : '') };
+    const progress: RunProgress = JSON.parse(metadata.progress);
+    const { epoch, start, step, totals, seconds, history, best } = progress;
+    const counts = [epoch, start, step].every((count) => Number.isSafeInteger(count) && count >= 0);
+    const figures = [totals.loss, totals.correct, totals.samples, seconds].every(Number.isFinite);
+    const rows = history.every(isEpochRow) && (best === null || isEpochRow(best));
+    return counts && figures && rows ? progress : undefined;
   } catch {
-    return { version, git: null };
+    return undefined;
   }
 }

@@ -12,7 +12,7 @@ import type { Safetensors, StoredTensor } from '../io/safetensors.ts';
 import { loadWeights, stored } from '../nn/model.ts';
 import { createOptimizer, type Optimizer } from '../optim/optimizers.ts';
 import { learningRate } from '../optim/schedules.ts';
-import type { EpochRow } from './history.ts';
+import { bestRow, type EpochRow } from './history.ts';
 import type { RunProgress } from './runFolder.ts';
 import { Stepper } from './stepper.ts';
 
@@ -24,6 +24,9 @@ export interface TrainerListener {
   onStep?(progress: RunProgress, images: number): void;
   onValidate?(done: number, images: number): void;
 }
+
+/** Asked between steps, where the state is whole: true stops the training there. */
+export type Pause = () => Promise<boolean>;
 
 /** Trains one network on one dataset, step by step, with all its state open to be saved and restored. */
 export class Trainer {
@@ -43,6 +46,7 @@ export class Trainer {
     totals: { loss: 0, correct: 0, samples: 0 },
     seconds: 0,
     history: [],
+    best: null,
   };
 
   /** @throws FerError if a split that is needed has no images */
@@ -72,6 +76,10 @@ export class Trainer {
       batch: Math.max(1, Math.floor(VALIDATION_SAMPLES / config.eval_crops)),
       capacity: this.#val.length,
     });
+    // All programs now: a backend that cannot run them says so before anything is written, and sizes its
+    // memory once for all.
+    for (const count of stepSizes(this.#train.length, config.bs)) this.#stepper.program(count);
+    for (const count of stepSizes(this.#val.length, this.#validation.batch)) this.#validation.program(count);
     const { values, statistics } = parameters.initial(config.seed);
     backend.write(parameters.values, values);
     backend.write(parameters.statistics, statistics);
@@ -86,17 +94,29 @@ export class Trainer {
     return this.#train.length;
   }
 
-  /** Continues from a checkpoint, or from weights alone with a fresh optimizer. */
-  restore(weights: Safetensors, file: string, progress: RunProgress, optimizer?: Safetensors): void {
-    loadWeights(this.#backend, this.#parameters, weights, file);
+  /**
+   * Continues from a checkpoint, or from weights alone with a fresh optimizer.
+   *
+   * @param folder of the checkpoint, for messages
+   * @throws FerError if something is of another network or optimizer
+   */
+  restore(weights: Safetensors, folder: string, progress: RunProgress, optimizer?: Safetensors): void {
     for (const [name, view] of optimizer ? this.#optimizer.state : []) {
       const found = optimizer?.tensors[name];
-      if (!found || found.shape.join() !== view.shape.join()) {
+      if (!found || found.shape.join() !== view.shape.join() || !/^F\d+$/.test(found.dtype)) {
         throw new FerError(
-          `${file}: its optimizer state has no "${name}" of [${view.shape}]: it is of another optimizer`,
+          `the optimizer's state in ${folder} has no "${name}" of [${view.shape}]: it is of another network or optimizer`,
         );
       }
-      this.#backend.write(view, found.data as Float32Array);
+    }
+    if (progress.start > this.#train.length) {
+      throw new FerError(
+        `${folder} is at image ${progress.start} of an epoch of ${this.#train.length}: its state is of other data`,
+      );
+    }
+    loadWeights(this.#backend, this.#parameters, weights, folder);
+    for (const [name, view] of optimizer ? this.#optimizer.state : []) {
+      this.#backend.write(view, optimizer?.tensors[name].data as Float32Array);
     }
     this.#progress = progress;
   }
@@ -110,18 +130,27 @@ export class Trainer {
     return tensors;
   }
 
+  /** What is told when values that are not finite turn up. */
+  diverged(): FerError {
+    const { epoch, step } = this.#progress;
+    return new FerError(
+      `training diverged: values are no longer finite in epoch ${epoch + 1} after step ${step}, at ` +
+        `lr=${this.learningRate()}. What was saved before is kept: go on from it with resume=true and a lower lr=, ` +
+        'or start again with a third of it and overwrite=true',
+    );
+  }
+
   /**
    * Trains to the end of the epoch under way, from wherever it stands.
    *
    * @param pause asked after each step; where it says true the epoch stays open and false is returned
    * @throws FerError if the loss is not finite
    */
-  async trainEpoch(listener: TrainerListener, pause: () => boolean | Promise<boolean>): Promise<boolean> {
+  async trainEpoch(listener: TrainerListener, pause: Pause): Promise<boolean> {
     const { epoch } = this.#progress;
-    const lr = this.learningRate();
     const order = permutation(keyOf(this.#config.seed, STREAMS.shuffle, epoch), this.#train.length);
     this.#stepper.setOrder(order.map((position) => this.#train[position]));
-    this.#stepper.setLearningRate(lr);
+    this.#stepper.setLearningRate(this.learningRate());
     this.#stepper.setTotals(this.#progress.totals);
     while (this.#progress.start < this.#train.length) {
       const { start, step, seconds } = this.#progress;
@@ -129,7 +158,6 @@ export class Trainer {
       const started = performance.now();
       this.#stepper.run({ epoch, start, count, step });
       const totals = await this.#stepper.totals();
-      if (!Number.isFinite(totals.loss)) throw diverged(epoch, step, lr);
       this.#progress = {
         ...this.#progress,
         start: start + count,
@@ -137,32 +165,41 @@ export class Trainer {
         totals,
         seconds: seconds + (performance.now() - started) / 1000,
       };
+      if (!Number.isFinite(totals.loss)) throw this.diverged();
       listener.onStep?.(this.#progress, this.#train.length);
-      if (this.#progress.start < this.#train.length && (await pause())) return false;
+      if (await pause()) return false;
     }
     return true;
   }
 
-  /** Validates after a whole epoch, adds its row to the history and opens the next epoch. */
-  async endEpoch(listener: TrainerListener): Promise<EpochRow> {
-    const { epoch, totals, seconds, history } = this.#progress;
-    const lr = this.learningRate();
+  /**
+   * Validates after a whole epoch, adds its row to the history and opens the next epoch.
+   *
+   * @param pause asked after each step; where it says true the epoch stays open and undefined is returned
+   * @throws FerError if a logit is not finite
+   */
+  async endEpoch(listener: TrainerListener, pause: Pause): Promise<EpochRow | undefined> {
+    const { epoch, totals, seconds, history, best } = this.#progress;
     const started = performance.now();
-    const logits = await this.#validation.run(this.#val, (done) =>
-      listener.onValidate?.(done, this.#val.length),
-    );
-    if (!logits.every(Number.isFinite)) throw diverged(epoch, this.#progress.step, lr);
+    let paused = false;
+    const logits = await this.#validation.run(this.#val, async (done) => {
+      listener.onValidate?.(done, this.#val.length);
+      paused = done < this.#val.length && (await pause());
+      return !paused;
+    });
+    if (paused) return undefined;
+    if (!logits.every(Number.isFinite)) throw this.diverged();
     const targets = this.#val.map((index) => this.#dataset.targets[index]);
     const { accuracy, loss } = computeMetrics(logits, targets, this.#dataset.labels);
     const row: EpochRow = {
       epoch: epoch + 1,
-      lr,
+      lr: this.learningRate(),
       trainLoss: totals.loss / totals.samples,
       trainAccuracy: totals.correct / totals.samples,
       valLoss: loss,
       valAccuracy: accuracy,
       seconds: seconds + (performance.now() - started) / 1000,
-      imagesPerSecond: this.#train.length / seconds,
+      imagesPerSecond: this.#train.length / Math.max(seconds, Number.EPSILON),
     };
     this.#progress = {
       ...this.#progress,
@@ -171,6 +208,7 @@ export class Trainer {
       totals: { loss: 0, correct: 0, samples: 0 },
       seconds: 0,
       history: [...history, row],
+      best: bestRow(best === null ? [row] : [best, row]),
     };
     return row;
   }
@@ -182,6 +220,11 @@ export class Trainer {
       this.#progress.history.map(({ valAccuracy }) => valAccuracy),
     );
   }
+}
+
+/** The sizes of the steps over n images: whole ones, and what remains. */
+function stepSizes(n: number, step: number): number[] {
+  return [Math.min(n, step), n % step].filter((size) => size > 0);
 }
 
 function imagesOf({ splits, source, targets }: Dataset, names: TrainConfig['train']): Int32Array {
@@ -197,11 +240,4 @@ function imagesOf({ splits, source, targets }: Dataset, names: TrainConfig['trai
   const chosen = new Uint8Array(targets.length);
   for (const name of names) for (const index of splits[name]) chosen[index] = 1;
   return Int32Array.from(chosen.keys()).filter((index) => chosen[index] === 1);
-}
-
-function diverged(epoch: number, step: number, lr: number): FerError {
-  return new FerError(
-    `the loss is no longer a finite number in epoch ${epoch + 1}, step ${step + 1}: training diverged at lr=${lr}. ` +
-      'The last checkpoint is kept; start again with a lower lr (a third), or go on from it with resume=true lr=...',
-  );
 }

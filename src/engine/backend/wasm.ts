@@ -105,6 +105,8 @@ export class WasmBackend implements Backend {
 
   run(program: Program): void {
     const { address, entries } = this.#placed(program);
+    // Without an entry there is no barrier at which the threads would meet.
+    if (entries.length === 0) return;
     this.#exports.run(address, entries.length, this.threads, this.#scratch.address, this.#scratch.stride);
   }
 

@@ -1,108 +1,87 @@
 import type { KernelTable } from '../../kernels.ts';
 import type { Memory } from './memory.ts';
-import { addScaled, dot } from './rows.ts';
+import { addProduct, sumRows, transposed } from './product.ts';
 
 type Names = 'conv3x3.forward' | 'conv3x3.backwardInput' | 'conv3x3.backwardWeight';
 
+/** The nine taps as offsets in rows and columns of the pixel that is read. */
+const TAPS = [-1, 0, 1].flatMap((down) => [-1, 0, 1].map((right) => ({ down, right })));
+
 /**
- * y[n,h,w,k] = b[k] + Σ_rsc x[n, h+r-1, w+s-1, c] · w[k,c,r,s], pixels outside the image being 0.
- * Each product of x and w that appears in y gives one term of dx and one of dw.
+ * y[n,h,w,k] = b[k] + Σ_rsc x[n, h+r-1, w+s-1, c] · w[k,c,r,s], pixels outside the image being 0: for
+ * each tap (r, s) the product of the shifted image, a matrix [P, C] of P = N·H·W pixels, and the tap's
+ * weights [K, C]. Each product in y gives one term of dx and one of dw.
  */
 export const CONVOLUTION: Pick<KernelTable<Memory>, Names> = {
   'conv3x3.forward'({ x, w, b, y }, memory) {
     const [N, H, W, C] = x.shape;
     const K = w.shape[0];
-    const taps = toTaps(memory.floats(w), K, C);
+    const P = N * H * W;
     const input = memory.floats(x);
-    const bias = memory.floats(b);
+    const weights = memory.floats(w);
     const output = memory.floats(y);
-    for (let pixel = 0; pixel < N * H * W; pixel++) output.set(bias, pixel * K);
-    forEachTap(N, H, W, (from, to, count, tap) => {
-      for (let c = 0; c < C; c++) {
-        for (let i = 0; i < count; i++) {
-          addScaled(output, (to + i) * K, taps, (tap * C + c) * K, input[(from + i) * C + c], K);
-        }
-      }
+    const bias = memory.floats(b);
+    for (let pixel = 0; pixel < P; pixel++) output.set(bias, pixel * K);
+    TAPS.forEach(({ down, right }, tap) => {
+      const shifted = shift(input, x.shape, down, right);
+      addProduct(output, shifted, ofTap(weights, tap), { M: P, N: K, D: C });
     });
   },
 
   'conv3x3.backwardInput'({ dy, w, dx }, memory) {
     const [N, H, W, K] = dy.shape;
     const C = w.shape[1];
-    const taps = toTaps(memory.floats(w), K, C);
     const dOutput = memory.floats(dy);
+    const weights = memory.floats(w);
     const dInput = memory.floats(dx).fill(0);
-    forEachTap(N, H, W, (from, to, count, tap) => {
-      for (let c = 0; c < C; c++) {
-        for (let i = 0; i < count; i++) {
-          dInput[(from + i) * C + c] += dot(dOutput, (to + i) * K, taps, (tap * C + c) * K, K);
-        }
-      }
+    TAPS.forEach(({ down, right }, tap) => {
+      // A pixel serves the outputs that lie the other way.
+      const shifted = shift(dOutput, dy.shape, -down, -right);
+      addProduct(dInput, shifted, transposed(ofTap(weights, tap), K, C), { M: N * H * W, N: C, D: K });
     });
   },
 
   'conv3x3.backwardWeight'({ x, dy, dw, db }, memory) {
     const [N, H, W, C] = x.shape;
     const K = dy.shape[3];
+    const P = N * H * W;
     const input = memory.floats(x);
     const dOutput = memory.floats(dy);
-    const dTaps = new Float64Array(9 * C * K);
-    forEachTap(N, H, W, (from, to, count, tap) => {
-      for (let c = 0; c < C; c++) {
-        for (let i = 0; i < count; i++) {
-          addScaled(dTaps, (tap * C + c) * K, dOutput, (to + i) * K, input[(from + i) * C + c], K);
-        }
-      }
+    const dWeights = memory.floats(dw);
+    const byChannel = transposed(dOutput, P, K);
+    TAPS.forEach(({ down, right }, tap) => {
+      const shifted = transposed(shift(input, x.shape, down, right), P, C);
+      const gradient = new Float64Array(K * C);
+      addProduct(gradient, byChannel, shifted, { M: K, N: C, D: P });
+      for (let i = 0; i < K * C; i++) dWeights[i * TAPS.length + tap] = gradient[i];
     });
-    fromTaps(dTaps, memory.floats(dw), K, C);
-    const dBias = memory.floats(db).fill(0);
-    for (let pixel = 0; pixel < N * H * W; pixel++) addScaled(dBias, 0, dOutput, pixel * K, 1, K);
+    sumRows(dOutput, memory.floats(db));
   },
 };
 
-/**
- * Calls `visit` for each tap of each row with the runs of `count` input pixels from `from` and output
- * pixels from `to` on that the tap connects; pixels are counted over the whole batch.
- */
-function forEachTap(
-  N: number,
-  H: number,
-  W: number,
-  visit: (from: number, to: number, count: number, tap: number) => void,
-): void {
+/** The images with pixel (h + down, w + right) in the place of (h, w), 0 where there is none. */
+function shift(
+  images: Float64Array,
+  [N, H, W, C]: readonly number[],
+  down: number,
+  right: number,
+): Float64Array {
+  const shifted = new Float64Array(images.length);
+  const first = Math.max(0, -right);
+  const count = Math.max(0, W - Math.abs(right));
   for (let n = 0; n < N; n++) {
-    for (let h = 0; h < H; h++) {
-      for (let r = 0; r < 3; r++) {
-        const row = h + r - 1;
-        if (row < 0 || row >= H) continue;
-        for (let s = 0; s < 3; s++) {
-          const first = Math.max(0, 1 - s);
-          const last = Math.min(W, W + 1 - s);
-          const from = (n * H + row) * W + first + s - 1;
-          const to = (n * H + h) * W + first;
-          visit(from, to, last - first, r * 3 + s);
-        }
-      }
+    for (let h = Math.max(0, -down); h < Math.min(H, H - down); h++) {
+      const to = ((n * H + h) * W + first) * C;
+      const from = ((n * H + h + down) * W + first + right) * C;
+      shifted.set(images.subarray(from, from + count * C), to);
     }
   }
+  return shifted;
 }
 
-/** w [K, C, 9] as [9, C, K]: outputs next to each other. */
-function toTaps(w: Float64Array, K: number, C: number): Float64Array {
-  const taps = new Float64Array(w.length);
-  for (let tap = 0; tap < 9; tap++) {
-    for (let c = 0; c < C; c++) {
-      for (let k = 0; k < K; k++) taps[(tap * C + c) * K + k] = w[(k * C + c) * 9 + tap];
-    }
-  }
-  return taps;
-}
-
-/** The way back. */
-function fromTaps(taps: Float64Array, w: Float64Array, K: number, C: number): void {
-  for (let k = 0; k < K; k++) {
-    for (let c = 0; c < C; c++) {
-      for (let tap = 0; tap < 9; tap++) w[(k * C + c) * 9 + tap] = taps[(tap * C + c) * K + k];
-    }
-  }
+/** The weights [K, C] of one tap of w [K, C, 9]. */
+function ofTap(w: Float64Array, tap: number): Float64Array {
+  const weights = new Float64Array(w.length / TAPS.length);
+  for (let i = 0; i < weights.length; i++) weights[i] = w[i * TAPS.length + tap];
+  return weights;
 }

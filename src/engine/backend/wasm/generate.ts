@@ -139,11 +139,15 @@ function transformFunction(
 /** The AssemblyScript module of all transforms of F(m, 3). */
 export function transformsOf(m: number): string {
   const { n, points, outputTransform, kernelTransform } = winogradMatrices(m);
+  const unit = points.indexOf(1);
+  if (unit < 0) throw new Error(`the points of F(${m}, 3) must include 1: the bias gradient is read there`);
   const by = (matrix: Matrix) => (emitter: Emitter, x: string[]) => multiply(emitter, matrix, x);
   return [
     `// F(${m}, 3): written by generate.ts from the matrices of winograd.ts; do not edit.`,
     `import { madd } from '../madd';\n`,
-    `export const M: usize = ${m};\nexport const TILE: usize = ${n};\n`,
+    `export const M: usize = ${m};\nexport const TILE: usize = ${n};`,
+    `/** The point 1 among a side's points: there a transformed gradient is the plain sum. */`,
+    `export const UNIT: usize = ${unit};\n`,
     transformFunction('inputTransform', n, (emitter, x) => multiplyInput(emitter, points, x)),
     transformFunction('kernelTransform', 3, by(kernelTransform)),
     transformFunction('outputTransform', n, by(outputTransform)),

@@ -12,9 +12,14 @@ const POINTS = TILE * TILE;
 const PAD = 16;
 /** Bytes of the two patches that a transform works in. */
 const PATCHES = 2 * POINTS * 16;
-/** Tiles of a block of the output pass: its transformed data should stay in the second cache. */
-const BLOCK_BYTES = 1 << 20;
-const BLOCK_TILES = { least: 16, most: 48 } as const;
+/**
+ * Tiles of a block of the output pass. Where the transformed kernel is small, the block's own data should
+ * stay in the second cache; where it is read from memory for every block, blocks must be large enough to
+ * pay for that.
+ */
+const BLOCK_BYTES = 640 << 10;
+const BLOCK_TILES = { least: 8, streaming: 32 } as const;
+const STREAMED_BYTES = 8 << 20;
 /** Tiles transformed between two products of the weight gradient, and how many of them an item takes. */
 const CHUNK_TILES = 512;
 const GROUP_TILES = 8;
@@ -43,6 +48,11 @@ export function convolutionKind({
     `a convolution from ${C} to ${K} channels does not fit the wasm kernels: ` +
       'use multiples of 8 (a first layer from 1 channel: a multiple of 4), or device=reference',
   );
+}
+
+/** Floats from one point's data to the next: an odd number of cache lines, as in kernels/winograd.ts. */
+function planeFloats(floats: number): number {
+  return (Math.ceil(floats / 16) | 1) * 16;
 }
 
 export interface ConvolutionOptions {
@@ -108,11 +118,14 @@ function correlate(
     });
     return;
   }
-  const u = list.temporary('U', POINTS * K * C);
+  const u = list.temporary('U', POINTS * planeFloats(K * C));
   const tiles = N * Math.ceil(H / M) * Math.ceil(W / M);
   const perTile = POINTS * (inputs + outputs + 2 * PAD) * 4;
   const fit = Math.floor(BLOCK_BYTES / perTile / 4) * 4;
-  const block = Math.max(BLOCK_TILES.least, Math.min(BLOCK_TILES.most, fit));
+  const streamed = POINTS * K * C * 4 > STREAMED_BYTES;
+  const block = streamed ? BLOCK_TILES.streaming : Math.max(BLOCK_TILES.least, fit);
+  const planes = planeFloats(block * (inputs + PAD)) + planeFloats(block * (outputs + PAD));
+  const scratch = PATCHES + POINTS * planes * 4;
   list.push(`winograd.kernel${suffix}`, CODE.WINOGRAD_KERNEL, outputs / 8, [w, u, K, C, flip ? 1 : 0], {
     scratch: PATCHES,
   });
@@ -121,7 +134,7 @@ function correlate(
     CODE.WINOGRAD_CONV,
     Math.ceil(tiles / block),
     [x, u, bias, y, H, W, inputs, outputs, tiles, block],
-    { scratch: PATCHES + block * perTile, multiplications: tiles * POINTS * inputs * outputs },
+    { scratch, multiplications: tiles * POINTS * inputs * outputs },
   );
 }
 
@@ -154,9 +167,9 @@ export function lowerBackwardWeight(
   }
   const tiles = N * Math.ceil(H / M) * Math.ceil(W / M);
   const chunk = Math.min(CHUNK_TILES, tiles);
-  const v = list.temporary('V', POINTS * chunk * (C + PAD));
-  const d = list.temporary('D', POINTS * chunk * (K + PAD));
-  const du = list.temporary('dU', POINTS * C * K);
+  const v = list.temporary('V', POINTS * planeFloats(chunk * (C + PAD)));
+  const d = list.temporary('D', POINTS * planeFloats(chunk * (K + PAD)));
+  const du = list.temporary('dU', POINTS * planeFloats(C * K));
   // A slice of the channels keeps an item short where there are few points a thread.
   const slices = C % 128 === 0 ? C / 128 : 1;
   for (let first = 0; first < tiles; first += chunk) {
@@ -176,5 +189,9 @@ export function lowerBackwardWeight(
       { multiplications: POINTS * count * C * K },
     );
   }
-  list.push('winograd.dw.output', CODE.WINOGRAD_GRADIENT_OUTPUT, K / 4, [du, dw, C, K], { scratch: PATCHES });
+  const outputSlices = C % 32 === 0 ? C / 32 : 1;
+  const outputItems = Math.ceil(K / 16) * outputSlices;
+  list.push('winograd.dw.output', CODE.WINOGRAD_GRADIENT_OUTPUT, outputItems, [du, dw, C, K, outputSlices], {
+    scratch: PATCHES,
+  });
 }

@@ -19,6 +19,9 @@ const STREAM_BLOCK = 32;
 const GEMM_BLOCK = { rows: 64, columns: 128 } as const;
 /** Depth of a packed block, as in kernels/gemm.ts. */
 const GEMM_DEPTH = 256;
+/** The block itself and its packed operands. */
+const GEMM_SCRATCH =
+  (GEMM_BLOCK.rows * GEMM_BLOCK.columns + (GEMM_BLOCK.rows + GEMM_BLOCK.columns) * GEMM_DEPTH) * 4;
 const COLUMN_BLOCK = 256;
 
 /** Turns each kind of call into entries of the interpreter; a row for every kernel. */
@@ -128,14 +131,11 @@ export const LOWER: {
   'linear.backwardWeight'({ x, dy, dw, db }, list) {
     const [N, I] = x.shape;
     const O = dy.shape[1];
-    gemm(list, 'linear.dw', dy, x, null, dw, {
-      M: O,
-      N: I,
-      depth: N,
-      aRow: 1,
-      aDepth: O,
-      bDepth: I,
-      bColumn: 1,
+    const { rows, columns } = GEMM_BLOCK;
+    const items = Math.ceil(O / rows) * Math.ceil(I / columns);
+    list.push('linear.dw', CODE.GEMM_TRANSPOSED, items, [dy, x, dw, O, I, N, rows, columns], {
+      scratch: GEMM_SCRATCH,
+      multiplications: N * I * O,
     });
     list.push('linear.db', CODE.COLUMN_SUMS, Math.ceil(O / COLUMN_BLOCK), [dy, db, N, O, COLUMN_BLOCK]);
   },
@@ -230,7 +230,7 @@ function gemm(
   const items = Math.ceil(M / rows) * Math.ceil(N / columns);
   const operands = [a, b, bias, c, M, N, depth, aRow, aDepth, bDepth, bColumn, rows, columns];
   list.push(name, CODE.GEMM, items, operands, {
-    scratch: (rows * columns + (rows + columns) * GEMM_DEPTH) * 4,
+    scratch: GEMM_SCRATCH,
     multiplications: M * N * depth,
   });
 }

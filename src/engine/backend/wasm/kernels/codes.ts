@@ -37,3 +37,4 @@ export const AVERAGE_CROPS = 34;
 export const SGD = 35;
 export const FIRST_GRADIENT_SUM = 36;
 export const NORM_AFFINE = 37;
+export const GEMM_TRANSPOSED = 38;

@@ -3,7 +3,7 @@
  * of strides, packed into panels on the way.
  */
 import { arg, lanes, least, madd } from './madd';
-import { PANEL, ROWS, tileRows } from './tiles';
+import { PANEL, ROWS, tileColumns, tileRows } from './tiles';
 
 /** Depth of a packed block: a panel of B stays in the first cache. */
 const DEPTH: usize = 256;
@@ -127,6 +127,60 @@ export function gemm(r: usize, item: usize, scratch: usize): void {
       const value = load<f32>(from + (j << 2));
       store<f32>(to + (j << 2), bias ? value + load<f32>(bias + ((column + j) << 2)) : value);
     }
+  }
+}
+
+/** to[column / width][depth][width] for width 4 or 8, columns beyond `count` zero; rows `stride` bytes apart. */
+function packStrips(from: usize, stride: usize, count: usize, depth: usize, width: usize, to: usize): void {
+  for (let column: usize = 0; column < count; column += width) {
+    const whole = column + width <= count;
+    let source = from + (column << 2);
+    for (let k: usize = 0; k < depth; k++) {
+      if (whole) {
+        v128.store(to, v128.load(source));
+        if (width == PANEL) v128.store(to, v128.load(source, 16), 16);
+      } else {
+        for (let j: usize = 0; j < width; j++) {
+          store<f32>(to + (j << 2), column + j < count ? load<f32>(source + (j << 2)) : 0);
+        }
+      }
+      source += stride;
+      to += width << 2;
+    }
+  }
+}
+
+/**
+ * The product of a linear layer's weight gradient: c [M, N] = aᵀ·b, a [depth, M], b [depth, N].
+ * Item: a block of c, rows × columns. Record: a, b, c, M, N, depth, blockRows, blockColumns.
+ */
+export function gemmTransposed(r: usize, item: usize, scratch: usize): void {
+  const M = arg(r, 3);
+  const N = arg(r, 4);
+  const depth = arg(r, 5);
+  const blockRows = arg(r, 6);
+  const blockColumns = arg(r, 7);
+  const across = (N + blockColumns - 1) / blockColumns;
+  const row = (item / across) * blockRows;
+  const column = (item % across) * blockColumns;
+  const rows = least(blockRows, M - row);
+  const columns = least(blockColumns, N - column);
+  const ldc: usize = blockColumns << 2;
+  const stripsA = scratch + blockRows * ldc;
+  const stripsB = stripsA + blockRows * DEPTH * 4;
+  for (let k: usize = 0; k < depth; k += DEPTH) {
+    const deep = least(DEPTH, depth - k);
+    packStrips(arg(r, 0) + (k * M + row) * 4, M << 2, rows, deep, ROWS, stripsA);
+    packStrips(arg(r, 1) + (k * N + column) * 4, N << 2, columns, deep, PANEL, stripsB);
+    for (let i: usize = 0; i < rows; i += ROWS) {
+      for (let j: usize = 0; j < columns; j += PANEL) {
+        const b = stripsB + j * deep * 4;
+        tileColumns(stripsA + i * deep * 4, 16, b, 32, deep, scratch + i * ldc + (j << 2), ldc, k > 0);
+      }
+    }
+  }
+  for (let i: usize = 0; i < rows; i++) {
+    memory.copy(arg(r, 2) + ((row + i) * N + column) * 4, scratch + i * ldc, columns << 2);
   }
 }
 

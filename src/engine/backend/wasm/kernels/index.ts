@@ -133,6 +133,7 @@ function dispatch(code: u32, record: usize, item: u32, scratch: usize): void {
     case CODE.POOL: return POOL.pool(record, item, scratch);
     case CODE.POOL_GRADIENT: return POOL.poolGradient(record, item, scratch);
     case CODE.GEMM: return GEMM.gemm(record, item, scratch);
+    case CODE.GEMM_TRANSPOSED: return GEMM.gemmTransposed(record, item, scratch);
     case CODE.COLUMN_SUMS: return GEMM.columnSums(record, item, scratch);
     case CODE.LINEAR_STREAM: return GEMM.linearStream(record, item, scratch);
     case CODE.RELU: return ELEMENTWISE.relu(record, item, scratch);

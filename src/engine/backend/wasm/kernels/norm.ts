@@ -26,16 +26,21 @@ export function normStatistics(a: usize, item: usize, scratch: usize): void {
     let m1 = f32x4.splat(0);
     let m2 = f32x4.splat(0);
     let m3 = f32x4.splat(0);
+    // Sums are taken from the first pixel, so that a large mean is not rounded again and again.
+    const x0 = v128.load(x + c);
+    const x1 = v128.load(x + c, 16);
+    const x2 = v128.load(x + c, 32);
+    const x3 = v128.load(x + c, 48);
     for (let at = x + c; at < end; at += line) {
-      m0 = f32x4.add(m0, v128.load(at));
-      m1 = f32x4.add(m1, v128.load(at, 16));
-      m2 = f32x4.add(m2, v128.load(at, 32));
-      m3 = f32x4.add(m3, v128.load(at, 48));
+      m0 = f32x4.add(m0, f32x4.sub(v128.load(at), x0));
+      m1 = f32x4.add(m1, f32x4.sub(v128.load(at, 16), x1));
+      m2 = f32x4.add(m2, f32x4.sub(v128.load(at, 32), x2));
+      m3 = f32x4.add(m3, f32x4.sub(v128.load(at, 48), x3));
     }
-    m0 = f32x4.mul(m0, scale);
-    m1 = f32x4.mul(m1, scale);
-    m2 = f32x4.mul(m2, scale);
-    m3 = f32x4.mul(m3, scale);
+    m0 = madd(m0, scale, x0);
+    m1 = madd(m1, scale, x1);
+    m2 = madd(m2, scale, x2);
+    m3 = madd(m3, scale, x3);
     let q0 = f32x4.splat(0);
     let q1 = f32x4.splat(0);
     let q2 = f32x4.splat(0);
@@ -62,8 +67,9 @@ export function normStatistics(a: usize, item: usize, scratch: usize): void {
   }
   for (; c < line; c += 16) {
     let mean = f32x4.splat(0);
-    for (let at = x + c; at < end; at += line) mean = f32x4.add(mean, v128.load(at));
-    mean = f32x4.mul(mean, scale);
+    const x0 = v128.load(x + c);
+    for (let at = x + c; at < end; at += line) mean = f32x4.add(mean, f32x4.sub(v128.load(at), x0));
+    mean = madd(mean, scale, x0);
     let squares = f32x4.splat(0);
     for (let at = x + c; at < end; at += line) {
       const d = f32x4.sub(v128.load(at), mean);

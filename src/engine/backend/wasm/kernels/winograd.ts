@@ -7,7 +7,7 @@
  * U[xi][K / 8][C][8]. PAD keeps rows and planes off the same cache sets. Tiles are counted over the
  * whole batch: image, tile row, tile column.
  */
-import { inputTransform, kernelGradientTransform, kernelTransform, M, outputTransform, TILE, gradientTransform } from './generated/f5';
+import { gradientTransform, inputTransform, kernelGradientTransform, kernelTransform, M, outputTransform, TILE, UNIT } from './generated/f5';
 import { arg, least } from './madd';
 import { ROWS, tileColumns, tileRows } from './tiles';
 
@@ -15,12 +15,25 @@ import { ROWS, tileColumns, tileRows } from './tiles';
 const PAD: usize = 16;
 /** Points of a tile. */
 const POINTS: usize = TILE * TILE;
+/** Tiles summed in one go in the weight gradient: their rows of both operands stay in the first cache. */
+const DEPTH: usize = 128;
+/** Outputs whose weight gradients are finished together: a cache line of each point's products. */
+const LINE: usize = 16;
 /** Bytes of a tile of one vector in scratch. */
 const PATCH: usize = TILE * TILE * 16;
 
 @inline
 function roundUp(value: usize, to: usize): usize {
   return ((value + to - 1) / to) * to;
+}
+
+/**
+ * Bytes from one point's data to the next: an odd number of cache lines, so that the 49 places a
+ * transform writes to at once fall into different sets. `planeBytes` in lower-conv.ts is its twin.
+ */
+@inline
+function planeBytes(bytes: usize): usize {
+  return roundUp(bytes, 64) | 64;
 }
 
 /**
@@ -102,6 +115,28 @@ function transformOutput(p: usize, plane: usize, H: usize, W: usize, K: usize, f
   }
 }
 
+/** Nine taps of four kernels, `stride` bytes apart, into nine vectors; backwards where `flip`. */
+function gatherTaps(w: usize, stride: usize, flip: bool, taps: usize): void {
+  const step: usize = flip ? ~<usize>15 : 16;
+  let to = flip ? taps + 128 : taps;
+  for (let s: usize = 0; s < 32; s += 16) {
+    const r0 = v128.load(w + s);
+    const r1 = v128.load(w + s + stride);
+    const r2 = v128.load(w + s + 2 * stride);
+    const r3 = v128.load(w + s + 3 * stride);
+    const l0 = v128.shuffle<f32>(r0, r1, 0, 4, 1, 5);
+    const l1 = v128.shuffle<f32>(r2, r3, 0, 4, 1, 5);
+    const h0 = v128.shuffle<f32>(r0, r1, 2, 6, 3, 7);
+    const h1 = v128.shuffle<f32>(r2, r3, 2, 6, 3, 7);
+    v128.store(to, v128.shuffle<f32>(l0, l1, 0, 1, 4, 5));
+    v128.store(to + step, v128.shuffle<f32>(l0, l1, 2, 3, 6, 7));
+    v128.store(to + 2 * step, v128.shuffle<f32>(h0, h1, 0, 1, 4, 5));
+    v128.store(to + 3 * step, v128.shuffle<f32>(h0, h1, 2, 3, 6, 7));
+    to += 4 * step;
+  }
+  for (let lane: usize = 0; lane < 4; lane++) store<f32>(to + (lane << 2), load<f32>(w + lane * stride + 32));
+}
+
 /**
  * Item: a panel of 8 outputs. U[xi][out / 8][in][8] of w [K, C, 3, 3]; `flip` gives the kernel of the
  * input gradient (channels exchanged, taps turned by 180 degrees).
@@ -115,21 +150,17 @@ export function winogradKernel(a: usize, item: usize, scratch: usize): void {
   const flip = arg(a, 4) != 0;
   const inputs = flip ? K : C;
   const outputs = flip ? C : K;
-  const taps = scratch;
   const half = scratch + 9 * 16;
-  const plane: usize = outputs * inputs * 4;
-  for (let panelHalf: usize = 0; panelHalf < 2; panelHalf++) {
-    const o = item * 8 + panelHalf * 4;
-    for (let c: usize = 0; c < inputs; c++) {
-      for (let lane: usize = 0; lane < 4; lane++) {
-        const from = w + (flip ? (c * C + o + lane) * 36 : ((o + lane) * C + c) * 36);
-        for (let s: usize = 0; s < 9; s++) {
-          store<f32>(taps + (s << 4) + (lane << 2), load<f32>(from + ((flip ? 8 - s : s) << 2)));
-        }
-      }
-      for (let s: usize = 0; s < 3; s++) kernelTransform(taps + (s << 4), 48, half + (s << 4), 48);
-      const to = u + (item * inputs + c) * 32 + panelHalf * 16;
-      for (let i: usize = 0; i < TILE; i++) kernelTransform(half + i * 48, 16, to + i * TILE * plane, plane);
+  const plane = planeBytes(outputs * inputs * 4);
+  const inputStride: usize = flip ? C * 36 : 36;
+  const outputStride: usize = flip ? 36 : C * 36;
+  for (let c: usize = 0; c < inputs; c++) {
+    const from = w + c * inputStride + item * 8 * outputStride;
+    const to = u + (item * inputs + c) * 32;
+    for (let part: usize = 0; part < 2; part++) {
+      gatherTaps(from + part * 4 * outputStride, outputStride, flip, scratch);
+      for (let s: usize = 0; s < 3; s++) kernelTransform(scratch + (s << 4), 48, half + (s << 4), 48);
+      for (let i: usize = 0; i < TILE; i++) kernelTransform(half + i * 48, 16, to + (part << 4) + i * TILE * plane, plane);
     }
   }
 }
@@ -153,8 +184,9 @@ export function winogradConv(a: usize, item: usize, scratch: usize): void {
   const count = least(block, tiles - first);
   const ldv: usize = (C + PAD) << 2;
   const ldp: usize = (K + PAD) << 2;
-  const planeV = ldv * block;
-  const planeP = ldp * block;
+  const planeV = planeBytes(ldv * block);
+  const planeP = planeBytes(ldp * block);
+  const planeU = planeBytes(K * C * 4);
   const v = scratch + 2 * PATCH;
   const p = v + planeV * POINTS;
   transformInput(x, H, W, C, first, count, v, planeV, scratch);
@@ -163,7 +195,7 @@ export function winogradConv(a: usize, item: usize, scratch: usize): void {
     const vx = v + xi * planeV;
     const px = p + xi * planeP;
     for (let panel: usize = 0; panel < K / 8; panel++) {
-      const b = u + (xi * (K / 8) + panel) * C * 32;
+      const b = u + xi * planeU + panel * C * 32;
       for (let t: usize = 0; t < rounded; t += ROWS) {
         tileRows(vx + t * ldv, ldv, b, C, px + t * ldp + panel * 32, ldp, false);
       }
@@ -217,13 +249,13 @@ export function winogradGradientTransform(a: usize, item: usize, scratch: usize)
   const count = least(group, arg(a, 9) - from);
   const ldv: usize = (C + PAD) << 2;
   const ldd: usize = (K + PAD) << 2;
-  transformInput(arg(a, 0), H, W, C, arg(a, 8) + from, count, arg(a, 2) + from * ldv, ldv * chunk, scratch);
-  transformGradient(arg(a, 1), H, W, K, arg(a, 8) + from, count, arg(a, 3) + from * ldd, ldd * chunk, scratch);
+  transformInput(arg(a, 0), H, W, C, arg(a, 8) + from, count, arg(a, 2) + from * ldv, planeBytes(ldv * chunk), scratch);
+  transformGradient(arg(a, 1), H, W, K, arg(a, 8) + from, count, arg(a, 3) + from * ldd, planeBytes(ldd * chunk), scratch);
 }
 
 /**
- * Item: one point and a slice of C. dU[xi][C][K] (+)= Vᵀ D over the tiles of a chunk. The point (1, 1)
- * belongs to p = 1 in both directions, where D is the plain sum of a tile: its sum is the bias gradient.
+ * Item: one point and a slice of C. dU[xi][C][K] (+)= Vᵀ D over the tiles of a chunk. At p = 1 in
+ * both directions D is the plain sum of a tile: its sum is the bias gradient.
  * Record: v, d, du, db, C, K, count, chunk, accumulate, slices.
  */
 export function winogradGradientGemm(a: usize, item: usize, scratch: usize): void {
@@ -237,16 +269,21 @@ export function winogradGradientGemm(a: usize, item: usize, scratch: usize): voi
   const slice = item % slices;
   const ldv: usize = (C + PAD) << 2;
   const ldd: usize = (K + PAD) << 2;
-  const v = arg(a, 0) + xi * ldv * chunk;
-  const d = arg(a, 1) + xi * ldd * chunk;
-  const du = arg(a, 2) + xi * C * K * 4;
+  const v = arg(a, 0) + xi * planeBytes(ldv * chunk);
+  const d = arg(a, 1) + xi * planeBytes(ldd * chunk);
+  const du = arg(a, 2) + xi * planeBytes(C * K * 4);
   const width = C / slices;
-  for (let k: usize = 0; k < K; k += 8) {
-    for (let c: usize = slice * width; c < (slice + 1) * width; c += ROWS) {
-      tileColumns(v + (c << 2), ldv, d + (k << 2), ldd, count, du + (c * K + k) * 4, K << 2, accumulate);
+  for (let t: usize = 0; t < count; t += DEPTH) {
+    const deep = least(DEPTH, count - t);
+    for (let k: usize = 0; k < K; k += 8) {
+      const dt = d + t * ldd + (k << 2);
+      for (let c: usize = slice * width; c < (slice + 1) * width; c += ROWS) {
+        const to = du + (c * K + k) * 4;
+        tileColumns(v + t * ldv + (c << 2), ldv, dt, ldd, deep, to, K << 2, accumulate || t > 0);
+      }
     }
   }
-  if (xi == TILE + 1 && slice == 0) {
+  if (xi == UNIT * TILE + UNIT && slice == 0) {
     const db: usize = arg(a, 3);
     for (let k: usize = 0; k < K << 2; k += 16) {
       let sum = accumulate ? v128.load(db + k) : f32x4.splat(0);
@@ -257,25 +294,33 @@ export function winogradGradientGemm(a: usize, item: usize, scratch: usize): voi
 }
 
 /**
- * Item: 4 outputs k. dw [K, C, 3, 3] = Gᵀ dU G.
- * Record: du, dw, C, K.
+ * Item: 16 outputs k (fewer at the end) and a slice of C. dw [K, C, 3, 3] = Gᵀ dU G.
+ * Record: du, dw, C, K, slices.
  */
 export function winogradGradientOutput(a: usize, item: usize, scratch: usize): void {
   const du: usize = arg(a, 0);
   const dw: usize = arg(a, 1);
   const C = arg(a, 2);
   const K = arg(a, 3);
-  const k = item * 4;
+  const slices = arg(a, 4);
+  const first = (item / slices) * LINE;
+  const last = least(K, first + LINE);
+  const width = C / slices;
+  const start = (item % slices) * width;
   const half = scratch;
   const taps = scratch + PATCH;
-  const plane: usize = C * K * 4;
-  for (let c: usize = 0; c < C; c++) {
-    const from = du + (c * K + k) * 4;
-    for (let j: usize = 0; j < TILE; j++) kernelGradientTransform(from + j * plane, TILE * plane, half + (j << 4), TILE * 16);
-    for (let i: usize = 0; i < 3; i++) kernelGradientTransform(half + i * TILE * 16, 16, taps + i * 48, 16);
-    for (let lane: usize = 0; lane < 4; lane++) {
-      const to = dw + ((k + lane) * C + c) * 36;
-      for (let s: usize = 0; s < 9; s++) store<f32>(to + (s << 2), load<f32>(taps + (s << 4) + (lane << 2)));
+  const plane = planeBytes(C * K * 4);
+  for (let c = start; c < start + width; c++) {
+    for (let k = first; k < last; k += 4) {
+      const from = du + (c * K + k) * 4;
+      for (let j: usize = 0; j < TILE; j++) {
+        kernelGradientTransform(from + j * plane, TILE * plane, half + (j << 4), TILE * 16);
+      }
+      for (let i: usize = 0; i < 3; i++) kernelGradientTransform(half + i * TILE * 16, 16, taps + i * 48, 16);
+      for (let lane: usize = 0; lane < 4; lane++) {
+        const to = dw + ((k + lane) * C + c) * 36;
+        for (let s: usize = 0; s < 9; s++) store<f32>(to + (s << 2), load<f32>(taps + (s << 4) + (lane << 2)));
+      }
     }
   }
 }

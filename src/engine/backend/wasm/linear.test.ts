@@ -1,0 +1,41 @@
+import { afterAll, beforeAll, describe, it } from 'vitest';
+import { type Candidate, closeBackends, openBackends } from '../../../../test/backends.ts';
+import { checkCall, operand } from '../../../../test/check-ops.ts';
+import { call } from '../../kernels.ts';
+
+/** Few rows are read as a stream, more in blocks of 64 rows, 128 columns and a depth of 256. */
+const ROWS = [1, 3, 8, 9, 64, 65];
+const OUTPUTS = [7, 10, 128, 130];
+const INPUTS = [6, 64, 300];
+const SIZES = ROWS.flatMap((N) => OUTPUTS.flatMap((O) => INPUTS.map((I) => [N, I, O] as const)));
+
+describe('linear layers', () => {
+  let candidates: Candidate[] = [];
+  beforeAll(async () => {
+    candidates = await openBackends();
+  });
+  afterAll(() => closeBackends(candidates));
+
+  it.each(SIZES)('%d rows, %d to %d features', async (N, I, O) => {
+    const x = operand('x', [N, I]);
+    const w = operand('w', [O, I]);
+    const b = operand('b', [O]);
+    const y = operand('y', [N, O]);
+    const dy = operand('dy', [N, O]);
+    const dx = operand('dx', [N, I]);
+    const dw = operand('dw', [O, I]);
+    const db = operand('db', [O]);
+    await checkCall(candidates, {
+      call: call('linear.forward', { x, w, b, y }),
+      bounds: { y: { length: I, growth: 1 } },
+    });
+    await checkCall(candidates, {
+      call: call('linear.backwardInput', { dy, w, dx }),
+      bounds: { dx: { length: O, growth: 1 } },
+    });
+    await checkCall(candidates, {
+      call: call('linear.backwardWeight', { x, dy, dw, db }),
+      bounds: { dw: { length: N, growth: 1 }, db: { length: N, growth: 1 } },
+    });
+  });
+});

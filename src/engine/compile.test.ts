@@ -1,0 +1,252 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { type Candidate, closeBackends, openBackends } from '../../test/backends.ts';
+import { randomIntegers, randomValues } from '../../test/check-ops.ts';
+import { discrepancy, expectSame, largest } from '../../test/compare.ts';
+import { buildNetwork } from '../nn/networks.ts';
+import { ReferenceBackend } from './backend/reference.ts';
+import type { Backend, NumericArray } from './backend.ts';
+import { CompiledNetwork, type Wanted } from './compile.ts';
+import { Graph } from './graph.ts';
+import { type Call, call } from './kernels.ts';
+import { Parameters } from './parameters.ts';
+import { sizeOf, type Tensor, tensor } from './tensor.ts';
+
+const N = 3;
+const CLASSES = 5;
+
+/** Two residual blocks, a node that serves three others, one that is added to itself, and an odd side. */
+function residual(): Graph {
+  const graph = new Graph();
+  let x = graph.batchNorm('stem.bn', graph.conv3x3('stem', graph.input(11), 8), { relu: true });
+  for (const name of ['one', 'two']) {
+    const inner = graph.batchNorm(`${name}.bn`, graph.conv3x3(name, x, 8), { relu: true });
+    const outer = graph.batchNorm(`${name}.bn2`, graph.conv3x3(`${name}.2`, inner, 8));
+    x = graph.add(graph.relu(graph.add(outer, x)), x);
+  }
+  x = graph.flatten(graph.maxPool2(graph.add(x, x)));
+  x = graph.dropout(graph.relu(graph.linear('hidden', x, 12)), 0.3);
+  graph.linear('out', x, CLASSES);
+  return graph;
+}
+
+/** A network with random parameters and images, its mean loss and all gradients. */
+class Trial {
+  readonly graph: Graph;
+  readonly parameters: Parameters;
+  readonly pixels: Tensor;
+  readonly inputGradient: Tensor;
+  readonly forward: readonly Call[];
+  readonly backward: readonly Call[];
+  readonly #totals = tensor('totals', [3], 'f64', 'persistent');
+  readonly #labels = tensor('labels', [N], 'i32', 'persistent');
+  readonly #step = tensor('step', [4], 'i32', 'persistent');
+
+  constructor(graph: Graph, wanted: Wanted) {
+    const training = wanted.parameters;
+    this.graph = graph;
+    this.parameters = new Parameters(graph);
+    const step = this.#step;
+    const network = new CompiledNetwork(graph, this.parameters, { batch: N, training, step });
+    this.pixels = tensor('pixels', network.input.shape, 'f32', 'persistent');
+    this.inputGradient = tensor('dpixels', network.input.shape, 'f32', 'persistent');
+    const dlogits = tensor('dlogits', network.logits.shape);
+    const loss = {
+      logits: network.logits,
+      labels: this.#labels,
+      dlogits,
+      totals: this.#totals,
+      smoothing: 0.1,
+    };
+    this.forward = [copy(this.pixels, network.input), ...network.forward, call('crossEntropy', loss)];
+    const { calls, inputGradient } = network.backward(dlogits, wanted);
+    this.backward = inputGradient ? [...calls, copy(inputGradient, this.inputGradient)] : calls;
+  }
+
+  upload(backend: Backend): void {
+    const { values, statistics } = this.parameters.initial(7);
+    backend.write(this.parameters.values, values);
+    backend.write(this.parameters.statistics, statistics);
+    for (const { name, kind, shape } of this.graph.parameters) {
+      // Scales and shifts that are not all alike.
+      const random = randomValues(sizeOf(shape), name.length);
+      if (kind === 'scale')
+        backend.write(
+          this.parameters.value(name),
+          random.map((v) => 1 + v / 3),
+        );
+      if (kind === 'shift')
+        backend.write(
+          this.parameters.value(name),
+          random.map((v) => v / 3),
+        );
+    }
+    backend.write(this.pixels, randomValues(sizeOf(this.pixels.shape), 5));
+    backend.write(this.#labels, randomIntegers(N, CLASSES, 6));
+    backend.write(this.#step, [1, 0, 0, 3]);
+  }
+
+  /** The mean loss of the forward calls as a function of what is in memory. */
+  loss(backend: Backend): () => Promise<number> {
+    const program = backend.compile(this.forward);
+    return async () => {
+      backend.write(this.#totals, [0, 0, 0]);
+      backend.run(program);
+      return (await backend.read(this.#totals))[0] / N;
+    };
+  }
+
+  /** Runs everything once. */
+  run(backend: Backend): void {
+    this.upload(backend);
+    backend.run(backend.compile([...this.forward, ...this.backward]));
+  }
+
+  /** Operands with their gradients, and the scale of each. */
+  async gradients(
+    backend: Backend,
+    training: boolean,
+  ): Promise<{ name: string; of: Tensor; gradient: NumericArray }[]> {
+    const rows = [{ name: 'pixels', of: this.pixels, gradient: await backend.read(this.inputGradient) }];
+    for (const { name } of training ? this.graph.parameters : []) {
+      const gradient = await backend.read(this.parameters.gradient(name));
+      rows.push({ name, of: this.parameters.value(name), gradient });
+    }
+    return rows;
+  }
+}
+
+/** Of one channel, so flattening copies. */
+function copy(from: Tensor, to: Tensor): Call {
+  const length = sizeOf(to.shape);
+  return call('flatten.forward', {
+    x: { ...from, shape: [1, length, 1, 1] },
+    y: { ...to, shape: [1, length] },
+  });
+}
+
+/** Biases before a batch norm have no gradient but rounding: their scale is that of their weights. */
+function scaleOf(name: string, rows: readonly { name: string; gradient: NumericArray }[]): number {
+  const sibling = rows.find((row) => row.name === name.replace(/bias$/, 'weight'))!;
+  const own = rows.find((row) => row.name === name)!;
+  return Math.max(largest(own.gradient), largest(sibling.gradient));
+}
+
+async function checkAgainstDifferences(graph: Graph, training: boolean, samples: number): Promise<void> {
+  const trial = new Trial(graph, { parameters: training, input: true });
+  const backend = new ReferenceBackend();
+  trial.run(backend);
+  const rows = await trial.gradients(backend, training);
+  const loss = trial.loss(backend);
+  // Small, so that it moves no value over the corner of a ReLU.
+  const step = 1e-7;
+  for (const { name, of, gradient } of rows) {
+    const values = Float64Array.from(await backend.read(of));
+    const scale = scaleOf(name, rows);
+    expect(scale, name).toBeGreaterThan(0);
+    for (const i of randomIntegers(samples, values.length, name.length)) {
+      const at = async (value: number): Promise<number> => {
+        backend.write(
+          of,
+          values.map((old, j) => (j === i ? value : old)),
+        );
+        return loss();
+      };
+      const slope = ((await at(values[i] + step)) - (await at(values[i] - step))) / (2 * step);
+      expect(Math.abs(slope - gradient[i]) / scale, `${name}[${i}]`).toBeLessThan(1e-5);
+    }
+    backend.write(of, values);
+  }
+}
+
+describe('gradients of whole networks against finite differences', () => {
+  it('a residual network in training', () => checkAgainstDifferences(residual(), true, 8));
+  it('a residual network by its input, in evaluation', () => checkAgainstDifferences(residual(), false, 40));
+  it('a narrow vgg in training', () =>
+    checkAgainstDifferences(buildNetwork('vgg', { width: 8, drop: 0.2, classes: CLASSES }), true, 1));
+
+  it('a gradient that one branch overwrites is not the other branch’s', async () => {
+    const graph = new Graph();
+    const input = graph.input(6);
+    const branch = graph.conv3x3('conv', input, 1);
+    // The gradient of the input itself may not be wanted: then batch norm has no place for it.
+    const sum = graph.add(branch, graph.batchNorm('bn', input, { relu: true }));
+    graph.linear('out', graph.flatten(sum), CLASSES);
+    const backend = new ReferenceBackend();
+    const gradients: NumericArray[] = [];
+    for (const input of [true, false]) {
+      const trial = new Trial(graph, { parameters: true, input });
+      trial.run(backend);
+      gradients.push(await backend.read(trial.parameters.gradients));
+    }
+    expect(discrepancy(gradients[1], gradients[0], { eps: 1e-12 }).ratio).toBeLessThan(1);
+  });
+});
+
+describe('whole networks on the fast backends', () => {
+  let candidates: Candidate[] = [];
+  beforeAll(async () => {
+    candidates = [...(await openBackends()), ...(await openBackends({ threads: [1, 3], direct: true }))];
+  });
+  afterAll(() => closeBackends(candidates));
+
+  it.each([true, false])('a residual network, training %s', async (training) => {
+    const trial = new Trial(residual(), { parameters: training, input: true });
+    const reference = new ReferenceBackend();
+    trial.run(reference);
+    const expected = await trial.gradients(reference, training);
+    const first = new Map<string, NumericArray[]>();
+    for (const { family, backend } of candidates) {
+      trial.run(backend);
+      const actual = await trial.gradients(backend, training);
+      actual.forEach(({ name, gradient }, i) => {
+        const scale = scaleOf(name, expected);
+        const bound = { growth: 400, scale };
+        expect(discrepancy(gradient, expected[i].gradient, bound).ratio, `${name}, ${family}`).toBeLessThan(
+          1,
+        );
+      });
+      const gradients = actual.map(({ gradient }) => gradient);
+      first.get(family)?.forEach((values, i) => {
+        expectSame(gradients[i], values, `${actual[i].name} on ${backend.describe()}`);
+      });
+      if (!first.has(family)) first.set(family, gradients);
+    }
+  });
+
+  it('leaves dropout out of an evaluation', () => {
+    const kernels = new Trial(residual(), { parameters: false, input: true }).forward.map(
+      ({ kernel }) => kernel,
+    );
+    expect(kernels.filter((kernel) => kernel.startsWith('dropout'))).toEqual([]);
+    expect(
+      new Trial(residual(), { parameters: true, input: true }).forward.map(({ kernel }) => kernel),
+    ).toContain('dropout.forward');
+  });
+
+  it('computes no gradient that nobody wants', () => {
+    const graph = residual();
+    const step = tensor('step', [4], 'i32', 'persistent');
+    const parameters = new Parameters(graph);
+    const compile = (training: boolean) =>
+      new CompiledNetwork(graph, parameters, { batch: N, training, step });
+    const dlogits = tensor('dlogits', [N, CLASSES]);
+    const kernelsOf = (network: CompiledNetwork, wanted: { parameters: boolean; input: boolean }) =>
+      network.backward(dlogits, wanted).calls.map(({ kernel }) => kernel);
+    const count = (kernels: string[], name: string) => kernels.filter((kernel) => kernel === name).length;
+    const training = kernelsOf(compile(true), { parameters: true, input: false });
+    expect([count(training, 'conv3x3.backwardWeight'), count(training, 'conv3x3.backwardInput')]).toEqual([
+      5, 4,
+    ]);
+    const saliency = kernelsOf(compile(false), { parameters: false, input: true });
+    expect([count(saliency, 'conv3x3.backwardWeight'), count(saliency, 'conv3x3.backwardInput')]).toEqual([
+      0, 5,
+    ]);
+    expect(compile(true).backward(dlogits, { parameters: true, input: false }).inputGradient).toBeUndefined();
+    expect(() => compile(false).backward(dlogits, { parameters: true, input: false })).toThrow(
+      'training mode',
+    );
+    expect(() => compile(true).backward(dlogits, { parameters: false, input: true })).toThrow(
+      'training mode',
+    );
+  });
+});

@@ -1,0 +1,62 @@
+/**
+ * The library: what the command line does, for programs. Everything works on this machine and opens no
+ * connection. Errors the caller can mend are `FerError`; wrong settings are `UsageError`.
+ */
+import { parseArguments } from './config/parse.ts';
+import { checkTrainConfig, RECIPES, SYNONYMS, type TrainConfig, trainOptions } from './config.ts';
+import { prepareRun } from './train/prepareRun.ts';
+
+export type { TrainConfig } from './config.ts';
+export {
+  type Dataset,
+  FACE_SIZE,
+  FER2013_LABELS,
+  type Fer2013Label,
+  SPLITS,
+  type Split,
+} from './data/dataset.ts';
+export { type LoadOptions, loadDataset } from './data/load.ts';
+export { drawFace, type SyntheticOptions, synthetic } from './data/synthetic.ts';
+export type { Backend } from './engine/backend.ts';
+export { type BackendOptions, createBackend } from './engine/createBackend.ts';
+export { FerError, Interrupted, UsageError } from './errors.ts';
+export { type AveragedMetrics, type ClassMetrics, computeMetrics, type Metrics } from './evaluate/metrics.ts';
+export { type Recognition, Recognizer, type RecognizerOptions } from './evaluate/recognizer.ts';
+export { metricsText } from './evaluate/table.ts';
+export { listImages } from './image/list.ts';
+export { readGrayImage } from './image/read.ts';
+export { type ModelDescription, readModel, type StoredModel } from './nn/model.ts';
+export type { EpochRow } from './train/history.ts';
+export type { RunProgress } from './train/runFolder.ts';
+export { type TrainEnvironment, type TrainListener, type TrainResult, train } from './train/train.ts';
+
+/** Settings of `fer train`: `name` and `data` must be given, the others have its defaults. */
+export type TrainSettings = Pick<TrainConfig, 'name' | 'data'> & Partial<TrainConfig>;
+
+/**
+ * The configuration that `train` wants, from the settings of `fer train`. Settings, recipes and the
+ * protection of existing runs are those of the command line: a name that exists needs `resume` or
+ * `overwrite`, and a resumed run keeps its saved settings under the given ones.
+ *
+ * Make every configuration with it: it gives a resumed run the settings it was started with.
+ *
+ * @throws UsageError for a setting that does not exist or a value it does not take
+ * @throws FerError if the run exists, does not where `resume` expects it, or is being trained
+ */
+export function prepareTraining(settings: TrainSettings): TrainConfig {
+  const spec = {
+    name: 'train',
+    summary: '',
+    options: trainOptions,
+    recipes: RECIPES,
+    synonyms: SYNONYMS,
+    check: checkTrainConfig,
+    examples: [],
+  };
+  const given = Object.entries(settings).filter(([, value]) => value !== undefined);
+  const { config, explicit } = parseArguments(
+    spec,
+    given.map(([key, value]) => `${key}=${Array.isArray(value) ? value.join(',') : value}`),
+  );
+  return prepareRun(config, explicit);
+}

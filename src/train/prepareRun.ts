@@ -1,0 +1,103 @@
+import { checkTrainConfig, type TrainConfig } from '../config.ts';
+import { FerError, UsageError } from '../errors.ts';
+import type { ModelDescription } from '../nn/model.ts';
+import { RunFolder, type RunRecord } from './runFolder.ts';
+import { refuseLocked } from './runLock.ts';
+
+/**
+ * Prepares the configuration of a run before any data is read: a new name is refused if the run exists, a
+ * resumed run gets its saved settings under the given ones.
+ *
+ * @param explicit the keys that were given
+ * @throws FerError if the run exists, does not where it should, is damaged, or is being trained
+ */
+export function prepareRun(config: TrainConfig, explicit: ReadonlySet<string>): TrainConfig {
+  checkStart(config);
+  const folder = new RunFolder(config.runs, config.name);
+  refuseLocked(folder.path);
+  if (config.resume || config.restore_epoch > 0) {
+    if (!folder.exists) {
+      const option = config.resume ? 'resume=true' : `restore_epoch=${config.restore_epoch}`;
+      throw new FerError(`there is no run at ${folder.path} to go on with: start it without ${option}`);
+    }
+    const given = Object.entries(config).filter(([key]) => explicit.has(key));
+    const merged: TrainConfig = {
+      ...folder.readRecord().train,
+      // Of this start alone; and the folder may have been moved since.
+      name: config.name,
+      runs: config.runs,
+      resume: false,
+      overwrite: false,
+      restore_epoch: 0,
+      start_epoch: 0,
+      ...Object.fromEntries(given),
+    };
+    checkTrainConfig(merged);
+    return merged;
+  }
+  refuseExisting(folder, config);
+  return config;
+}
+
+/** @throws FerError if there is a run that nobody allowed to delete */
+export function refuseExisting(folder: RunFolder, { overwrite }: TrainConfig): void {
+  if (!folder.exists || overwrite) return;
+  throw new FerError(
+    `${folder.path} exists: give resume=true to go on with it, overwrite=true to delete it, or another name=`,
+  );
+}
+
+/**
+ * Refuses to go on with a run whose past would not fit to what is asked now.
+ *
+ * @throws FerError naming what was and what is
+ */
+export function checkSame(folder: RunFolder, now: RunRecord): void {
+  const before = folder.readRecord();
+  const model = differences(before.model, now.model, Object.keys(now.model) as (keyof ModelDescription)[]);
+  if (model !== '') {
+    throw new FerError(
+      `${folder.path} is of another network: ${model}; go on with those settings, or choose another name=`,
+    );
+  }
+  if (before.data.hash !== now.data.hash) {
+    const name = ({ source, hash }: RunRecord['data']): string => `${source}, ${hash.slice(0, 12)}`;
+    throw new FerError(
+      `${folder.path} was trained on other data (${name(before.data)}; now ${name(now.data)}): ` +
+        'give the same data= and limit=, or choose another name=',
+    );
+  }
+  // `best` and the schedule compare accuracies of one split. The optimizer's state means something to that
+  // optimizer only, and an epoch under way has its order from seed and splits; a restored epoch starts
+  // with neither.
+  const always = ['val'] as const;
+  const resumed = ['val', 'train', 'seed', 'optimizer'] as const;
+  const train = differences(before.train, now.train, now.train.restore_epoch > 0 ? always : resumed);
+  if (train !== '') {
+    throw new FerError(
+      `${folder.path} cannot go on with other settings: ${train}; give the same, or choose another name=`,
+    );
+  }
+}
+
+/** `width was 8, now 16`; empty if all is the same. */
+function differences<T>(before: T, now: T, keys: readonly (keyof T)[]): string {
+  return keys
+    .filter((key) => String(before[key]) !== String(now[key]))
+    .map((key) => `${String(key)} was ${before[key]}, now ${now[key]}`)
+    .join('; ');
+}
+
+/** Refuses ways to start that contradict each other. */
+function checkStart({ overwrite, restore_epoch, start_epoch }: TrainConfig): void {
+  if (restore_epoch > 0 && overwrite) {
+    throw new UsageError(
+      `restore_epoch=${restore_epoch} needs weights kept in the run and overwrite=true deletes them: give one of them.`,
+    );
+  }
+  if (start_epoch > 0 && restore_epoch === 0) {
+    throw new UsageError(
+      `start_epoch=${start_epoch} numbers the epochs that follow restore_epoch=: give that too.`,
+    );
+  }
+}

@@ -1,0 +1,124 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { synthetic } from '../data/synthetic.ts';
+import { WasmBackend } from '../engine/backend/wasm.ts';
+import type { Backend } from '../engine/backend.ts';
+import { uploadData } from '../engine/deviceData.ts';
+import { Parameters } from '../engine/parameters.ts';
+import { buildNetwork } from '../nn/networks.ts';
+import { createOptimizer } from '../optim/optimizers.ts';
+import { Stepper, type StepperOptions } from './stepper.ts';
+
+const dataset = synthetic({ counts: { Training: 24 } });
+let backend: Backend;
+beforeAll(async () => {
+  backend = await WasmBackend.create({ threads: 2 });
+});
+afterAll(() => backend.close());
+
+const PLAIN: StepperOptions = { inputSize: 40, crops: 1, augment: false, label_smoothing: 0, seed: 0 };
+
+/** The sums after steps from the same weights. */
+async function totalsOf(
+  options: Partial<StepperOptions>,
+  { drop = 0, lr = 0, counts = [24], epoch = 0, order = [...Array(24).keys()] } = {},
+) {
+  const graph = buildNetwork('vgg', { width: 8, drop, classes: 7 });
+  const parameters = new Parameters(graph);
+  const { values, statistics } = parameters.initial(0);
+  backend.write(parameters.values, values);
+  backend.write(parameters.statistics, statistics);
+  const optimizer = createOptimizer(parameters, { optimizer: 'sgd', momentum: 0, weight_decay: 0 });
+  const data = uploadData(backend, dataset);
+  const stepper = new Stepper(backend, graph, parameters, data, optimizer, 24, { ...PLAIN, ...options });
+  stepper.setOrder(Int32Array.from(order));
+  stepper.setLearningRate(lr);
+  stepper.setTotals({ loss: 0, correct: 0, samples: 0 });
+  let start = 0;
+  for (const [step, count] of counts.entries()) {
+    stepper.run({ epoch, start, count, step });
+    start += count;
+  }
+  return stepper.totals();
+}
+
+describe('the seed', () => {
+  test('means nothing to a step without chance', async () => {
+    expect(await totalsOf({ seed: 1 })).toEqual(await totalsOf({ seed: 0 }));
+    expect(await totalsOf({}, { epoch: 3 })).toEqual(await totalsOf({}, { epoch: 0 }));
+  });
+
+  test('draws the augmentation, anew in each epoch', async () => {
+    const first = await totalsOf({ augment: true });
+    expect(await totalsOf({ augment: true })).toEqual(first);
+    expect((await totalsOf({ augment: true, seed: 1 })).loss).not.toBe(first.loss);
+    expect((await totalsOf({ augment: true }, { epoch: 1 })).loss).not.toBe(first.loss);
+    expect((await totalsOf({ augment: false })).loss).not.toBe(first.loss);
+  });
+
+  test('draws the dropout', async () => {
+    const first = await totalsOf({}, { drop: 0.5 });
+    expect(await totalsOf({}, { drop: 0.5 })).toEqual(first);
+    expect((await totalsOf({ seed: 1 }, { drop: 0.5 })).loss).not.toBe(first.loss);
+    expect((await totalsOf({}, { drop: 0 })).loss).not.toBe(first.loss);
+  });
+
+  test('may be any whole number of 32 bits', async () => {
+    const high = await totalsOf({ augment: true, seed: 0xffffffff });
+    expect(high.loss).not.toBe((await totalsOf({ augment: true, seed: 0x7fffffff })).loss);
+    expect(high).toEqual(await totalsOf({ augment: true, seed: 0xffffffff }));
+  });
+});
+
+describe('totals', () => {
+  test('add up over steps, with a partial one', async () => {
+    const { samples, correct, loss } = await totalsOf({}, { counts: [10, 10, 4] });
+    expect(samples).toBe(24);
+    expect(Number.isInteger(correct)).toBe(true);
+    // Seven classes at random: each image costs about ln 7.
+    expect(loss / 24).toBeGreaterThan(1.5);
+    expect(loss / 24).toBeLessThan(2.5);
+  });
+
+  test('count every crop', async () => {
+    expect((await totalsOf({ crops: 10 }, { counts: [3, 1] })).samples).toBe(40);
+  });
+
+  test('go on from where they were set', async () => {
+    const whole = await totalsOf({}, { counts: [10, 10, 4], lr: 0.1 });
+    const graph = buildNetwork('vgg', { width: 8, drop: 0, classes: 7 });
+    const parameters = new Parameters(graph);
+    const { values, statistics } = parameters.initial(0);
+    backend.write(parameters.values, values);
+    backend.write(parameters.statistics, statistics);
+    const optimizer = createOptimizer(parameters, { optimizer: 'sgd', momentum: 0, weight_decay: 0 });
+    const stepper = () =>
+      new Stepper(backend, graph, parameters, uploadData(backend, dataset), optimizer, 24, PLAIN);
+    const order = Int32Array.from(Array(24).keys());
+    const [a, b] = [stepper(), stepper()];
+    a.setOrder(order);
+    a.setLearningRate(0.1);
+    a.run({ epoch: 0, start: 0, count: 10, step: 0 });
+    b.setOrder(order);
+    b.setTotals(await a.totals());
+    b.run({ epoch: 0, start: 10, count: 10, step: 1 });
+    b.run({ epoch: 0, start: 20, count: 4, step: 2 });
+    expect(await b.totals()).toEqual(whole);
+  });
+});
+
+test('the order says which images', async () => {
+  const order = [...Array(24).keys()];
+  const all = await totalsOf({}, { order });
+  const same = await totalsOf({}, { order: [...order].reverse() });
+  expect(same.loss).toBeCloseTo(all.loss, 4);
+  expect((await totalsOf({}, { order: order.map(() => 3) })).loss).not.toBeCloseTo(all.loss, 4);
+});
+
+test('the learning rate moves the weights, and 0 leaves them', async () => {
+  const counts = [12, 12];
+  const still = await totalsOf({}, { counts, order: [...Array(12).keys(), ...Array(12).keys()] });
+  const moved = await totalsOf({}, { counts, order: [...Array(12).keys(), ...Array(12).keys()], lr: 0.1 });
+  const once = await totalsOf({}, { counts: [12] });
+  expect(still.loss).toBeCloseTo(2 * once.loss, 6);
+  expect(moved.loss).toBeLessThan(still.loss - 0.01);
+});

@@ -1,0 +1,302 @@
+import { cpSync, existsSync, mkdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import type { TrainConfig } from '../src/config.ts';
+import { UsageError } from '../src/errors.ts';
+import { readSafetensors, writeSafetensors } from '../src/io/safetensors.ts';
+import { temporaryFolder } from './dataFiles.ts';
+import { configOf, faces, figuresOf, outcomeOf, snapshot, tensorsOf, trainTiny } from './training.ts';
+
+const folder = temporaryFolder();
+afterAll(() => folder.remove());
+const at = (...names: string[]): string => join(folder.path, ...names);
+
+const dataset = faces();
+/** A finished run of three epochs, each kept. */
+const DONE = at('done', 'a');
+const STATE = 'last.state-3-0.safetensors';
+beforeAll(() => trainTiny({ runs: at('done'), n_epochs: 3, save_freq: 1, lr: 0.02 }, { dataset }));
+
+let copies = 0;
+/** A copy of the finished run to do something to. */
+function copy(): { runs: string; run: string } {
+  const runs = at(`copy ${++copies}`);
+  cpSync(DONE, join(runs, 'a'), { recursive: true });
+  return { runs, run: join(runs, 'a') };
+}
+const noTemporaries = (run: string): void =>
+  expect(Object.keys(snapshot(run)).filter((name) => name.startsWith('.'))).toEqual([]);
+
+describe('a name that exists', () => {
+  test('is refused, and nothing is touched', async () => {
+    const { runs, run } = copy();
+    const before = snapshot(run);
+    await expect(trainTiny({ runs }, { dataset })).rejects.toThrow(
+      /a exists: give resume=true .* overwrite=true .* or another name=/,
+    );
+    expect(snapshot(run)).toEqual(before);
+  });
+
+  test('is refused too if it came to exist after the first look', async () => {
+    const runs = at('raced');
+    const started = trainTiny({ runs }, { dataset });
+    cpSync(DONE, join(runs, 'a'), { recursive: true });
+    await expect(started).rejects.toThrow(/a exists/);
+    expect(snapshot(join(runs, 'a'))).toEqual(snapshot(DONE));
+  });
+
+  test('overwrite=true starts afresh and leaves nothing of the old run', async () => {
+    const { runs, run } = copy();
+    await trainTiny({ runs, overwrite: true }, { dataset });
+    await trainTiny({ runs: at('fresh') }, { dataset });
+    expect(outcomeOf(run)).toEqual(outcomeOf(at('fresh', 'a')));
+  });
+
+  test('overwrite=true does not delete what is no run', async () => {
+    const runs = at('precious');
+    mkdirSync(join(runs, 'a', 'photos'), { recursive: true });
+    writeFileSync(join(runs, 'a', 'photos', 'one.jpg'), 'irreplaceable');
+    await expect(trainTiny({ runs, overwrite: true }, { dataset })).rejects.toThrow(
+      /is no run .*not delete it/,
+    );
+    expect(readFileSync(join(runs, 'a', 'photos', 'one.jpg'), 'utf8')).toBe('irreplaceable');
+  });
+
+  test('an empty folder is free', async () => {
+    mkdirSync(at('empty', 'a'), { recursive: true });
+    await trainTiny({ runs: at('empty'), n_epochs: 1 }, { dataset });
+    expect(existsSync(at('empty', 'a', 'best.safetensors'))).toBe(true);
+  });
+});
+
+describe('going on', () => {
+  test('a run that is not there', () => {
+    expect(() => configOf({ runs: at('none'), resume: true })).toThrow(/no run at .*without resume=true/);
+    expect(() => configOf({ runs: at('none'), restore_epoch: 4 })).toThrow(
+      /no run at .*without restore_epoch=4/,
+    );
+  });
+
+  test('contradictions are wrong usage', () => {
+    const refused = (settings: Partial<TrainConfig>) =>
+      expect(() => configOf({ runs: at('none'), ...settings })).toThrow(UsageError);
+    refused({ resume: true, overwrite: true });
+    refused({ restore_epoch: 1, overwrite: true });
+    refused({ start_epoch: 1 });
+  });
+
+  test('more epochs than before: as if they had been asked for at once', async () => {
+    const { runs, run } = copy();
+    const { history } = await trainTiny({ runs, resume: true, n_epochs: 5 }, { dataset });
+    expect(history).toHaveLength(5);
+    await trainTiny({ runs: at('five'), n_epochs: 5, save_freq: 1, lr: 0.02 }, { dataset });
+    expect(outcomeOf(run)).toEqual(outcomeOf(at('five', 'a')));
+  });
+
+  test('a finished run says so and stays as it is', async () => {
+    const { runs, run } = copy();
+    const notes: string[] = [];
+    const result = await trainTiny(
+      { runs, resume: true },
+      { dataset, listener: { onNote: (line) => notes.push(line) } },
+    );
+    expect(notes).toEqual([`${run} has its 3 epochs: give a larger n_epochs= to go on with it`]);
+    expect(result.history).toHaveLength(3);
+    expect(outcomeOf(run)).toEqual(outcomeOf(DONE));
+  });
+
+  test('in a folder that was moved', async () => {
+    const { runs, run } = copy();
+    expect(configOf({ runs, resume: true })).toMatchObject({ runs, name: 'a', lr: 0.02, n_epochs: 3 });
+    await trainTiny({ runs, resume: true, n_epochs: 4 }, { dataset });
+    expect(figuresOf(run)).toHaveLength(5);
+    expect(figuresOf(DONE)).toHaveLength(4);
+  });
+
+  test.each<[string, Partial<TrainConfig>, RegExp]>([
+    ['another width', { width: 16 }, /another network: width was 8, now 16/],
+    ['another dropout', { drop: 0.5 }, /another network: drop was 0\.2, now 0\.5/],
+    ['another optimizer', { optimizer: 'sgd' }, /optimizer was sgd_nesterov, now sgd;/],
+    ['another seed', { seed: 5 }, /seed was 0, now 5/],
+    ['other training images', { train: ['PrivateTest'] }, /train was Training, now PrivateTest/],
+    ['another validation', { val: 'PrivateTest' }, /val was PublicTest, now PrivateTest/],
+  ])('with %s is refused', async (_, settings, message) => {
+    const { runs, run } = copy();
+    const before = snapshot(run);
+    await expect(trainTiny({ runs, resume: true, n_epochs: 4, ...settings }, { dataset })).rejects.toThrow(
+      message,
+    );
+    expect(snapshot(run)).toEqual(before);
+  });
+
+  test('with other data is refused', async () => {
+    const { runs, run } = copy();
+    const before = snapshot(run);
+    for (const other of [faces({}, 1), faces({ Training: 36 })]) {
+      const attempt = trainTiny({ runs, resume: true, n_epochs: 4 }, { dataset: other });
+      await expect(attempt).rejects.toThrow(
+        /trained on other data \(synthetic, [0-9a-f]{12}; now synthetic, [0-9a-f]{12}\)/,
+      );
+    }
+    expect(snapshot(run)).toEqual(before);
+  });
+});
+
+describe('damage', () => {
+  const change = (file: string, how: (content: string) => string): void =>
+    writeFileSync(file, how(readFileSync(file, 'utf8')));
+
+  test.each<[string, (run: string) => void, RegExp]>([
+    [
+      'a cut last',
+      (run) => truncateSync(join(run, 'last.safetensors'), 1e6),
+      /last\.safetensors is not a usable/,
+    ],
+    ['an empty last', (run) => truncateSync(join(run, 'last.safetensors'), 0), /it has 0 bytes/],
+    [
+      'a hostile header',
+      (run) => writeFileSync(join(run, 'last.safetensors'), Buffer.alloc(64, 0xff)),
+      /a header of 18446744073709551615 bytes/,
+    ],
+    [
+      'a last that is no checkpoint',
+      (run) => cpSync(join(run, 'best.safetensors'), join(run, 'last.safetensors')),
+      /does not name its optimizer state/,
+    ],
+    ['no state', (run) => rmSync(join(run, STATE)), /state-3-0\.safetensors is missing, .*restore_epoch=/],
+    ['a cut state', (run) => truncateSync(join(run, STATE), 5000), /state-3-0\.safetensors is not a usable/],
+    [
+      'a state without progress',
+      (run) => writeSafetensors(join(run, STATE), readSafetensors(join(run, STATE)).tensors),
+      /does not say how far the run was/,
+    ],
+    [
+      'a state of another optimizer',
+      (run) => writeSafetensors(join(run, STATE), {}, readSafetensors(join(run, STATE)).metadata),
+      /has no "velocity" of \[\d+\]/,
+    ],
+    [
+      'a missing tensor',
+      (run) => {
+        const { tensors, metadata } = readSafetensors(join(run, 'last.safetensors'));
+        const { 'conv2a.bias': _, ...rest } = tensors;
+        writeSafetensors(join(run, 'last.safetensors'), rest, metadata);
+      },
+      /has no tensor "conv2a\.bias"/,
+    ],
+    ['no config.json', (run) => rmSync(join(run, 'config.json')), /config\.json is missing/],
+    [
+      'a cut config.json',
+      (run) => truncateSync(join(run, 'config.json'), 99),
+      /config\.json is not valid JSON/,
+    ],
+    [
+      'a config.json of null',
+      (run) => writeFileSync(join(run, 'config.json'), 'null'),
+      /does not say what data/,
+    ],
+    [
+      'a config.json without its model',
+      (run) => change(join(run, 'config.json'), (json) => json.replace('"model"', '"modal"')),
+      /does not describe a model: "network" is undefined/,
+    ],
+    [
+      'a config.json with a wrong value',
+      (run) => change(join(run, 'config.json'), (json) => json.replace('"lr": 0.02', '"lr": "fast"')),
+      /lr is "fast"; it must be a number > 0/,
+    ],
+  ])('%s is refused, and nothing is touched', async (_, damage, message) => {
+    const { runs, run } = copy();
+    damage(run);
+    const before = snapshot(run);
+    const attempt = async () => trainTiny({ runs, resume: true, n_epochs: 4 }, { dataset });
+    await expect(attempt()).rejects.toThrow(message);
+    expect(snapshot(run)).toEqual(before);
+  });
+
+  test('a path that is a file', async () => {
+    writeFileSync(at('file'), '');
+    for (const settings of [{ runs: at('file') }, { runs: folder.path, name: 'file' }]) {
+      const attempt = async () => trainTiny(settings, { dataset });
+      await expect(attempt()).rejects.toThrow(
+        /cannot (make|read) the run folder .*(a part of the path is a file|exists)/,
+      );
+    }
+  });
+});
+
+describe('restore_epoch', () => {
+  test('starts from kept weights with a fresh optimizer, keeps the history until there and the best', async () => {
+    const { runs, run } = copy();
+    const before = await trainTiny({ runs, resume: true }, { dataset });
+    let start: unknown;
+    const listener = { onEpochStart: (progress: unknown) => (start ??= progress) };
+    const result = await trainTiny({ runs, restore_epoch: 1, lr: 1e-9 }, { dataset, listener });
+    expect(start).toMatchObject({ epoch: 1, start: 0, step: 3, history: before.history.slice(0, 1) });
+    expect(result.history.map(({ lr }) => lr)).toEqual([0.02, 1e-9, 1e-9]);
+    // So small a rate changes no weight much: what was restored is what is there.
+    const [a, b] = [join(DONE, 'epoch_1.safetensors'), join(run, 'last.safetensors')].map(
+      (file) => readSafetensors(file).tensors['lin3.weight'].data as Float32Array,
+    );
+    expect(Math.max(...a.map((value, i) => Math.abs(value - b[i])))).toBeLessThan(1e-6);
+    // The best epoch may be one that was given up: its weights are the best all the same.
+    expect(result.best.valAccuracy).toBeGreaterThanOrEqual(before.best.valAccuracy);
+    if (result.best.epoch === before.best.epoch) expect(result.best).toEqual(before.best);
+    noTemporaries(run);
+  });
+
+  test('killed right after, resume=true goes on from there', async () => {
+    const { runs, run } = copy();
+    let steps = 0;
+    const stopped = trainTiny(
+      { runs, restore_epoch: 1 },
+      {
+        dataset,
+        listener: {
+          onStep() {
+            if (++steps === 1) throw new Error('killed');
+          },
+        },
+      },
+    );
+    await expect(stopped).rejects.toThrow('killed');
+    expect(tensorsOf(join(run, 'last.safetensors'))).toEqual(tensorsOf(join(DONE, 'epoch_1.safetensors')));
+    await trainTiny({ runs, resume: true }, { dataset });
+    const other = copy();
+    await trainTiny({ runs: other.runs, restore_epoch: 1 }, { dataset });
+    expect(outcomeOf(run)).toEqual(outcomeOf(other.run));
+  });
+
+  test('start_epoch numbers the epochs', async () => {
+    const { runs } = copy();
+    const result = await trainTiny({ runs, restore_epoch: 2, start_epoch: 7, n_epochs: 8 }, { dataset });
+    expect(result.history.map(({ epoch }) => epoch)).toEqual([1, 2, 3, 8]);
+  });
+
+  test('is the way out of a damaged checkpoint', async () => {
+    const { runs, run } = copy();
+    truncateSync(join(run, 'last.safetensors'), 1000);
+    const { history } = await trainTiny({ runs, restore_epoch: 2 }, { dataset });
+    const other = copy();
+    await trainTiny({ runs: other.runs, restore_epoch: 2 }, { dataset });
+    expect(history).toHaveLength(3);
+    expect(outcomeOf(run)).toEqual(outcomeOf(other.run));
+  });
+
+  test('of an epoch that was not kept', async () => {
+    const { runs, run } = copy();
+    rmSync(join(run, 'epoch_2.safetensors'));
+    const before = snapshot(run);
+    const attempt = trainTiny({ runs, restore_epoch: 2 }, { dataset });
+    await expect(attempt).rejects.toThrow(/epoch_2\.safetensors does not exist: kept are 1, 3 \(save_freq/);
+    expect(snapshot(run)).toEqual(before);
+  });
+
+  test('takes another optimizer, but no other network', async () => {
+    const { runs } = copy();
+    await trainTiny({ runs, restore_epoch: 1, optimizer: 'sgd' }, { dataset });
+    await expect(trainTiny({ runs, restore_epoch: 1, width: 16 }, { dataset })).rejects.toThrow(
+      'another network',
+    );
+  });
+});
