@@ -16,6 +16,7 @@ const TRAIN = [
   'data=synthetic:60',
   'width=8',
   'bs=16',
+  'lr=0.01',
   'eval_crops=1',
   'threads=2',
   `runs=${at('runs')}`,

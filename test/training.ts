@@ -12,7 +12,15 @@ import { type TrainEnvironment, type TrainResult, train } from '../src/train/tra
 import { ran } from './ran.ts';
 
 /** Settings of a run that takes a moment: a narrow network, a partial last batch, two epochs. */
-export const TINY = { width: 8, bs: 16, n_epochs: 2, eval_crops: 1, threads: 2, data: 'synthetic' } as const;
+export const TINY = {
+  width: 8,
+  bs: 16,
+  n_epochs: 2,
+  lr: 0.01,
+  eval_crops: 1,
+  threads: 2,
+  data: 'synthetic',
+} as const;
 
 /** A few drawn faces; the training images are no multiple of the batch size of `TINY`. */
 export function faces(counts: Partial<Record<Split, number>> = {}, seed = 0): Dataset {

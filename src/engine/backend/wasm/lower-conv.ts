@@ -10,8 +10,10 @@ const TILE = M + 2;
 const POINTS = TILE * TILE;
 /** Floats between rows of transformed data, as in kernels/winograd.ts. */
 const PAD = 16;
-/** Bytes of the two patches that a transform works in. */
-const PATCHES = 2 * POINTS * 16;
+/** Tiles that an item of the weight gradient's transform takes. */
+const GROUP_TILES = 8;
+/** Bytes of the two patches that a transform works in, and of the places of a group of tiles. */
+const PATCHES = 2 * POINTS * 16 + GROUP_TILES * 16;
 /**
  * Tiles of a block of the output pass. Where the transformed kernel is small, the block's own data should
  * stay in the second cache; where it is read from memory for every block, blocks must be large enough to
@@ -20,9 +22,8 @@ const PATCHES = 2 * POINTS * 16;
 const BLOCK_BYTES = 640 << 10;
 const BLOCK_TILES = { least: 8, streaming: 32 } as const;
 const STREAMED_BYTES = 8 << 20;
-/** Tiles transformed between two products of the weight gradient, and how many of them an item takes. */
+/** Tiles transformed between two products of the weight gradient. */
 const CHUNK_TILES = 512;
-const GROUP_TILES = 8;
 /** Parts of a sum over images: fixed, so that the result does not depend on the threads. */
 const SPLITS = 8;
 
@@ -167,8 +168,8 @@ export function lowerBackwardWeight(
   }
   const tiles = N * Math.ceil(H / M) * Math.ceil(W / M);
   const chunk = Math.min(CHUNK_TILES, tiles);
-  const v = list.temporary('V', POINTS * planeFloats(chunk * (C + PAD)));
-  const d = list.temporary('D', POINTS * planeFloats(chunk * (K + PAD)));
+  const v = list.temporary('V', POINTS * planeFloats(chunk * C));
+  const d = list.temporary('D', POINTS * planeFloats(chunk * K));
   const du = list.temporary('dU', POINTS * planeFloats(C * K));
   // A slice of the channels keeps an item short where there are few points a thread.
   const slices = C % 128 === 0 ? C / 128 : 1;

@@ -4,7 +4,7 @@
  * (m+2)² points of a tile.
  *
  * Layouts: transformed input V[xi][tile][C + PAD], products P[xi][tile][K + PAD], transformed kernel
- * U[xi][K / 8][C][8]. PAD keeps rows and planes off the same cache sets. Tiles are counted over the
+ * U[xi][K / 8][C][8]; the weight gradient has strips of its own. PAD keeps rows off the same cache sets. Tiles are counted over the
  * whole batch: image, tile row, tile column.
  */
 import { gradientTransform, inputTransform, kernelGradientTransform, kernelTransform, M, outputTransform, TILE, UNIT } from './generated/f5';
@@ -16,7 +16,7 @@ const PAD: usize = 16;
 /** Points of a tile. */
 const POINTS: usize = TILE * TILE;
 /** Tiles summed in one go in the weight gradient: their rows of both operands stay in the first cache. */
-const DEPTH: usize = 128;
+const DEPTH: usize = 256;
 /** Outputs whose weight gradients are finished together: a cache line of each point's products. */
 const LINE: usize = 16;
 /** Bytes of a tile of one vector in scratch. */
@@ -56,34 +56,54 @@ function gatherPatch(image: usize, y: usize, x: usize, H: usize, W: usize, pixel
   }
 }
 
-/** Transforms the tiles first..first+count of x [N, H, W, C] into V, `plane` bytes a point. */
-function transformInput(x: usize, H: usize, W: usize, C: usize, first: usize, count: usize, v: usize, plane: usize, scratch: usize): void {
-  const rows = (H + M - 1) / M;
+/** Words that `locate` leaves for a tile: image, first row, first column, whether all of it is inside. */
+const PLACE: usize = 16;
+
+/** Finds where tile `tile` of images [N, H, W] begins to read: `border` pixels before its outputs. */
+function locate(x: usize, H: usize, W: usize, pixel: usize, tile: usize, border: usize, span: usize, place: usize): void {
   const columns = (W + M - 1) / M;
-  const pixel: usize = C << 2;
-  const patch = scratch;
+  const perImage = ((H + M - 1) / M) * columns;
+  const n = tile / perImage;
+  const within = tile - n * perImage;
+  const row = within / columns;
+  const y = row * M - border;
+  const x0 = (within - row * columns) * M - border;
+  store<u32>(place, x + n * H * W * pixel);
+  store<u32>(place, y, 4);
+  store<u32>(place, x0, 8);
+  store<u32>(place, y < H && x0 < W && y + span <= H && x0 + span <= W ? 1 : 0, 12);
+}
+
+/** Bᵀ d B of one vector of channels, c bytes into the pixel, of a located tile; points `plane` bytes apart. */
+function transformInput(place: usize, H: usize, W: usize, pixel: usize, c: usize, out: usize, plane: usize, scratch: usize): void {
   const half = scratch + PATCH;
-  const ldv: usize = (C + PAD) << 2;
-  for (let t: usize = 0; t < count; t++) {
-    const tile = first + t;
-    const image = x + (tile / (rows * columns)) * H * W * pixel;
-    const within = tile % (rows * columns);
-    const y0 = (within / columns) * M - 1;
-    const x0 = (within % columns) * M - 1;
-    const inside = y0 < H && x0 < W && y0 + TILE <= H && x0 + TILE <= W;
-    const corner = image + (y0 * W + x0) * pixel;
-    const line = pixel * W;
-    const out = v + t * ldv;
-    for (let c: usize = 0; c < pixel; c += 16) {
-      if (inside) {
-        for (let j: usize = 0; j < TILE; j++) inputTransform(corner + j * pixel + c, line, half + (j << 4), TILE * 16);
-      } else {
-        gatherPatch(image + c, y0, x0, H, W, pixel, patch);
-        for (let j: usize = 0; j < TILE; j++) inputTransform(patch + (j << 4), TILE * 16, half + (j << 4), TILE * 16);
-      }
-      for (let i: usize = 0; i < TILE; i++) inputTransform(half + i * TILE * 16, 16, out + c + i * TILE * plane, plane);
-    }
+  const image = <usize>load<u32>(place) + c;
+  const y = <usize>load<u32>(place, 4);
+  const x = <usize>load<u32>(place, 8);
+  if (load<u32>(place, 12)) {
+    const corner = image + (y * W + x) * pixel;
+    for (let j: usize = 0; j < TILE; j++) inputTransform(corner + j * pixel, pixel * W, half + (j << 4), TILE * 16);
+  } else {
+    gatherPatch(image, y, x, H, W, pixel, scratch);
+    for (let j: usize = 0; j < TILE; j++) inputTransform(scratch + (j << 4), TILE * 16, half + (j << 4), TILE * 16);
   }
+  for (let i: usize = 0; i < TILE; i++) inputTransform(half + i * TILE * 16, 16, out + i * TILE * plane, plane);
+}
+
+/** A dy Aᵀ of one vector of channels of a located tile of outputs; as `transformInput`. */
+function transformGradient(place: usize, H: usize, W: usize, pixel: usize, k: usize, out: usize, plane: usize, scratch: usize): void {
+  const half = scratch + PATCH;
+  const image = <usize>load<u32>(place) + k;
+  const y = <usize>load<u32>(place, 4);
+  const x = <usize>load<u32>(place, 8);
+  if (load<u32>(place, 12)) {
+    const corner = image + (y * W + x) * pixel;
+    for (let j: usize = 0; j < M; j++) gradientTransform(corner + j * pixel, pixel * W, half + (j << 4), M * 16);
+  } else {
+    gatherPatch(image, y, x, H, W, pixel, scratch);
+    for (let j: usize = 0; j < M; j++) gradientTransform(scratch + (j << 4), TILE * 16, half + (j << 4), M * 16);
+  }
+  for (let i: usize = 0; i < TILE; i++) gradientTransform(half + i * M * 16, 16, out + i * TILE * plane, plane);
 }
 
 /** Transforms the products of tiles first..first+count back: y [N, H, W, K] = Aᵀ P A + bias (0: none). */
@@ -187,9 +207,14 @@ export function winogradConv(a: usize, item: usize, scratch: usize): void {
   const planeV = planeBytes(ldv * block);
   const planeP = planeBytes(ldp * block);
   const planeU = planeBytes(K * C * 4);
-  const v = scratch + 2 * PATCH;
+  const v = scratch + 2 * PATCH + 64;
   const p = v + planeV * POINTS;
-  transformInput(x, H, W, C, first, count, v, planeV, scratch);
+  const place = scratch + 2 * PATCH;
+  for (let t: usize = 0; t < count; t++) {
+    locate(x, H, W, C << 2, first + t, 1, TILE, place);
+    const row = v + t * ldv;
+    for (let c: usize = 0; c < C << 2; c += 16) transformInput(place, H, W, C << 2, c, row + c, planeV, scratch);
+  }
   const rounded = roundUp(count, ROWS);
   for (let xi: usize = 0; xi < POINTS; xi++) {
     const vx = v + xi * planeV;
@@ -204,38 +229,10 @@ export function winogradConv(a: usize, item: usize, scratch: usize): void {
   transformOutput(p, planeP, H, W, K, first, count, bias, y, scratch);
 }
 
-/** A dy A of one tile of dy [N, H, W, K] into D, all points; zero outside the image. */
-function transformGradient(dy: usize, H: usize, W: usize, K: usize, first: usize, count: usize, d: usize, plane: usize, scratch: usize): void {
-  const rows = (H + M - 1) / M;
-  const columns = (W + M - 1) / M;
-  const pixel: usize = K << 2;
-  const patch = scratch;
-  const half = scratch + PATCH;
-  const ldd: usize = (K + PAD) << 2;
-  for (let t: usize = 0; t < count; t++) {
-    const tile = first + t;
-    const image = dy + (tile / (rows * columns)) * H * W * pixel;
-    const within = tile % (rows * columns);
-    const y0 = (within / columns) * M;
-    const x0 = (within % columns) * M;
-    const inside = y0 + M <= H && x0 + M <= W;
-    const corner = image + (y0 * W + x0) * pixel;
-    const line = pixel * W;
-    const out = d + t * ldd;
-    for (let k: usize = 0; k < pixel; k += 16) {
-      if (inside) {
-        for (let j: usize = 0; j < M; j++) gradientTransform(corner + j * pixel + k, line, half + (j << 4), M * 16);
-      } else {
-        gatherPatch(image + k, y0, x0, H, W, pixel, patch);
-        for (let j: usize = 0; j < M; j++) gradientTransform(patch + (j << 4), TILE * 16, half + (j << 4), M * 16);
-      }
-      for (let i: usize = 0; i < TILE; i++) gradientTransform(half + i * M * 16, 16, out + k + i * TILE * plane, plane);
-    }
-  }
-}
-
 /**
- * Item: a group of tiles of a chunk; both operands of the weight gradient, V of x and D of dy.
+ * Item: a group of tiles of a chunk; both operands of the weight gradient, V of x and D of dy, as strips:
+ * V[xi][C / 4][chunk][4] and D[xi][K / 8][chunk][8], which the product reads from end to end. A group's
+ * tiles are the inner loop, so that its piece of a strip is written in one go.
  * Record: x, dy, v, d, H, W, C, K, first, count, group, chunk.
  */
 export function winogradGradientTransform(a: usize, item: usize, scratch: usize): void {
@@ -247,10 +244,25 @@ export function winogradGradientTransform(a: usize, item: usize, scratch: usize)
   const chunk = arg(a, 11);
   const from = item * group;
   const count = least(group, arg(a, 9) - from);
-  const ldv: usize = (C + PAD) << 2;
-  const ldd: usize = (K + PAD) << 2;
-  transformInput(arg(a, 0), H, W, C, arg(a, 8) + from, count, arg(a, 2) + from * ldv, planeBytes(ldv * chunk), scratch);
-  transformGradient(arg(a, 1), H, W, K, arg(a, 8) + from, count, arg(a, 3) + from * ldd, planeBytes(ldd * chunk), scratch);
+  const places = scratch + 2 * PATCH;
+  const v = arg(a, 2) + from * 16;
+  const planeV = planeBytes(C * chunk * 4);
+  for (let t: usize = 0; t < count; t++) locate(arg(a, 0), H, W, C << 2, arg(a, 8) + from + t, 1, TILE, places + t * PLACE);
+  for (let c: usize = 0; c < C << 2; c += 16) {
+    for (let t: usize = 0; t < count; t++) {
+      transformInput(places + t * PLACE, H, W, C << 2, c, v + c * chunk + t * 16, planeV, scratch);
+    }
+  }
+  const d = arg(a, 3) + from * 32;
+  const planeD = planeBytes(K * chunk * 4);
+  for (let t: usize = 0; t < count; t++) locate(arg(a, 1), H, W, K << 2, arg(a, 8) + from + t, 0, M, places + t * PLACE);
+  for (let k: usize = 0; k < K << 2; k += 16) {
+    // Two vectors make a row of a strip of 8.
+    const strip = d + (k >> 5) * chunk * 32 + (k & 16);
+    for (let t: usize = 0; t < count; t++) {
+      transformGradient(places + t * PLACE, H, W, K << 2, k, strip + t * 32, planeD, scratch);
+    }
+  }
 }
 
 /**
@@ -267,27 +279,26 @@ export function winogradGradientGemm(a: usize, item: usize, scratch: usize): voi
   const slices = arg(a, 9);
   const xi = item / slices;
   const slice = item % slices;
-  const ldv: usize = (C + PAD) << 2;
-  const ldd: usize = (K + PAD) << 2;
-  const v = arg(a, 0) + xi * planeBytes(ldv * chunk);
-  const d = arg(a, 1) + xi * planeBytes(ldd * chunk);
+  const v = arg(a, 0) + xi * planeBytes(C * chunk * 4);
+  const d = arg(a, 1) + xi * planeBytes(K * chunk * 4);
   const du = arg(a, 2) + xi * planeBytes(C * K * 4);
   const width = C / slices;
   for (let t: usize = 0; t < count; t += DEPTH) {
     const deep = least(DEPTH, count - t);
     for (let k: usize = 0; k < K; k += 8) {
-      const dt = d + t * ldd + (k << 2);
+      const strip = d + (k * chunk + t * 8) * 4;
       for (let c: usize = slice * width; c < (slice + 1) * width; c += ROWS) {
         const to = du + (c * K + k) * 4;
-        tileColumns(v + t * ldv + (c << 2), ldv, dt, ldd, deep, to, K << 2, accumulate || t > 0);
+        tileColumns(v + (c * chunk + t * 4) * 4, 16, strip, 32, deep, to, K << 2, accumulate || t > 0);
       }
     }
   }
   if (xi == UNIT * TILE + UNIT && slice == 0) {
     const db: usize = arg(a, 3);
     for (let k: usize = 0; k < K << 2; k += 16) {
+      const strip = d + (k >> 5) * chunk * 32 + (k & 16);
       let sum = accumulate ? v128.load(db + k) : f32x4.splat(0);
-      for (let t: usize = 0; t < count; t++) sum = f32x4.add(sum, v128.load(d + t * ldd + k));
+      for (let t: usize = 0; t < count; t++) sum = f32x4.add(sum, v128.load(strip + (t << 5)));
       v128.store(db + k, sum);
     }
   }
