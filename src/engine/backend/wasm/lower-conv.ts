@@ -8,8 +8,8 @@ import * as CODE from './kernels/codes.ts';
 const M = 5;
 const TILE = M + 2;
 const POINTS = TILE * TILE;
-/** Floats between rows of transformed data, as in kernels/winograd.ts. */
-const PAD = 16;
+/** Tiles whose transformed data lie together: the rows of a register tile. */
+const ROWS = 4;
 /** Tiles that an item of the weight gradient's transform takes. */
 const GROUP_TILES = 8;
 /** Bytes of the two patches that a transform works in, and of the places of a group of tiles. */
@@ -69,7 +69,7 @@ export function lowerForward(
   const K = w.shape[0];
   if (convolutionKind({ C, K, ...options }) === 'first') {
     list.push('conv.first', CODE.FIRST_CONV, N * H, [x, w, b, y, H, W, K], {
-      scratch: 9 * K * 4,
+      scratch: 9 * K * 4 + 3 * (W + 2) * 4,
       multiplications: N * H * W * 9 * K,
     });
   } else correlate(x, w, b, y, false, list, options);
@@ -121,12 +121,12 @@ function correlate(
   }
   const u = list.temporary('U', POINTS * planeFloats(K * C));
   const tiles = N * Math.ceil(H / M) * Math.ceil(W / M);
-  const perTile = POINTS * (inputs + outputs + 2 * PAD) * 4;
+  const perTile = POINTS * (inputs + outputs) * 4;
   const fit = Math.floor(BLOCK_BYTES / perTile / 4) * 4;
   const streamed = POINTS * K * C * 4 > STREAMED_BYTES;
   const block = streamed ? BLOCK_TILES.streaming : Math.max(BLOCK_TILES.least, fit);
-  const planes = planeFloats(block * (inputs + PAD)) + planeFloats(block * (outputs + PAD));
-  const scratch = PATCHES + POINTS * planes * 4;
+  const planes = planeFloats(ROWS * inputs) + planeFloats(ROWS * outputs);
+  const scratch = PATCHES + Math.ceil(block / ROWS) * POINTS * planes * 4;
   list.push(`winograd.kernel${suffix}`, CODE.WINOGRAD_KERNEL, outputs / 8, [w, u, K, C, flip ? 1 : 0], {
     scratch: PATCHES,
   });
@@ -151,6 +151,7 @@ export function lowerBackwardWeight(
   if (kind === 'first') {
     const parts = list.temporary('parts', splits * 10 * K);
     list.push('conv.first.dw', CODE.FIRST_GRADIENT, splits, [x, dy, parts, H, W, K, N, splits], {
+      scratch: 3 * (W + 2) * 4,
       multiplications: N * H * W * 9 * K,
     });
     list.push('conv.first.dw.sum', CODE.FIRST_GRADIENT_SUM, 1, [parts, dw, db, K, splits]);

@@ -135,10 +135,15 @@ export function directGradientSum(a: usize, item: usize, scratch: usize): void {
   }
 }
 
-/** A pixel of a one-channel image in all lanes, zero outside (-1 wraps, as above). */
+/** The pixel at `at` of a one-channel image in all lanes. */
 @inline
-function neighbour(image: usize, y: usize, x: usize, H: usize, W: usize): v128 {
-  return y < H && x < W ? v128.load32_splat(image + ((y * W + x) << 2)) : f32x4.splat(0);
+function pixel(at: usize): v128 {
+  return v128.load32_splat(at);
+}
+
+/** Rows h - 1, h and h + 1 of a one-channel image, each with a zero at both ends, W + 2 floats apart. */
+function padRows(image: usize, h: usize, H: usize, W: usize, rows: usize): void {
+  for (let r: usize = 0; r < 3; r++) padRow(image, h + r - 1, H, W, 4, rows + r * (W + 2) * 4, 0);
 }
 
 /**
@@ -152,23 +157,26 @@ export function firstConv(a: usize, item: usize, scratch: usize): void {
   const W = arg(a, 5);
   const K = arg(a, 6);
   const image = arg(a, 0) + (item / H) * H * W * 4;
-  const h = item % H;
   const out = arg(a, 3) + item * W * K * 4;
+  const line: usize = K << 2;
   // The weights [K, 9] turned to [9][K], so that outputs fill the lanes.
   for (let k: usize = 0; k < K; k++) {
     for (let s: usize = 0; s < 9; s++) store<f32>(scratch + ((s * K + k) << 2), load<f32>(w + ((k * 9 + s) << 2)));
   }
-  const line: usize = K << 2;
+  const rows = scratch + 9 * line;
+  const row: usize = (W + 2) << 2;
+  padRows(image, item % H, H, W, rows);
   for (let x: usize = 0; x < W; x++) {
-    const d0 = neighbour(image, h - 1, x - 1, H, W);
-    const d1 = neighbour(image, h - 1, x, H, W);
-    const d2 = neighbour(image, h - 1, x + 1, H, W);
-    const d3 = neighbour(image, h, x - 1, H, W);
-    const d4 = neighbour(image, h, x, H, W);
-    const d5 = neighbour(image, h, x + 1, H, W);
-    const d6 = neighbour(image, h + 1, x - 1, H, W);
-    const d7 = neighbour(image, h + 1, x, H, W);
-    const d8 = neighbour(image, h + 1, x + 1, H, W);
+    const at0 = rows + (x << 2);
+    const d0 = pixel(at0);
+    const d1 = pixel(at0 + 4);
+    const d2 = pixel(at0 + 8);
+    const d3 = pixel(at0 + row);
+    const d4 = pixel(at0 + row + 4);
+    const d5 = pixel(at0 + row + 8);
+    const d6 = pixel(at0 + 2 * row);
+    const d7 = pixel(at0 + 2 * row + 4);
+    const d8 = pixel(at0 + 2 * row + 8);
     const to = out + x * line;
     for (let k: usize = 0; k < line; k += 16) {
       const at = scratch + k;
@@ -235,11 +243,13 @@ export function firstGradient(a: usize, item: usize, scratch: usize): void {
   const splits = arg(a, 7);
   const line: usize = K << 2;
   const part = arg(a, 2) + item * 10 * line;
+  const padded: usize = (W + 2) << 2;
   memory.fill(part, 0, 10 * line);
   for (let n = (item * N) / splits; n < ((item + 1) * N) / splits; n++) {
     const image = arg(a, 0) + n * H * W * 4;
     for (let h: usize = 0; h < H; h++) {
       const row = arg(a, 1) + ((n * H + h) * W) * line;
+      padRows(image, h, H, W, scratch);
       // A vector of outputs at a time: its ten sums stay in registers along the row.
       for (let k: usize = 0; k < line; k += 16) {
         const to = part + k;
@@ -255,15 +265,16 @@ export function firstGradient(a: usize, item: usize, scratch: usize): void {
         let sum = v128.load(to + 9 * line);
         for (let x: usize = 0; x < W; x++) {
           const g = v128.load(row + x * line + k);
-          s0 = madd(neighbour(image, h - 1, x - 1, H, W), g, s0);
-          s1 = madd(neighbour(image, h - 1, x, H, W), g, s1);
-          s2 = madd(neighbour(image, h - 1, x + 1, H, W), g, s2);
-          s3 = madd(neighbour(image, h, x - 1, H, W), g, s3);
-          s4 = madd(neighbour(image, h, x, H, W), g, s4);
-          s5 = madd(neighbour(image, h, x + 1, H, W), g, s5);
-          s6 = madd(neighbour(image, h + 1, x - 1, H, W), g, s6);
-          s7 = madd(neighbour(image, h + 1, x, H, W), g, s7);
-          s8 = madd(neighbour(image, h + 1, x + 1, H, W), g, s8);
+          const at = scratch + (x << 2);
+          s0 = madd(pixel(at), g, s0);
+          s1 = madd(pixel(at + 4), g, s1);
+          s2 = madd(pixel(at + 8), g, s2);
+          s3 = madd(pixel(at + padded), g, s3);
+          s4 = madd(pixel(at + padded + 4), g, s4);
+          s5 = madd(pixel(at + padded + 8), g, s5);
+          s6 = madd(pixel(at + 2 * padded), g, s6);
+          s7 = madd(pixel(at + 2 * padded + 4), g, s7);
+          s8 = madd(pixel(at + 2 * padded + 8), g, s8);
           sum = f32x4.add(sum, g);
         }
         v128.store(to, s0);

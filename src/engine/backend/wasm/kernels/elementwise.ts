@@ -1,6 +1,6 @@
 /** Kernels over flat arrays; an item is a block of elements, a multiple of 4 unless it is the last. */
 import { arg, argF, least } from './madd';
-import { bits, EMPTY_KEY, extend } from './random';
+import { bits, EMPTY_KEY, extend, mix4 } from './random';
 
 /** Bytes first..end of an item's block. */
 @inline
@@ -54,7 +54,18 @@ export function dropout(a: usize, item: usize, scratch: usize): void {
   key = extend(key, load<u32>(step, 12));
   key = extend(key, <u32>arg(a, 8));
   const end = endOf(item, arg(a, 4), arg(a, 3));
-  for (let i = firstOf(item, arg(a, 4)); i < end; i += 4) {
+  let i = firstOf(item, arg(a, 4));
+  const least4 = i32x4.splat(threshold);
+  const scale4 = f32x4.splat(scale);
+  const count = i32x4.splat(0x27d4eb2f);
+  const key4 = i32x4.splat(key);
+  for (; i + 16 <= end; i += 16) {
+    const element = i32x4.add(i32x4.splat(<i32>(i >> 2)), i32x4(0, 1, 2, 3));
+    const random = mix4(v128.xor(key4, mix4(i32x4.add(element, count))));
+    const kept = i32x4.ge_u(random, least4);
+    v128.store(y + i, v128.and(f32x4.mul(v128.load(x + i), scale4), kept));
+  }
+  for (; i < end; i += 4) {
     store<f32>(y + i, bits(key, <u32>(i >> 2)) >= threshold ? load<f32>(x + i) * scale : 0);
   }
 }

@@ -7,6 +7,14 @@ export function mix(x: u32): u32 {
   return x ^ (x >>> 16);
 }
 
+/** `mix` of four words at once. */
+@inline
+export function mix4(x: v128): v128 {
+  x = i32x4.mul(v128.xor(x, i32x4.shr_u(x, 16)), i32x4.splat(0x7feb352d));
+  x = i32x4.mul(v128.xor(x, i32x4.shr_u(x, 15)), i32x4.splat(<i32>0x846ca68b));
+  return v128.xor(x, i32x4.shr_u(x, 16));
+}
+
 @inline
 export function extend(key: u32, word: u32): u32 {
   return mix(key ^ mix(word + 0x85ebca6b));

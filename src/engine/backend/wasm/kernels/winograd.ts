@@ -3,16 +3,15 @@
  * input, gemm, transform output. A tile covers m×m outputs and reads (m+2)×(m+2) inputs; `xi` counts the
  * (m+2)² points of a tile.
  *
- * Layouts: transformed input V[xi][tile][C + PAD], products P[xi][tile][K + PAD], transformed kernel
- * U[xi][K / 8][C][8]; the weight gradient has strips of its own. PAD keeps rows off the same cache sets. Tiles are counted over the
- * whole batch: image, tile row, tile column.
+ * Layouts: transformed input V[tile / 4][xi][4][C], products P[tile / 4][xi][4][K], transformed kernel
+ * U[xi][K / 8][C][8]. Four tiles are the rows of a register tile; keeping their points together keeps the
+ * 49 places that a transform writes to on a few pages. The weight gradient has strips of its own. Tiles are
+ * counted over the whole batch: image, tile row, tile column.
  */
 import { gradientTransform, inputTransform, kernelGradientTransform, kernelTransform, M, outputTransform, TILE, UNIT } from './generated/f5';
 import { arg, least } from './madd';
 import { ROWS, tileColumns, tileRows } from './tiles';
 
-/** Floats between rows of transformed data, beyond the channels. */
-const PAD: usize = 16;
 /** Points of a tile. */
 const POINTS: usize = TILE * TILE;
 /** Tiles summed in one go in the weight gradient: their rows of both operands stay in the first cache. */
@@ -22,18 +21,13 @@ const LINE: usize = 16;
 /** Bytes of a tile of one vector in scratch. */
 const PATCH: usize = TILE * TILE * 16;
 
-@inline
-function roundUp(value: usize, to: usize): usize {
-  return ((value + to - 1) / to) * to;
-}
-
 /**
  * Bytes from one point's data to the next: an odd number of cache lines, so that the 49 places a
  * transform writes to at once fall into different sets. `planeBytes` in lower-conv.ts is its twin.
  */
 @inline
 function planeBytes(bytes: usize): usize {
-  return roundUp(bytes, 64) | 64;
+  return ((bytes + 63) & ~63) | 64;
 }
 
 /**
@@ -106,31 +100,25 @@ function transformGradient(place: usize, H: usize, W: usize, pixel: usize, k: us
   for (let i: usize = 0; i < TILE; i++) gradientTransform(half + i * M * 16, 16, out + i * TILE * plane, plane);
 }
 
-/** Transforms the products of tiles first..first+count back: y [N, H, W, K] = Aᵀ P A + bias (0: none). */
-function transformOutput(p: usize, plane: usize, H: usize, W: usize, K: usize, first: usize, count: usize, bias: usize, y: usize, scratch: usize): void {
-  const rows = (H + M - 1) / M;
-  const columns = (W + M - 1) / M;
+/** Aᵀ P A + bias (0: none) of one tile, all K channels: its outputs that lie inside y [N, H, W, K]. */
+function transformOutput(from: usize, plane: usize, H: usize, W: usize, K: usize, tile: usize, bias: usize, y: usize, scratch: usize): void {
   const pixel: usize = K << 2;
   const half = scratch;
   const patch = scratch + PATCH;
-  const ldp: usize = (K + PAD) << 2;
-  for (let t: usize = 0; t < count; t++) {
-    const tile = first + t;
-    const image = y + (tile / (rows * columns)) * H * W * pixel;
-    const within = tile % (rows * columns);
-    const y0 = (within / columns) * M;
-    const x0 = (within % columns) * M;
-    const height = least(M, H - y0);
-    const width = least(M, W - x0);
-    const from = p + t * ldp;
-    for (let k: usize = 0; k < pixel; k += 16) {
-      for (let j: usize = 0; j < TILE; j++) outputTransform(from + k + j * plane, TILE * plane, half + (j << 4), TILE * 16);
-      const b = bias ? v128.load(bias + k) : f32x4.splat(0);
-      for (let i: usize = 0; i < height; i++) {
-        outputTransform(half + i * TILE * 16, 16, patch, 16);
-        const to = image + ((y0 + i) * W + x0) * pixel + k;
-        for (let j: usize = 0; j < width; j++) v128.store(to + j * pixel, f32x4.add(v128.load(patch + (j << 4)), b));
-      }
+  const place = scratch + 2 * PATCH;
+  locate(y, H, W, pixel, tile, 0, M, place);
+  const y0 = <usize>load<u32>(place, 4);
+  const x0 = <usize>load<u32>(place, 8);
+  const height = least(M, H - y0);
+  const width = least(M, W - x0);
+  const corner = <usize>load<u32>(place) + (y0 * W + x0) * pixel;
+  for (let k: usize = 0; k < pixel; k += 16) {
+    for (let j: usize = 0; j < TILE; j++) outputTransform(from + k + j * plane, TILE * plane, half + (j << 4), TILE * 16);
+    const b = bias ? v128.load(bias + k) : f32x4.splat(0);
+    for (let i: usize = 0; i < height; i++) {
+      outputTransform(half + i * TILE * 16, 16, patch, 16);
+      const to = corner + i * W * pixel + k;
+      for (let j: usize = 0; j < width; j++) v128.store(to + j * pixel, f32x4.add(v128.load(patch + (j << 4)), b));
     }
   }
 }
@@ -202,31 +190,35 @@ export function winogradConv(a: usize, item: usize, scratch: usize): void {
   const block = arg(a, 9);
   const first = item * block;
   const count = least(block, tiles - first);
-  const ldv: usize = (C + PAD) << 2;
-  const ldp: usize = (K + PAD) << 2;
-  const planeV = planeBytes(ldv * block);
-  const planeP = planeBytes(ldp * block);
+  const groups = (block + ROWS - 1) / ROWS;
+  const planeV = planeBytes(ROWS * C * 4);
+  const planeP = planeBytes(ROWS * K * 4);
   const planeU = planeBytes(K * C * 4);
-  const v = scratch + 2 * PATCH + 64;
-  const p = v + planeV * POINTS;
   const place = scratch + 2 * PATCH;
+  const v = place + 64;
+  const p = v + groups * POINTS * planeV;
   for (let t: usize = 0; t < count; t++) {
     locate(x, H, W, C << 2, first + t, 1, TILE, place);
-    const row = v + t * ldv;
+    const row = v + (t / ROWS) * POINTS * planeV + (t % ROWS) * C * 4;
     for (let c: usize = 0; c < C << 2; c += 16) transformInput(place, H, W, C << 2, c, row + c, planeV, scratch);
   }
-  const rounded = roundUp(count, ROWS);
+  const whole = (count + ROWS - 1) / ROWS;
   for (let xi: usize = 0; xi < POINTS; xi++) {
-    const vx = v + xi * planeV;
-    const px = p + xi * planeP;
     for (let panel: usize = 0; panel < K / 8; panel++) {
       const b = u + xi * planeU + panel * C * 32;
-      for (let t: usize = 0; t < rounded; t += ROWS) {
-        tileRows(vx + t * ldv, ldv, b, C, px + t * ldp + panel * 32, ldp, false);
+      let rows = v + xi * planeV;
+      let out = p + xi * planeP + panel * 32;
+      for (let group: usize = 0; group < whole; group++) {
+        tileRows(rows, C << 2, b, C, out, K << 2, false);
+        rows += POINTS * planeV;
+        out += POINTS * planeP;
       }
     }
   }
-  transformOutput(p, planeP, H, W, K, first, count, bias, y, scratch);
+  for (let t: usize = 0; t < count; t++) {
+    const from = p + (t / ROWS) * POINTS * planeP + (t % ROWS) * K * 4;
+    transformOutput(from, planeP, H, W, K, first + t, bias, y, scratch);
+  }
 }
 
 /**
