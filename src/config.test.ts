@@ -51,7 +51,7 @@ describe('training', () => {
       crops: 1,
       optimizer: 'sgd_nesterov',
       scheduler: 'plateau',
-      lr: 0.002,
+      lr: 0.005,
       bs: 64,
     });
   });

@@ -96,7 +96,7 @@ export const trainOptions = {
   ...group('Optimization', {
     n_epochs: option(int({ min: 1, max: 100_000 }), 60, 'passes over the training images'),
     bs: shared.bs,
-    lr: option(float({ above: 0 }), 0.002, 'learning rate at the start'),
+    lr: option(float({ above: 0 }), 0.005, 'learning rate at the start'),
     optimizer: option(
       choice(OPTIMIZERS, { nesterov: 'sgd_nesterov', momentum: 'sgd_momentum' }),
       'sgd_nesterov',

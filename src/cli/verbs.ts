@@ -20,7 +20,7 @@ export const VERBS: readonly Verb[] = [
     synonyms: SYNONYMS,
     check: checkTrainConfig,
     examples: [
-      'fer train data=fer2013.csv network=vgg name=my_vgg bs=128 lr=0.004',
+      'fer train data=fer2013.csv network=vgg name=my_vgg bs=128 lr=0.01',
       'fer train data=fer2013.csv name=paper recipe=paper',
       'fer train data=fer2013.csv name=my_vgg resume=true',
       'fer train data=synthetic name=try width=16 n_epochs=3',
