@@ -112,8 +112,7 @@ export const LOWER: {
       list.push('linear.stream', CODE.LINEAR_STREAM, items, [x, w, b, y, N, I, O, STREAM_BLOCK], {
         multiplications,
       });
-    } else
-      gemm(list, 'linear', x, w, b, y, { M: N, N: O, depth: I, aRow: I, aDepth: 1, bDepth: 1, bColumn: I });
+    } else gemm(list, 'linear', x, w, b, y, { M: N, N: O, depth: I, aRow: I, bDepth: 1, bColumn: I });
   },
   'linear.backwardInput'({ dy, w, dx }, list) {
     const [N, O] = dy.shape;
@@ -123,7 +122,6 @@ export const LOWER: {
       N: I,
       depth: O,
       aRow: O,
-      aDepth: 1,
       bDepth: I,
       bColumn: 1,
     });
@@ -211,7 +209,6 @@ interface Product {
   readonly N: number;
   readonly depth: number;
   readonly aRow: number;
-  readonly aDepth: number;
   readonly bDepth: number;
   readonly bColumn: number;
 }
@@ -224,11 +221,11 @@ function gemm(
   b: Tensor,
   bias: Tensor | null,
   c: Tensor,
-  { M, N, depth, aRow, aDepth, bDepth, bColumn }: Product,
+  { M, N, depth, aRow, bDepth, bColumn }: Product,
 ): void {
   const { rows, columns } = GEMM_BLOCK;
   const items = Math.ceil(M / rows) * Math.ceil(N / columns);
-  const operands = [a, b, bias, c, M, N, depth, aRow, aDepth, bDepth, bColumn, rows, columns];
+  const operands = [a, b, bias, c, M, N, depth, aRow, bDepth, bColumn, rows, columns];
   list.push(name, CODE.GEMM, items, operands, {
     scratch: GEMM_SCRATCH,
     multiplications: M * N * depth,

@@ -21,6 +21,11 @@ function padRow(image: usize, h: usize, H: usize, W: usize, pixel: usize, row: u
   memory.fill(row + pixel + bytes, 0, (1 + spare) * pixel);
 }
 
+/** Rows h - 1, h and h + 1 of an image, `stride` bytes apart; see `padRow`. */
+function padRows(image: usize, h: usize, H: usize, W: usize, pixel: usize, rows: usize, stride: usize, spare: usize): void {
+  for (let r: usize = 0; r < 3; r++) padRow(image, h + r - 1, H, W, pixel, rows + r * stride, spare);
+}
+
 /**
  * Item: a panel of 8 outputs. packed[out / 8][r][s][in][8] of w [K, C, 3, 3]; `flip` as in winogradKernel.
  * Record: w, packed, K, C, flip.
@@ -61,7 +66,7 @@ export function directConv(a: usize, item: usize, scratch: usize): void {
   const h = item % H;
   const out = arg(a, 3) + item * W * K * 4;
   const stride = (W + 2 + ROWS) * pixel;
-  for (let r: usize = 0; r < 3; r++) padRow(image, h + r - 1, H, W, pixel, scratch + r * stride, ROWS);
+  padRows(image, h, H, W, pixel, scratch, stride, ROWS);
   const block = scratch + 3 * stride;
   for (let panel: usize = 0; panel < K / 8; panel++) {
     const b = packed + panel * 9 * C * 32;
@@ -100,7 +105,7 @@ export function directGradient(a: usize, item: usize, scratch: usize): void {
     const image = arg(a, 0) + n * H * W * pixel;
     for (let h: usize = 0; h < H; h++) {
       const dy = arg(a, 1) + (n * H + h) * W * K * 4;
-      for (let r: usize = 0; r < 3; r++) padRow(image, h + r - 1, H, W, pixel, scratch + r * stride, 0);
+      padRows(image, h, H, W, pixel, scratch, stride, 0);
       for (let tap: usize = 0; tap < 9; tap++) {
         const x = scratch + (tap / 3) * stride + (tap % 3) * pixel;
         const to = part + tap * C * K * 4;
@@ -141,9 +146,11 @@ function pixel(at: usize): v128 {
   return v128.load32_splat(at);
 }
 
-/** Rows h - 1, h and h + 1 of a one-channel image, each with a zero at both ends, W + 2 floats apart. */
-function padRows(image: usize, h: usize, H: usize, W: usize, rows: usize): void {
-  for (let r: usize = 0; r < 3; r++) padRow(image, h + r - 1, H, W, 4, rows + r * (W + 2) * 4, 0);
+/** The weights [K, 9] of one input channel turned to [9][K], so that outputs fill the lanes. */
+function turnTaps(w: usize, K: usize, to: usize): void {
+  for (let k: usize = 0; k < K; k++) {
+    for (let s: usize = 0; s < 9; s++) store<f32>(to + ((s * K + k) << 2), load<f32>(w + ((k * 9 + s) << 2)));
+  }
 }
 
 /**
@@ -159,13 +166,10 @@ export function firstConv(a: usize, item: usize, scratch: usize): void {
   const image = arg(a, 0) + (item / H) * H * W * 4;
   const out = arg(a, 3) + item * W * K * 4;
   const line: usize = K << 2;
-  // The weights [K, 9] turned to [9][K], so that outputs fill the lanes.
-  for (let k: usize = 0; k < K; k++) {
-    for (let s: usize = 0; s < 9; s++) store<f32>(scratch + ((s * K + k) << 2), load<f32>(w + ((k * 9 + s) << 2)));
-  }
+  turnTaps(w, K, scratch);
   const rows = scratch + 9 * line;
   const row: usize = (W + 2) << 2;
-  padRows(image, item % H, H, W, rows);
+  padRows(image, item % H, H, W, 4, rows, row, 0);
   for (let x: usize = 0; x < W; x++) {
     const at0 = rows + (x << 2);
     const d0 = pixel(at0);
@@ -206,9 +210,7 @@ export function firstInputGradient(a: usize, item: usize, scratch: usize): void 
   const image = arg(a, 0) + (item / H) * H * W * K * 4;
   const h = item % H;
   const out = arg(a, 2) + item * W * 4;
-  for (let k: usize = 0; k < K; k++) {
-    for (let s: usize = 0; s < 9; s++) store<f32>(scratch + ((s * K + k) << 2), load<f32>(w + ((k * 9 + s) << 2)));
-  }
+  turnTaps(w, K, scratch);
   for (let x: usize = 0; x < W; x++) {
     let sum = f32x4.splat(0);
     for (let r: usize = 0; r < 3; r++) {
@@ -249,7 +251,7 @@ export function firstGradient(a: usize, item: usize, scratch: usize): void {
     const image = arg(a, 0) + n * H * W * 4;
     for (let h: usize = 0; h < H; h++) {
       const row = arg(a, 1) + ((n * H + h) * W) * line;
-      padRows(image, h, H, W, scratch);
+      padRows(image, h, H, W, 4, scratch, padded, 0);
       // A vector of outputs at a time: its ten sums stay in registers along the row.
       for (let k: usize = 0; k < line; k += 16) {
         const to = part + k;

@@ -1,6 +1,7 @@
 /**
- * Matrix products of the linear layers: C [M, N] = A·B (+ bias of each column), operands with any pair
- * of strides, packed into panels on the way.
+ * Matrix products of the linear layers: C [M, N] = A·B (+ bias of each column), packed into panels on the
+ * way; A's rows are contiguous along the depth, B may have any strides. The weight gradient, a sum over
+ * samples, has a product of its own.
  */
 import { arg, lanes, least, madd } from './madd';
 import { PANEL, ROWS, tileColumns, tileRows } from './tiles';
@@ -9,16 +10,8 @@ import { PANEL, ROWS, tileColumns, tileRows } from './tiles';
 const DEPTH: usize = 256;
 
 /** to[row][depth] for rows first..first+count, zero rows up to a multiple of ROWS. */
-function packRows(from: usize, rowStride: usize, depthStride: usize, count: usize, depth: usize, to: usize): void {
-  for (let row: usize = 0; row < count; row++) {
-    const source = from + row * rowStride;
-    const target = to + row * depth * 4;
-    if (depthStride == 4) {
-      memory.copy(target, source, depth << 2);
-    } else {
-      for (let k: usize = 0; k < depth; k++) store<f32>(target + (k << 2), load<f32>(source + k * depthStride));
-    }
-  }
+function packRows(from: usize, rowStride: usize, count: usize, depth: usize, to: usize): void {
+  for (let row: usize = 0; row < count; row++) memory.copy(to + row * depth * 4, from + row * rowStride, depth << 2);
   const rounded = ((count + ROWS - 1) / ROWS) * ROWS;
   if (rounded > count) memory.fill(to + count * depth * 4, 0, (rounded - count) * depth * 4);
 }
@@ -80,7 +73,8 @@ function transposePanel(source: usize, columnStride: usize, depthStride: usize, 
 
 /**
  * Item: a block of C, rows × columns. Strides in elements.
- * Record: a, b, bias (0: none), c, M, N, depth, aRow, aDepth, bDepth, bColumn, blockRows, blockColumns.
+ * Record: a, b, bias (0: none), c, M, N, depth, aRow, bDepth, bColumn, blockRows, blockColumns.
+ * The rows of a are contiguous along the depth.
  */
 export function gemm(r: usize, item: usize, scratch: usize): void {
   const bias: usize = arg(r, 2);
@@ -88,11 +82,10 @@ export function gemm(r: usize, item: usize, scratch: usize): void {
   const N = arg(r, 5);
   const depth = arg(r, 6);
   const aRow: usize = arg(r, 7) << 2;
-  const aDepth: usize = arg(r, 8) << 2;
-  const bDepth: usize = arg(r, 9) << 2;
-  const bColumn: usize = arg(r, 10) << 2;
-  const blockRows = arg(r, 11);
-  const blockColumns = arg(r, 12);
+  const bDepth: usize = arg(r, 8) << 2;
+  const bColumn: usize = arg(r, 9) << 2;
+  const blockRows = arg(r, 10);
+  const blockColumns = arg(r, 11);
   const across = (N + blockColumns - 1) / blockColumns;
   const row = (item / across) * blockRows;
   const column = (item % across) * blockColumns;
@@ -106,7 +99,7 @@ export function gemm(r: usize, item: usize, scratch: usize): void {
   const packedB = packedA + blockRows * DEPTH * 4;
   for (let k: usize = 0; k < depth; k += DEPTH) {
     const deep = least(DEPTH, depth - k);
-    packRows(a + k * aDepth, aRow, aDepth, rows, deep, packedA);
+    packRows(a + (k << 2), aRow, rows, deep, packedA);
     packColumns(b + k * bDepth, bColumn, bDepth, columns, deep, packedB);
     for (let j: usize = 0; j < columns; j += PANEL) {
       const panel = packedB + j * deep * 4;
