@@ -50,8 +50,9 @@ describe('training', () => {
     expect(parse()).toMatchObject({
       crops: 1,
       optimizer: 'sgd_nesterov',
-      scheduler: 'plateau',
-      lr: 0.005,
+      scheduler: 'cosine',
+      warmup: 1,
+      lr: 0.01,
       bs: 64,
     });
   });

@@ -10,7 +10,15 @@ import { UsageError } from './errors.ts';
 import { NETWORKS, type NetworkName } from './nn/networks.ts';
 
 export const OPTIMIZERS = ['sgd', 'sgd_momentum', 'sgd_nesterov'] as const;
-export const SCHEDULERS = ['constant', 'plateau'] as const;
+export const SCHEDULERS = [
+  'constant',
+  'linear',
+  'step',
+  'cosine',
+  'cosine_warm_restarts',
+  'one_cycle',
+  'plateau',
+] as const;
 export const DEVICES = ['auto', 'cpu', 'reference'] as const;
 
 const AUTO_THREADS = { auto: 0 } as const;
@@ -96,7 +104,11 @@ export const trainOptions = {
   ...group('Optimization', {
     n_epochs: option(int({ min: 1, max: 100_000 }), 60, 'passes over the training images'),
     bs: shared.bs,
-    lr: option(float({ above: 0 }), 0.005, 'learning rate at the start'),
+    lr: option(
+      float({ above: 0 }),
+      0.01,
+      'highest learning rate: after the warm-up, or the top of one_cycle',
+    ),
     optimizer: option(
       choice(OPTIMIZERS, { nesterov: 'sgd_nesterov', momentum: 'sgd_momentum' }),
       'sgd_nesterov',
@@ -113,15 +125,39 @@ export const trainOptions = {
       0,
       'probability spread over all classes in the target',
     ),
-    scheduler: option(
-      choice(SCHEDULERS, { reduce_on_plateau: 'plateau', rlrop: 'plateau', none: 'constant' }),
-      'plateau',
-      'learning rate over time; plateau lowers it when validation accuracy stops rising',
-    ),
-    plateau_factor: option(float({ above: 0, below: 1 }), 0.75, 'learning rate is multiplied by it'),
-    plateau_patience: option(int({ min: 0 }), 5, 'epochs without a better accuracy that plateau tolerates'),
     patience: option(int({ min: 0 }), 0, 'stop after so many epochs without a better accuracy; 0: never'),
     seed: option(int({ min: 0, max: 0xffffffff }), 0, 'start of every random draw; same seed, same weights'),
+  }),
+  ...group('Schedule', {
+    scheduler: option(
+      choice(SCHEDULERS, {
+        none: 'constant',
+        steplr: 'step',
+        cosine_annealing: 'cosine',
+        cosine_wr: 'cosine_warm_restarts',
+        onecycle: 'one_cycle',
+        reduce_on_plateau: 'plateau',
+        rlrop: 'plateau',
+      }),
+      'cosine',
+      'learning rate over time; cosine falls to min_lr over the whole run',
+    ),
+    warmup: option(
+      float({ min: 0 }),
+      1,
+      'epochs of linear rise before the schedule: large steps from random weights mislead',
+    ),
+    min_lr: option(float({ min: 0 }), 0, 'where linear and the cosines end'),
+    step_size: option(int({ min: 1 }), 20, 'step: epochs between two cuts'),
+    gamma: option(float({ above: 0, max: 1 }), 0.5, 'step: learning rate is multiplied by it at a cut'),
+    t_max: option(int({ min: 0 }), 0, 'cosine: epochs from the highest to the lowest rate; 0: the run'),
+    t_0: option(int({ min: 1 }), 10, 'cosine_warm_restarts: epochs of the first cycle'),
+    t_mult: option(int({ min: 1 }), 1, 'cosine_warm_restarts: each cycle is so many times the last'),
+    pct_start: option(float({ above: 0, below: 1 }), 0.3, 'one_cycle: share of the run in which the rate rises'),
+    div_factor: option(float({ min: 1 }), 25, 'one_cycle: starts at lr divided by it'),
+    final_div_factor: option(float({ min: 1 }), 1e4, 'one_cycle: ends at the start divided by it'),
+    plateau_factor: option(float({ above: 0, below: 1 }), 0.75, 'plateau: learning rate is multiplied by it'),
+    plateau_patience: option(int({ min: 0 }), 5, 'plateau: epochs without a better accuracy it tolerates'),
   }),
   ...group('Machine', { threads: shared.threads, device: shared.device }),
 };
@@ -136,6 +172,7 @@ export const RECIPES = {
     lr: 0.01,
     weight_decay: 1e-4,
     scheduler: 'plateau',
+    warmup: 0,
     plateau_factor: 0.75,
     plateau_patience: 5,
     bs: 64,

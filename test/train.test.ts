@@ -23,6 +23,7 @@ describe('a run folder', () => {
     n_epochs: 8,
     save_freq: 1,
     scheduler: 'plateau',
+    warmup: 0,
     plateau_patience: 0,
   };
   const run = at('runs', 'a');
@@ -90,7 +91,9 @@ describe('a run folder', () => {
   test('the rate follows the schedule', () => {
     const config = configOf({ ...settings, runs: at('elsewhere') } as Parameters<typeof configOf>[0]);
     const accuracies = result.history.map(({ valAccuracy }) => valAccuracy);
-    const expected = accuracies.map((_, epoch) => learningRate(config, accuracies.slice(0, epoch)));
+    const expected = accuracies.map((_, step) =>
+      learningRate(config, { step, stepsPerEpoch: 1, accuracies: accuracies.slice(0, step) }),
+    );
     expect(result.history.map(({ lr }) => lr)).toEqual(expected);
     expect(new Set(expected).size).toBeGreaterThan(1);
   });

@@ -2,6 +2,7 @@
 export interface EpochRow {
   /** Counted from 1. */
   readonly epoch: number;
+  /** Learning rate of the epoch's first step. */
   readonly lr: number;
   readonly trainLoss: number;
   /** Share of the augmented training samples whose label was predicted, while learning. */

@@ -150,12 +150,12 @@ export class Trainer {
     const { epoch } = this.#progress;
     const order = permutation(keyOf(this.#config.seed, STREAMS.shuffle, epoch), this.#train.length);
     this.#stepper.setOrder(order.map((position) => this.#train[position]));
-    this.#stepper.setLearningRate(this.learningRate());
     this.#stepper.setTotals(this.#progress.totals);
     while (this.#progress.start < this.#train.length) {
       const { start, step, seconds } = this.#progress;
       const count = Math.min(this.#config.bs, this.#train.length - start);
       const started = performance.now();
+      this.#stepper.setLearningRate(this.learningRate());
       this.#stepper.run({ epoch, start, count, step });
       const totals = await this.#stepper.totals();
       this.#progress = {
@@ -193,7 +193,7 @@ export class Trainer {
     const { accuracy, loss } = computeMetrics(logits, targets, this.#dataset.labels);
     const row: EpochRow = {
       epoch: epoch + 1,
-      lr: this.learningRate(),
+      lr: this.learningRate(0),
       trainLoss: totals.loss / totals.samples,
       trainAccuracy: totals.correct / totals.samples,
       valLoss: loss,
@@ -213,15 +213,17 @@ export class Trainer {
     return row;
   }
 
-  /** The rate of the epoch under way. */
-  learningRate(): number {
-    return learningRate(
-      this.#config,
-      this.#progress.history.map(({ valAccuracy }) => valAccuracy),
-    );
+  /** The rate of the step that follows `start` images of the epoch under way. */
+  learningRate(start = this.#progress.start): number {
+    const { epoch, history } = this.#progress;
+    const stepsPerEpoch = Math.ceil(this.#train.length / this.#config.bs);
+    return learningRate(this.#config, {
+      step: epoch * stepsPerEpoch + Math.floor(start / this.#config.bs),
+      stepsPerEpoch,
+      accuracies: history.map(({ valAccuracy }) => valAccuracy),
+    });
   }
 }
-
 /** The sizes of the steps over n images: whole ones, and what remains. */
 function stepSizes(n: number, step: number): number[] {
   return [Math.min(n, step), n % step].filter((size) => size > 0);
