@@ -153,7 +153,11 @@ export const trainOptions = {
     t_max: option(int({ min: 0 }), 0, 'cosine: epochs from the highest to the lowest rate; 0: the run'),
     t_0: option(int({ min: 1 }), 10, 'cosine_warm_restarts: epochs of the first cycle'),
     t_mult: option(int({ min: 1 }), 1, 'cosine_warm_restarts: each cycle is so many times the last'),
-    pct_start: option(float({ above: 0, below: 1 }), 0.3, 'one_cycle: share of the run in which the rate rises'),
+    pct_start: option(
+      float({ above: 0, below: 1 }),
+      0.3,
+      'one_cycle: share of the run in which the rate rises',
+    ),
     div_factor: option(float({ min: 1 }), 25, 'one_cycle: starts at lr divided by it'),
     final_div_factor: option(float({ min: 1 }), 1e4, 'one_cycle: ends at the start divided by it'),
     plateau_factor: option(float({ above: 0, below: 1 }), 0.75, 'plateau: learning rate is multiplied by it'),
