@@ -15,6 +15,7 @@ const WRITTEN: { readonly [Name in KernelName]: { readonly fresh: string[]; read
   {
     augment: { fresh: ['out'] },
     gatherLabels: { fresh: ['labels'] },
+    mix: { fresh: ['y'] },
     'conv3x3.forward': { fresh: ['y'] },
     'conv3x3.backwardInput': { fresh: ['dx'] },
     'conv3x3.backwardWeight': { fresh: ['dw', 'db'] },
@@ -35,8 +36,14 @@ const WRITTEN: { readonly [Name in KernelName]: { readonly fresh: string[]; read
     'flatten.backward': { fresh: ['dx'] },
     add: { fresh: ['y'] },
     crossEntropy: { fresh: ['dlogits'], changed: ['totals'] },
+    mixedCrossEntropy: { fresh: ['dlogits'], changed: ['totals'] },
     averageCrops: { fresh: [], changed: ['out'] },
     sgd: { fresh: [], changed: ['param', 'velocity'] },
+    adam: { fresh: [], changed: ['param', 'mean', 'square'] },
+    amsgrad: { fresh: [], changed: ['param', 'mean', 'square', 'maximum'] },
+    adadelta: { fresh: [], changed: ['param', 'square', 'delta'] },
+    adagrad: { fresh: [], changed: ['param', 'sum'] },
+    average: { fresh: [], changed: ['average'] },
   };
 
 /** An operand of a call under test: a view with guards on both sides. */

@@ -23,6 +23,11 @@ export interface KernelArgs {
   };
   /** labels[i] = targets[order[start + i / crops]]. */
   gatherLabels: { targets: Tensor; order: Tensor; labels: Tensor; step: Tensor; crops: number };
+  /**
+   * Mixup and CutMix: y = x + share·(partner - x), partner = x[N - 1 - n]; inside the box of `mixture`
+   * y = partner. x and y [N, H, W, C], `mixture` [MIXTURE.length] f32.
+   */
+  mix: { x: Tensor; y: Tensor; mixture: Tensor };
 
   /** y = correlate(x, w) + b; 3x3, stride 1, zero padding 1. */
   'conv3x3.forward': { x: Tensor; w: Tensor; b: Tensor; y: Tensor };
@@ -107,19 +112,59 @@ export interface KernelArgs {
    * gradient. `totals` [3] f64 gains the summed loss, the correct top-1 predictions and N.
    */
   crossEntropy: { logits: Tensor; labels: Tensor; dlogits: Tensor; totals: Tensor; smoothing: number };
+  /**
+   * The same where sample n also shows a share of sample N - 1 - n, as `mix` left it: the target is
+   * (1 - share)·own + share·partner's, share = mixture[MIXTURE.labelShare]; a prediction of either counts
+   * as its share of a correct one.
+   */
+  mixedCrossEntropy: {
+    logits: Tensor;
+    labels: Tensor;
+    mixture: Tensor;
+    dlogits: Tensor;
+    totals: Tensor;
+    smoothing: number;
+  };
   /** out[start + i] = mean over the `crops` consecutive rows of image i; out [≥ start+N, L]. */
   averageCrops: { logits: Tensor; out: Tensor; step: Tensor; crops: number };
 
-  /** PyTorch's SGD: g += decay·p; v = momentum·v + g; p -= lr·(nesterov ? g + momentum·v : v). */
+  /**
+   * Optimizers of PyTorch over a run of parameters, a multiple of 4. All start with g = grad + decay·p,
+   * where decay = weightDecay if `decay`, plus decayAll. `hyper` [HYPER.length] f64 holds the other names.
+   * SGD: v = momentum·v + g; p -= lr·(nesterov ? g + momentum·v : v).
+   */
   sgd: {
     param: Tensor;
     grad: Tensor;
     velocity: Tensor;
-    /** [HYPER.length] f64. */
     hyper: Tensor;
     decay: boolean;
     nesterov: boolean;
   };
+  /**
+   * Adam, and AdamW by `shrink`: mean = momentum·mean + meanShare·g; square = squareDecay·square +
+   * squareShare·g²; p -= shrink·p if `decay`; p -= lr·mean / (rootScale·√square + eps).
+   */
+  adam: { param: Tensor; grad: Tensor; mean: Tensor; square: Tensor; hyper: Tensor; decay: boolean };
+  /** The same with maximum = max(maximum, square) in place of `square` under the root. */
+  amsgrad: {
+    param: Tensor;
+    grad: Tensor;
+    mean: Tensor;
+    square: Tensor;
+    maximum: Tensor;
+    hyper: Tensor;
+    decay: boolean;
+  };
+  /**
+   * square = squareDecay·square + squareShare·g²; d = g·√(delta + eps) / √(square + eps);
+   * delta = squareDecay·delta + squareShare·d²; p -= lr·d.
+   */
+  adadelta: { param: Tensor; grad: Tensor; square: Tensor; delta: Tensor; hyper: Tensor; decay: boolean };
+  /** sum += g²; p -= lr·g / (√sum + eps). */
+  adagrad: { param: Tensor; grad: Tensor; sum: Tensor; hyper: Tensor; decay: boolean };
+  /** average += share·(value - average), share = hyper[HYPER.average]; a share of 1 copies. */
+  average: { value: Tensor; average: Tensor; hyper: Tensor };
 }
 
 export type KernelName = keyof KernelArgs;
@@ -135,8 +180,43 @@ export type KernelTable<Context> = {
 /** Slots of the persistent `step` tensor, i32: what changes from step to step, written by the host. */
 export const STEP = { seed: 0, epoch: 1, start: 2, step: 3, length: 4 } as const;
 
-/** Slots of the persistent `hyper` tensor, f64: what the schedule changes. */
-export const HYPER = { lr: 0, momentum: 1, weightDecay: 2, length: 4 } as const;
+/**
+ * Slots of the persistent `hyper` tensor, f64: what an update needs besides tensors, written by the host
+ * before each step. Complements and bias corrections are slots of their own: 1 - 0.999 in float32 is wrong
+ * in its fifth digit.
+ */
+export const HYPER = {
+  /** The step's length, where an optimizer's own corrections are part of it. */
+  lr: 0,
+  /** Share of the velocity, or of Adam's mean gradient, that is kept. */
+  momentum: 1,
+  weightDecay: 2,
+  /** Weight decay of all parameters, whatever `decay` says. */
+  decayAll: 3,
+  /** What a parameter loses of itself apart from the gradient. */
+  shrink: 4,
+  meanShare: 5,
+  squareDecay: 6,
+  squareShare: 7,
+  rootScale: 8,
+  eps: 9,
+  average: 10,
+  length: 12,
+} as const;
+
+/** Slots of the persistent `mixture` tensor, f32: how the samples of a step are mixed; zeros leave them. */
+export const MIXTURE = {
+  /** Of the partner, outside the box. */
+  share: 0,
+  /** The box in pixels; none where its width is 0. */
+  left: 1,
+  top: 2,
+  width: 3,
+  height: 4,
+  /** Of the partner's label. */
+  labelShare: 5,
+  length: 6,
+} as const;
 
 export function call<Name extends KernelName>(kernel: Name, args: KernelArgs[Name]): Call {
   return { kernel, args } as Call;

@@ -1,10 +1,10 @@
 import { cutCrop, cutWarped, drawErasing, drawWarp, fixedCrop } from '../../augment.ts';
-import { type KernelTable, STEP } from '../../kernels.ts';
+import { type KernelTable, MIXTURE, STEP } from '../../kernels.ts';
 import { keyOf, STREAMS } from '../../random.ts';
 import type { Memory } from './memory.ts';
 
 /** The samples of a step and their labels, from the stored data. */
-export const AUGMENT: Pick<KernelTable<Memory>, 'augment' | 'gatherLabels'> = {
+export const AUGMENT: Pick<KernelTable<Memory>, 'augment' | 'gatherLabels' | 'mix'> = {
   augment({ images, order, out, step, size, crops, policy }, memory) {
     const [samples, side] = out.shape;
     const stored = memory.bytes(images);
@@ -38,5 +38,30 @@ export const AUGMENT: Pick<KernelTable<Memory>, 'augment' | 'gatherLabels'> = {
     const output = memory.ints(labels);
     const start = memory.ints(step)[STEP.start];
     for (let i = 0; i < output.length; i++) output[i] = classes[indices[start + Math.floor(i / crops)]];
+  },
+
+  /** Mixup (Zhang et al., arXiv 1710.09412) outside the box, CutMix (Yun et al., arXiv 1905.04899) inside. */
+  mix({ x, y, mixture }, memory) {
+    const [N, H, W, C] = x.shape;
+    const input = memory.floats(x);
+    const output = memory.floats(y);
+    const slots = memory.floats(mixture);
+    const inside = (at: number, start: number, length: number): boolean => at >= start && at < start + length;
+    for (let n = 0; n < N; n++) {
+      for (let row = 0; row < H; row++) {
+        for (let column = 0; column < W; column++) {
+          const boxed =
+            inside(column, slots[MIXTURE.left], slots[MIXTURE.width]) &&
+            inside(row, slots[MIXTURE.top], slots[MIXTURE.height]);
+          const share = boxed ? 1 : slots[MIXTURE.share];
+          const pixel = (row * W + column) * C;
+          for (let c = pixel; c < pixel + C; c++) {
+            const own = input[n * H * W * C + c];
+            const partner = input[(N - 1 - n) * H * W * C + c];
+            output[n * H * W * C + c] = (1 - share) * own + share * partner;
+          }
+        }
+      }
+    }
   },
 };

@@ -107,19 +107,4 @@ describe('elementwise kernels', () => {
     await checkCall(candidates, { call: forward, bounds: { y: exact } });
     await checkCall(candidates, { call: backward, bounds: { dx: exact } });
   });
-
-  it.each([4, 16, 16384, 16388, 50000])('sgd of %d', async (length) => {
-    const tensors = {
-      param: operand('param', [length]),
-      grad: operand('grad', [length]),
-      velocity: operand('velocity', [length]),
-      hyper: operand('hyper', [4], 'f64'),
-    };
-    const contents = { hyper: [0.01, 0.9, 0.1, 0] };
-    for (const decay of [true, false]) {
-      for (const nesterov of [true, false]) {
-        await checkCall(candidates, { call: call('sgd', { ...tensors, decay, nesterov }), contents });
-      }
-    }
-  });
 });

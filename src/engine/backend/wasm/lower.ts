@@ -49,6 +49,10 @@ export const LOWER: {
     ]);
   },
 
+  mix({ x, y, mixture }, list) {
+    list.push('mix', CODE.MIX, x.shape[0], [x, y, mixture, ...x.shape]);
+  },
+
   'conv3x3.forward': lowerForward,
   'conv3x3.backwardInput': lowerBackwardInput,
   'conv3x3.backwardWeight': lowerBackwardWeight,
@@ -165,18 +169,8 @@ export const LOWER: {
     list.push('add', CODE.ADD, items, [a, b, y, length, block]);
   },
 
-  crossEntropy({ logits, labels, dlogits, totals, smoothing }, list) {
-    const [N, L] = logits.shape;
-    list.push('crossEntropy', CODE.CROSS_ENTROPY, 1, [
-      logits,
-      labels,
-      dlogits,
-      totals,
-      N,
-      L,
-      new F32(smoothing),
-    ]);
-  },
+  crossEntropy: (args, list) => lowerCrossEntropy({ ...args, mixture: null }, list),
+  mixedCrossEntropy: (args, list) => lowerCrossEntropy(args, list),
   averageCrops({ logits, out, step, crops }, list) {
     const [N, L] = logits.shape;
     list.push('averageCrops', CODE.AVERAGE_CROPS, N / crops, [logits, out, step, crops, L]);
@@ -186,7 +180,45 @@ export const LOWER: {
     const flags = [decay ? 1 : 0, nesterov ? 1 : 0];
     list.push('sgd', CODE.SGD, items, [param, grad, velocity, hyper, length, block, ...flags]);
   },
+  adam: (args, list) => lowerAdam('adam', { ...args, maximum: null }, list),
+  amsgrad: (args, list) => lowerAdam('amsgrad', args, list),
+  adadelta({ param, grad, square, delta, hyper, decay }, list) {
+    const { items, length, block } = flat(param);
+    const operands = [param, grad, square, delta, hyper, length, block, decay ? 1 : 0];
+    list.push('adadelta', CODE.ADADELTA, items, operands);
+  },
+  adagrad({ param, grad, sum, hyper, decay }, list) {
+    const { items, length, block } = flat(param);
+    list.push('adagrad', CODE.ADAGRAD, items, [param, grad, sum, hyper, length, block, decay ? 1 : 0]);
+  },
+  average({ value, average, hyper }, list) {
+    const { items, length, block } = flat(value);
+    list.push('average', CODE.AVERAGE, items, [value, average, hyper, length, block]);
+  },
 };
+
+/** A null tensor is one the kernel does without. */
+type Without<Name extends KernelName, Key extends keyof KernelArgs[Name]> = Omit<KernelArgs[Name], Key> &
+  Record<Key, Tensor | null>;
+
+function lowerCrossEntropy(
+  { logits, labels, mixture, dlogits, totals, smoothing }: Without<'mixedCrossEntropy', 'mixture'>,
+  list: EntryList,
+): void {
+  const [N, L] = logits.shape;
+  const operands = [logits, labels, dlogits, totals, N, L, new F32(smoothing), mixture];
+  list.push('crossEntropy', CODE.CROSS_ENTROPY, 1, operands);
+}
+
+function lowerAdam(
+  name: string,
+  { param, grad, mean, square, maximum, hyper, decay }: Without<'amsgrad', 'maximum'>,
+  list: EntryList,
+): void {
+  const { items, length, block } = flat(param);
+  const operands = [param, grad, mean, square, maximum, hyper, length, block, decay ? 1 : 0];
+  list.push(name, CODE.ADAM, items, operands);
+}
 
 function pixels(x: Tensor): { P: number; C: number; blocks: number } {
   const [N, H, W, C] = x.shape;

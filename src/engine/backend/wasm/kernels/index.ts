@@ -4,12 +4,15 @@
  * own results in an order of its own, so the bits do not depend on who computes what. A barrier ends
  * each entry.
  */
+import * as ADAPTIVE from './adaptive';
 import * as AUGMENT from './augment';
+import * as AVERAGE from './average';
 import * as CODE from './codes';
 import * as DIRECT from './direct';
 import * as ELEMENTWISE from './elementwise';
 import * as GEMM from './gemm';
 import * as LOSS from './loss';
+import * as MIX from './mix';
 import * as NORM from './norm';
 import * as POOL from './pool';
 import * as SGD from './sgd';
@@ -145,6 +148,11 @@ function dispatch(code: u32, record: usize, item: u32, scratch: usize): void {
     case CODE.CROSS_ENTROPY: return LOSS.crossEntropy(record, item, scratch);
     case CODE.AVERAGE_CROPS: return LOSS.averageCrops(record, item, scratch);
     case CODE.SGD: return SGD.sgd(record, item, scratch);
+    case CODE.MIX: return MIX.mix(record, item, scratch);
+    case CODE.ADAM: return ADAPTIVE.adam(record, item, scratch);
+    case CODE.ADADELTA: return ADAPTIVE.adadelta(record, item, scratch);
+    case CODE.ADAGRAD: return ADAPTIVE.adagrad(record, item, scratch);
+    case CODE.AVERAGE: return AVERAGE.average(record, item, scratch);
     default: unreachable();
   }
 }

@@ -2,8 +2,8 @@ import { arg, argF } from './madd';
 import { exp, log } from './math';
 
 /**
- * Item 0 only. Softmax cross-entropy of N samples in float64, see `crossEntropy` in kernels.ts.
- * Record: logits, labels, dlogits, totals, N, L, smoothing (f32).
+ * Item 0 only. Softmax cross-entropy of N samples in float64, see `crossEntropy` and `mixedCrossEntropy`
+ * in kernels.ts. Record: logits, labels, dlogits, totals, N, L, smoothing (f32), mixture or 0.
  */
 export function crossEntropy(a: usize, item: usize, scratch: usize): void {
   const N = arg(a, 4);
@@ -11,12 +11,16 @@ export function crossEntropy(a: usize, item: usize, scratch: usize): void {
   const smoothing = <f64>argF(a, 6);
   const totals: usize = arg(a, 3);
   const base = smoothing / <f64>L;
+  const mixture: usize = arg(a, 7);
+  const partnerShare: f64 = mixture ? <f64>load<f32>(mixture, 20) : 0;
+  const ownShare = 1 - partnerShare;
   let loss = load<f64>(totals);
   let correct = load<f64>(totals, 8);
   for (let n: usize = 0; n < N; n++) {
     const row = arg(a, 0) + n * L * 4;
     const out = arg(a, 2) + n * L * 4;
     const label: usize = load<u32>(arg(a, 1) + (n << 2));
+    const partner: usize = load<u32>(arg(a, 1) + ((N - 1 - n) << 2));
     let top: f64 = -Infinity;
     let best: usize = 0;
     for (let l: usize = 0; l < L; l++) {
@@ -32,11 +36,12 @@ export function crossEntropy(a: usize, item: usize, scratch: usize): void {
     const logSum = top + log(sum);
     for (let l: usize = 0; l < L; l++) {
       const logP = <f64>load<f32>(row + (l << 2)) - logSum;
-      const target = base + (l == label ? 1 - smoothing : 0);
+      const shown = (l == label ? ownShare : 0) + (l == partner ? partnerShare : 0);
+      const target = base + (1 - smoothing) * shown;
       if (target != 0) loss -= target * logP;
       store<f32>(out + (l << 2), <f32>((exp(logP) - target) / <f64>N));
     }
-    if (best == label) correct += 1;
+    correct += (best == label ? ownShare : 0) + (best == partner ? partnerShare : 0);
   }
   store<f64>(totals, loss);
   store<f64>(totals, correct, 8);

@@ -1,8 +1,9 @@
+import { decay4, LR, MOMENTUM, slot, slot4 } from './hyper';
 import { arg, least, madd } from './madd';
 
 /**
  * Item: a block of parameters, a multiple of 4. PyTorch's SGD with momentum.
- * Record: param, grad, velocity, hyper (f64: lr, momentum, weight decay), length, block, decay, nesterov.
+ * Record: param, grad, velocity, hyper, length, block, decay, nesterov.
  */
 export function sgd(a: usize, item: usize, scratch: usize): void {
   const param: usize = arg(a, 0);
@@ -10,9 +11,9 @@ export function sgd(a: usize, item: usize, scratch: usize): void {
   const velocity: usize = arg(a, 2);
   const hyper: usize = arg(a, 3);
   const block = arg(a, 5);
-  const lr = f32x4.splat(<f32>-load<f64>(hyper));
-  const momentum = f32x4.splat(<f32>load<f64>(hyper, 8));
-  const decay = f32x4.splat(arg(a, 6) ? <f32>load<f64>(hyper, 16) : 0);
+  const lr = f32x4.splat(-slot(hyper, LR));
+  const momentum = slot4(hyper, MOMENTUM);
+  const decay = decay4(hyper, arg(a, 6));
   const nesterov = arg(a, 7) != 0;
   const end = least(arg(a, 4), (item + 1) * block) << 2;
   for (let i = item * block * 4; i < end; i += 16) {
