@@ -75,8 +75,9 @@ describe('values', () => {
     accepts(several(['a', 'b']), [
       ['a', ['a']],
       ['b, a', ['b', 'a']],
+      ['b+a', ['b', 'a']],
     ]);
-    refuses(several(['a', 'b']), ['', 'a,', 'a,a', 'c', 'a b']);
+    refuses(several(['a', 'b']), ['', 'a,', 'a+', 'a,a', 'a+a', 'c', 'a b']);
   });
 
   test('text', () => {

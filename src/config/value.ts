@@ -10,6 +10,8 @@ export interface ValueType<T> {
   readonly brief: string;
   /** Every accepted text, where they can be counted. */
   readonly choices?: readonly string[];
+  /** Of a number: what a search over a range of it needs to know. */
+  readonly numeric?: { readonly whole: boolean; readonly log: boolean };
   /** The value, or undefined if `text` is none. */
   parse(text: string): T | undefined;
   show(value: T): string;
@@ -23,16 +25,15 @@ export interface Bounds {
   readonly below?: number;
   /** Words that stand for a number: `{ auto: 0 }`. */
   readonly words?: Readonly<Record<string, number>>;
+  /** What counts is the factor between two values, so a search draws from a range on a logarithmic scale. */
+  readonly log?: boolean;
 }
+
+const WHOLE = 'a whole number';
 
 /** A whole number. */
 export function int(bounds: Bounds = {}): ValueType<number> {
-  return number(
-    'a whole number',
-    /^[+-]?\d+$/,
-    { ...bounds, max: bounds.max ?? Number.MAX_SAFE_INTEGER },
-    bounds.max,
-  );
+  return number(WHOLE, /^[+-]?\d+$/, { ...bounds, max: bounds.max ?? Number.MAX_SAFE_INTEGER }, bounds.max);
 }
 
 /** A decimal number: `0.01`, `.75`, `1e-4`. */
@@ -41,7 +42,7 @@ export function float(bounds: Bounds = {}): ValueType<number> {
 }
 
 function number(noun: string, form: RegExp, bounds: Bounds, shownMax?: number): ValueType<number> {
-  const { min, max, above, below, words = {} } = bounds;
+  const { min, max, above, below, words = {}, log = false } = bounds;
   const limits = [
     min === undefined ? '' : `>= ${min}`,
     above === undefined ? '' : `> ${above}`,
@@ -52,6 +53,7 @@ function number(noun: string, form: RegExp, bounds: Bounds, shownMax?: number): 
   return {
     expects: [noun, limits.join(' and ')].join(' ').trimEnd() + names.join(''),
     brief: limits.join(', '),
+    numeric: { whole: noun === WHOLE, log },
     parse(text) {
       if (Object.hasOwn(words, text)) return words[text];
       const value = form.test(text) ? Number(text) : Number.NaN;
@@ -99,14 +101,14 @@ export function choice<const T extends string | number>(
   };
 }
 
-/** One or more of a few values, each once: `Training,PublicTest`. */
+/** One or more of a few values, each once: `Training,PublicTest`, or `Training+PublicTest`. */
 export function several<const T extends string>(values: readonly T[]): ValueType<readonly T[]> {
   return {
     expects: `one or more of ${values.join(', ')}, separated by commas`,
     brief: values.join(','),
     choices: values,
     parse(text) {
-      const items = text.split(',').map((item) => values.find((value) => value === item.trim()));
+      const items = text.split(/[,+]/).map((item) => values.find((value) => value === item.trim()));
       return items.includes(undefined) || new Set(items).size < items.length ? undefined : (items as T[]);
     },
     show: (items) => items.join(','),
