@@ -3,8 +3,9 @@
  * configurations, the parsing and checking of the command line, the help texts and the saved `config.json`
  * derive from these declarations.
  */
-import { type ConfigOf, group, option, required, variant } from './config/option.ts';
-import { bool, choice, float, int, several, text } from './config/value.ts';
+import { type ConfigOf, group, omit, option, required, variant } from './config/option.ts';
+import { searchable } from './config/searchable.ts';
+import { bool, choice, float, int, secret, several, text } from './config/value.ts';
 import { SPLITS } from './data/dataset.ts';
 import { UsageError } from './errors.ts';
 import { NETWORKS, type NetworkName } from './nn/networks.ts';
@@ -26,6 +27,11 @@ const AUTO_THREADS = { auto: 0 } as const;
 /** A run is a folder, so its name must be a plain file name on every system. */
 const RUN_NAME = /^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$/;
 
+/** The user's name and password in it are never printed. */
+const queueUrl = secret(
+  text(/^rediss?:\/\/\S+$/, 'redis://HOST:PORT, or redis://USER:PASSWORD@HOST:PORT/DATABASE'),
+);
+
 /** Options that several verbs share. */
 const shared = {
   data: required(text(), 'fer2013.csv, icml_face_data.csv, a folder of images, synthetic or synthetic:N'),
@@ -40,7 +46,7 @@ const shared = {
     64,
     'channels of the first stage; the others scale with it, and time with its square',
   ),
-  bs: option(int({ min: 1, max: 4096 }), 64, 'images a step'),
+  bs: option(int({ min: 1, max: 4096, log: true }), 64, 'images a step'),
   crops: option(
     choice([1, 10]),
     10,
@@ -105,7 +111,7 @@ export const trainOptions = {
     n_epochs: option(int({ min: 1, max: 100_000 }), 60, 'passes over the training images'),
     bs: shared.bs,
     lr: option(
-      float({ above: 0 }),
+      float({ above: 0, log: true }),
       0.01,
       'highest learning rate: after the warm-up, or the top of one_cycle',
     ),
@@ -116,7 +122,7 @@ export const trainOptions = {
     ),
     momentum: option(float({ min: 0, below: 1 }), 0.9, 'share of the last step kept; not used by sgd'),
     weight_decay: option(
-      float({ min: 0 }),
+      float({ min: 0, log: true }),
       1e-4,
       'pull of every parameter towards zero, added to its gradient',
     ),
@@ -147,7 +153,7 @@ export const trainOptions = {
       1,
       'epochs of linear rise before the schedule: large steps from random weights mislead',
     ),
-    min_lr: option(float({ min: 0 }), 0, 'where linear and the cosines end'),
+    min_lr: option(float({ min: 0, log: true }), 0, 'where linear and the cosines end'),
     step_size: option(int({ min: 1 }), 20, 'step: epochs between two cuts'),
     gamma: option(float({ above: 0, max: 1 }), 0.5, 'step: learning rate is multiplied by it at a cut'),
     t_max: option(int({ min: 0 }), 0, 'cosine: epochs from the highest to the lowest rate; 0: the run'),
@@ -158,8 +164,8 @@ export const trainOptions = {
       0.3,
       'one_cycle: share of the run in which the rate rises',
     ),
-    div_factor: option(float({ min: 1 }), 25, 'one_cycle: starts at lr divided by it'),
-    final_div_factor: option(float({ min: 1 }), 1e4, 'one_cycle: ends at the start divided by it'),
+    div_factor: option(float({ min: 1, log: true }), 25, 'one_cycle: starts at lr divided by it'),
+    final_div_factor: option(float({ min: 1, log: true }), 1e4, 'one_cycle: ends at the start divided by it'),
     plateau_factor: option(float({ above: 0, below: 1 }), 0.75, 'plateau: learning rate is multiplied by it'),
     plateau_patience: option(int({ min: 0 }), 5, 'plateau: epochs without a better accuracy it tolerates'),
   }),
@@ -239,6 +245,90 @@ export const benchOptions = {
   json: shared.json,
 };
 
+/** What the outcome of a training depends on, beside the data and the program. */
+export const trialOptions = omit(trainOptions, [
+  ...([
+    'name',
+    'runs',
+    'recipe',
+    'resume',
+    'overwrite',
+    'save_freq',
+    'restore_epoch',
+    'start_epoch',
+  ] as const),
+  ...(['data', 'limit', 'threads', 'json'] as const),
+]);
+
+export const STUDIES = ['own', 'optimizers', 'schedulers', 'grid'] as const;
+
+export const tuneOptions = {
+  ...group('Study', {
+    name: required(
+      text(RUN_NAME, 'letters, digits, . _ and -'),
+      'name of the study: its folder under studies=; the same name goes on where it stopped',
+    ),
+    studies: option(text(), 'studies', 'folder that holds the study folders'),
+    study: option(
+      choice(STUDIES),
+      'own',
+      'a ready-made set of trials, those of the paper; keys you give override it',
+    ),
+    recipe: trainOptions.recipe,
+    search: option(
+      choice(['grid', 'random', 'asha']),
+      'grid',
+      'grid: every combination; random: trials= drawn ones; asha: as random, and only the best train to the end',
+    ),
+    trials: option(int({ min: 1, max: 100_000 }), 20, 'random and asha: configurations drawn'),
+    reduction: option(
+      int({ min: 2, max: 100 }),
+      3,
+      'asha: one configuration in so many goes on, to so many times the epochs',
+    ),
+    min_epochs: option(int({ min: 1 }), 1, 'asha: epochs before the first choice'),
+    seeds: option(int({ min: 1, max: 1000 }), 1, 'trainings of each configuration: mean and deviation'),
+    seed: variant(trainOptions.seed, {
+      help: 'the first seed of each configuration, and that of the search',
+    }),
+    test: option(
+      bool(),
+      true,
+      'judge each best network on PrivateTest too, where no trial learns from or watches it; no rank looks at it',
+    ),
+    json: shared.json,
+  }),
+  ...group('Where it runs', {
+    jobs: option(int({ min: 1, max: 256 }), 1, 'trials at a time, each with its share of the threads'),
+    threads: variant(shared.threads, { help: 'threads of all trials together; auto is one a core' }),
+    device: shared.device,
+    queue: option(queueUrl, '', 'let workers (fer worker) do the trials, through this Redis server'),
+  }),
+  ...group('Data', { data: shared.data, limit: shared.limit }),
+  ...searchable(omit(trialOptions, ['seed', 'device'])),
+};
+
+export const workerOptions = {
+  queue: required(queueUrl, 'the Redis server that fer tune was given'),
+  data: option(
+    text(/^/),
+    '',
+    'copies of the datasets that trials may ask for, separated by commas; synthetic ones need none',
+  ),
+  studies: option(
+    text(),
+    'studies',
+    'where trials are kept; a folder shared between machines lets one go on where another died',
+  ),
+  jobs: option(int({ min: 1, max: 256 }), 1, 'trials at a time, each with its share of the threads'),
+  threads: variant(shared.threads, { help: 'threads of all trials together; auto is one a core' }),
+  lease: option(
+    int({ min: 1, max: 3600 }),
+    30,
+    'seconds without a sign of life after which another worker takes a trial over',
+  ),
+};
+
 export const dataOptions = {
   limit: option(int({ min: 0 }), 100, 'bad rows listed at most; all are counted'),
   json: shared.json,
@@ -249,6 +339,9 @@ export type EvaluateConfig = ConfigOf<typeof evaluateOptions>;
 export type PredictConfig = ConfigOf<typeof predictOptions>;
 export type BenchConfig = ConfigOf<typeof benchOptions>;
 export type DataConfig = ConfigOf<typeof dataOptions>;
+export type TrialSettings = ConfigOf<typeof trialOptions>;
+export type TuneConfig = ConfigOf<typeof tuneOptions>;
+export type WorkerConfig = ConfigOf<typeof workerOptions>;
 
 /**
  * Combinations of training settings that cannot be meant.

@@ -39,3 +39,10 @@ export function group<O extends Options>(heading: string, options: O): O {
     Object.entries(options).map(([key, value]) => [key, { ...value, group: heading }]),
   ) as O;
 }
+
+/** The options without some of them. */
+export function omit<O extends Options, K extends keyof O>(options: O, keys: readonly K[]): Omit<O, K> {
+  return Object.fromEntries(
+    Object.entries(options).filter(([key]) => !keys.includes(key as unknown as K)),
+  ) as unknown as Omit<O, K>;
+}

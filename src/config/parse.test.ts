@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { FerError, UsageError } from '../errors.ts';
 import { group, option, required } from './option.ts';
 import { configFromJson, overrideConfig, parseArguments, type VerbSpec } from './parse.ts';
-import { bool, choice, float, int, several, text } from './value.ts';
+import { bool, choice, float, int, secret, several, text } from './value.ts';
 
 const options = {
   ...group('Data', { data: required(text(), 'where the images are') }),
@@ -155,5 +155,26 @@ describe('a saved configuration', () => {
   test('gives way only to what the user sets', () => {
     const merged = overrideConfig({ ...config, bs: 16 }, parse('data=y', 'lr=1'));
     expect(merged).toEqual({ ...config, bs: 16, data: 'y', lr: 1 });
+  });
+});
+
+describe('passwords are not repeated', () => {
+  const queue = required(secret(text(/^redis:\/\/\S+$/, 'redis://HOST:PORT')), 'server');
+  const withQueue = { ...spec, options: { ...options, queue } };
+  const said = (...argv: string[]) => message(() => parseArguments(withQueue, ['data=x', ...argv]));
+
+  test.each([
+    ['a malformed one', ['queue=redis:me:hunter2@host']],
+    ['one given twice', ['queue=redis://:hunter2@host', 'queue=redis://:hunter2@host']],
+    ['one under another key', ['queues=redis://:hunter2@host', '--server=redis://me:hunter2@host']],
+    ['one in the wrong place', ['redis://:hunt@er2@host:6379']],
+    ['one as another value', ['bs=redis://:hunter2@host']],
+  ])('%s', (_, argv) => {
+    expect(said(...argv)).not.toMatch(/hunt|er2/);
+  });
+
+  test('the rest of the message is there', () => {
+    expect(said('queue=x:hunter2')).toContain('queue=...: queue must be redis://HOST:PORT.');
+    expect(said('bs=redis://:hunter2@host')).toContain('bs=redis://***@host: bs must be');
   });
 });

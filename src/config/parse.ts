@@ -1,4 +1,5 @@
 import { FerError, UsageError } from '../errors.ts';
+import { maskPasswords } from './maskPasswords.ts';
 import type { ConfigOf, Options } from './option.ts';
 import { didYouMean } from './suggest.ts';
 
@@ -75,7 +76,7 @@ export function parseValue<O extends Options>(
   const value = type.parse(text);
   if (value !== undefined) return value;
   const hint = didYouMean(text, type.choices ?? [], (word) => `${key}=${word}`);
-  throw usage(spec, `${key}=${text}: ${key} must be ${type.expects}.${hint}`);
+  throw usage(spec, `${key}=${shown(spec, key, text)}: ${key} must be ${type.expects}.${hint}`);
 }
 
 /**
@@ -145,7 +146,10 @@ function splitArguments<O extends Options>(spec: VerbSpec<O>, argv: readonly str
     }
     const before = given.get(key);
     if (before !== undefined)
-      throw usage(spec, `${key} is given twice: ${key}=${before} and ${key}=${value}.`);
+      throw usage(
+        spec,
+        `${key} is given twice: ${key}=${shown(spec, key, before)} and ${key}=${shown(spec, key, value)}.`,
+      );
     given.set(key, value);
   }
   return { given, positionals };
@@ -163,8 +167,14 @@ function knownKey<O extends Options>(spec: VerbSpec<O>, key: string, argument: s
   throw usage(spec, `unknown option ${key}=.${hint}${file}`);
 }
 
+/** What the user wrote, unless it may be a password. */
+function shown<O extends Options>(spec: VerbSpec<O>, key: keyof O & string, text: string): string {
+  return spec.options[key].type.secret ? '...' : text;
+}
+
+/** A URL in a wrong place may hold a password all the same. */
 function usage(spec: { readonly name: string }, problem: string): UsageError {
-  return new UsageError(`fer ${spec.name}: ${problem}\nSee: fer ${spec.name} --help`);
+  return new UsageError(`fer ${spec.name}: ${maskPasswords(problem)}\nSee: fer ${spec.name} --help`);
 }
 
 function quote(text: string): string {

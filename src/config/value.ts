@@ -12,6 +12,8 @@ export interface ValueType<T> {
   readonly choices?: readonly string[];
   /** Of a number: what a search over a range of it needs to know. */
   readonly numeric?: { readonly whole: boolean; readonly log: boolean };
+  /** Values may hold a password: messages do not repeat them. */
+  readonly secret?: boolean;
   /** The value, or undefined if `text` is none. */
   parse(text: string): T | undefined;
   show(value: T): string;
@@ -127,4 +129,9 @@ export function text(pattern = /^.+$/s, expects = 'text'): ValueType<string> {
     parse: (given) => (pattern.test(given) ? given : undefined),
     show: (value) => value,
   };
+}
+
+/** The same, never repeated in a message. */
+export function secret<T>(type: ValueType<T>): ValueType<T> {
+  return { ...type, secret: true };
 }
