@@ -15,3 +15,8 @@ export class UsageError extends FerError {
 export class Interrupted extends FerError {
   override name = 'Interrupted';
 }
+
+/** A training whose values stopped being numbers: the settings' doing, and the same each time. */
+export class Diverged extends FerError {
+  override name = 'Diverged';
+}

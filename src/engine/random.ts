@@ -4,8 +4,8 @@
  * AssemblyScript twin is `backend/wasm/kernels/random.ts`.
  */
 
-/** Uses of randomness in a run; each hashes to keys of its own. */
-export const STREAMS = { init: 1, shuffle: 2, augment: 3, dropout: 4 } as const;
+/** Uses of randomness in a run or a search; each hashes to keys of its own. */
+export const STREAMS = { init: 1, shuffle: 2, augment: 3, dropout: 4, search: 5 } as const;
 
 /** Mixes 32 bits; constants of Chris Wellons' `lowbias32` (public domain). */
 export function mix(x: number): number {

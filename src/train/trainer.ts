@@ -5,7 +5,7 @@ import { uploadData } from '../engine/deviceData.ts';
 import type { Graph } from '../engine/graph.ts';
 import type { Parameters } from '../engine/parameters.ts';
 import { keyOf, permutation, STREAMS } from '../engine/random.ts';
-import { FerError } from '../errors.ts';
+import { Diverged, FerError } from '../errors.ts';
 import { Inference } from '../evaluate/inference.ts';
 import { computeMetrics } from '../evaluate/metrics.ts';
 import type { Safetensors, StoredTensor } from '../io/safetensors.ts';
@@ -131,9 +131,9 @@ export class Trainer {
   }
 
   /** What is told when values that are not finite turn up. */
-  diverged(): FerError {
+  diverged(): Diverged {
     const { epoch, step } = this.#progress;
-    return new FerError(
+    return new Diverged(
       `training diverged: values are no longer finite in epoch ${epoch + 1} after step ${step}, at ` +
         `lr=${this.learningRate()}. What was saved before is kept: go on from it with resume=true and a lower lr=, ` +
         'or start again with a third of it and overwrite=true',
