@@ -1,12 +1,12 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type Candidate, closeBackends, openBackends } from '../../test/backends.ts';
 import { randomIntegers, randomValues } from '../../test/check-ops.ts';
-import { discrepancy, expectSame, largest } from '../../test/compare.ts';
+import { discrepancy, expectClose, expectSame, largest } from '../../test/compare.ts';
 import { buildNetwork } from '../nn/networks.ts';
 import { ReferenceBackend } from './backend/reference.ts';
 import type { Backend, NumericArray } from './backend.ts';
 import { CompiledNetwork, type Wanted } from './compile.ts';
-import { Graph } from './graph.ts';
+import { Graph, type Node } from './graph.ts';
 import { type Call, call } from './kernels.ts';
 import { Parameters } from './parameters.ts';
 import { sizeOf, type Tensor, tensor } from './tensor.ts';
@@ -35,6 +35,9 @@ class Trial {
   readonly parameters: Parameters;
   readonly pixels: Tensor;
   readonly inputGradient: Tensor;
+  readonly network: CompiledNetwork;
+  /** Gradients of the wanted nodes. */
+  readonly inner: ReadonlyMap<Node, Tensor>;
   readonly forward: readonly Call[];
   readonly backward: readonly Call[];
   readonly #totals = tensor('totals', [3], 'f64', 'persistent');
@@ -47,6 +50,7 @@ class Trial {
     this.parameters = new Parameters(graph);
     const step = this.#step;
     const network = new CompiledNetwork(graph, this.parameters, { batch: N, training, step });
+    this.network = network;
     this.pixels = tensor('pixels', network.input.shape, 'f32', 'persistent');
     this.inputGradient = tensor('dpixels', network.input.shape, 'f32', 'persistent');
     const dlogits = tensor('dlogits', network.logits.shape);
@@ -58,7 +62,8 @@ class Trial {
       smoothing: 0.1,
     };
     this.forward = [copy(this.pixels, network.input), ...network.forward, call('crossEntropy', loss)];
-    const { calls, inputGradient } = network.backward(dlogits, wanted);
+    const { calls, inputGradient, gradients } = network.backward(dlogits, wanted);
+    this.inner = gradients;
     this.backward = inputGradient ? [...calls, copy(inputGradient, this.inputGradient)] : calls;
   }
 
@@ -99,6 +104,20 @@ class Trial {
   run(backend: Backend): void {
     this.upload(backend);
     backend.run(backend.compile([...this.forward, ...this.backward]));
+  }
+
+  /** Runs everything once; values and gradients of the wanted nodes, in their order. */
+  async innerValues(backend: Backend): Promise<{ value: NumericArray; gradient: NumericArray }[]> {
+    this.upload(backend);
+    const kept = [...this.inner].map(([node, gradient]) => ({ value: this.network.value(node), gradient }));
+    const keep = kept.flatMap(({ value, gradient }) => [value, gradient]);
+    const program = backend.compile([...this.forward, ...this.backward], keep);
+    backend.run(program);
+    const read = async ({ value, gradient }: (typeof kept)[number]) => ({
+      value: await backend.read(value, program),
+      gradient: await backend.read(gradient, program),
+    });
+    return Promise.all(kept.map(read));
   }
 
   /** Operands with their gradients, and the scale of each. */
@@ -179,6 +198,78 @@ describe('gradients of whole networks against finite differences', () => {
       gradients.push(await backend.read(trial.parameters.gradients));
     }
     expect(discrepancy(gradients[1], gradients[0], { eps: 1e-12 }).ratio).toBeLessThan(1);
+  });
+});
+
+describe('values and gradients inside a network', () => {
+  /** The sum over all pixels for each channel. */
+  const channelSums = (values: ArrayLike<number>, channels: number): Float64Array => {
+    const sums = new Float64Array(channels);
+    for (let i = 0; i < values.length; i++) sums[i % channels] += values[i];
+    return sums;
+  };
+
+  it('are what the parameters behind them get their gradients from', async () => {
+    const graph = residual();
+    const nodes = graph.nodes.filter(({ op }) => op === 'conv3x3' || op === 'batchNorm' || op === 'linear');
+    const trial = new Trial(graph, { parameters: true, input: false, nodes });
+    const backend = new ReferenceBackend();
+    const inner = await trial.innerValues(backend);
+    expect(inner).toHaveLength(12);
+    for (const [i, node] of nodes.entries()) {
+      const { value, gradient } = inner[i];
+      const { name, relu } = node.attributes as { name: string; relu?: boolean };
+      // A bias is added to every pixel of its channel; ReLU passes on the gradient of what is positive.
+      const passed = gradient.map((dy, j) => (!relu || value[j] > 0 ? dy : 0));
+      const expected = await backend.read(trial.parameters.gradient(`${name}.bias`));
+      const bound = { eps: 1e-12, scale: largest(gradient) };
+      expectClose(channelSums(passed, node.shape[node.shape.length - 1]), expected, bound, name);
+    }
+  });
+
+  it('are the same on the fast backends, with images of a persistent tensor', async () => {
+    const graph = residual();
+    const nodes = [1, 2, 7, 11, graph.nodes.length - 3].map((index) => graph.nodes[index]);
+    const trial = new Trial(graph, { parameters: false, input: false, nodes });
+    const expected = await trial.innerValues(new ReferenceBackend());
+    const candidates = await openBackends({ threads: [1, 3] });
+    for (const { family, backend } of candidates) {
+      const actual = await trial.innerValues(backend);
+      nodes.forEach(({ op, index }, i) => {
+        for (const what of ['value', 'gradient'] as const)
+          expectClose(
+            actual[i][what],
+            expected[i][what],
+            { growth: 400 },
+            `${what} of ${op}${index} on ${family}`,
+          );
+      });
+    }
+    await closeBackends(candidates);
+
+    const { parameters, pixels } = trial;
+    const step = tensor('step', [4], 'i32', 'persistent');
+    const direct = new CompiledNetwork(graph, parameters, { batch: N, training: false, step, input: pixels });
+    expect(direct.input).toBe(pixels);
+    const backend = new ReferenceBackend();
+    trial.upload(backend);
+    const program = backend.compile(direct.forward);
+    backend.run(program);
+    expectSame(await backend.read(direct.value(nodes[0]), program), expected[0].value, 'first node');
+  });
+
+  it('take no call behind the last wanted node', () => {
+    const graph = residual();
+    const middle = graph.nodes[7];
+    expect(middle.op).toBe('add');
+    const convolutions = (input: boolean): number => {
+      const { backward } = new Trial(graph, { parameters: false, input, nodes: [middle] });
+      return backward.filter(({ kernel }) => kernel === 'conv3x3.backwardInput').length;
+    };
+    expect([convolutions(false), convolutions(true)]).toEqual([2, 5]);
+    const { backward } = new Trial(graph, { parameters: false, input: false, nodes: [middle] });
+    const normalized = backward.filter(({ kernel }) => kernel === 'batchNorm.evaluateBackward');
+    expect(normalized).toHaveLength(2);
   });
 });
 

@@ -11,12 +11,24 @@ export interface CompileOptions {
   readonly training: boolean;
   /** The persistent tensor of `STEP` slots. */
   readonly step: Tensor;
+  /** Where the images are, [N, ...input shape]. By default a transient tensor, for calls before `forward` to fill. */
+  readonly input?: Tensor;
 }
 
 /** What `backward` computes besides the way there. */
 export interface Wanted {
   readonly parameters: boolean;
   readonly input: boolean;
+  /** Other nodes whose own gradient is wanted. */
+  readonly nodes?: readonly Node[];
+}
+
+export interface Backward {
+  readonly calls: readonly Call[];
+  /** Where the gradient of the input arrives, if it was wanted. */
+  readonly inputGradient?: Tensor;
+  /** Where those of the wanted nodes arrive; a node that the logits do not depend on has none. */
+  readonly gradients: ReadonlyMap<Node, Tensor>;
 }
 
 /**
@@ -45,7 +57,8 @@ export class CompiledNetwork {
         this.#values.push(this.#values[node.inputs[0].index]);
         continue;
       }
-      this.#values.push(tensor(`${node.op}${node.index}`, [options.batch, ...node.shape]));
+      const given = node.op === 'input' ? options.input : undefined;
+      this.#values.push(given ?? tensor(`${node.op}${node.index}`, [options.batch, ...node.shape]));
       ruleOf(node).forward(this.#context(node, list, { parameters: options.training, input: false }, []));
     }
     this.forward = list.calls;
@@ -53,16 +66,13 @@ export class CompiledNetwork {
     this.logits = this.#values[this.#values.length - 1];
   }
 
-  /** The activation of a node, in the layout [N, ...shape]. */
+  /** The activation of a node, in the layout [N, ...shape]. To read it after a run, `keep` it: see `Backend`. */
   value(node: Node): Tensor {
     return this.#values[node.index];
   }
 
-  /**
-   * The calls that carry `dlogits` back. `inputGradient` is where the gradient of the input arrives,
-   * `gradients[node.index]` that of any other node on the way.
-   */
-  backward(dlogits: Tensor, wanted: Wanted): { calls: readonly Call[]; inputGradient?: Tensor } {
+  /** The calls that carry `dlogits` back. No call writes over a gradient, so a wanted one can be kept and read. */
+  backward(dlogits: Tensor, wanted: Wanted): Backward {
     const { nodes } = this.#graph;
     const list = new CallList();
     const needed = this.#needed(wanted);
@@ -92,22 +102,30 @@ export class CompiledNetwork {
           ? tensor(`d${input.op}${input.index}`, [this.#options.batch, ...input.shape])
           : undefined,
       );
+      // The way ends here: nothing that was asked for lies further.
+      if (!wanted.parameters && produced.every((gradient) => gradient === undefined)) continue;
       ruleOf(node).backward(this.#context(node, list, wanted, produced, dy));
       node.inputs.forEach((input, i) => {
         const gradient = produced[i];
         if (gradient) deliver(input, gradient);
       });
     }
-    return { calls: list.calls, inputGradient: wanted.input ? gradients[0] : undefined };
+    const arrived = new Map<Node, Tensor>();
+    for (const node of wanted.nodes ?? []) {
+      const gradient = gradients[node.index];
+      if (gradient) arrived.set(node, gradient);
+    }
+    return { calls: list.calls, inputGradient: wanted.input ? gradients[0] : undefined, gradients: arrived };
   }
 
-  /** Which nodes' gradients have a use: those with a wanted parameter, or the input, before them. */
+  /** Which nodes' gradients have a use: they are wanted, or lie between the logits and something wanted. */
   #needed(wanted: Wanted): boolean[] {
     const needed: boolean[] = [];
     for (const node of this.#graph.nodes) {
       const own =
         node.op === 'input' ? wanted.input : wanted.parameters && ruleOf(node).parameters !== undefined;
-      needed.push(own || node.inputs.some((input) => needed[input.index]));
+      const asked = wanted.nodes?.includes(node) ?? false;
+      needed.push(own || asked || node.inputs.some((input) => needed[input.index]));
     }
     return needed;
   }
