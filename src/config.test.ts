@@ -1,8 +1,17 @@
 import { describe, expect, test } from 'vitest';
 import { VERBS } from './cli/verbs.ts';
-import { parseArguments, type VerbSpec } from './config/parse.ts';
-import { checkTrainConfig, RECIPES, SYNONYMS, type TrainConfig, trainOptions } from './config.ts';
+import { configFromJson, parseArguments, type VerbSpec } from './config/parse.ts';
+import {
+  checkTrainConfig,
+  OPTIMIZERS,
+  RECIPES,
+  resolveTrainConfig,
+  SYNONYMS,
+  type TrainConfig,
+  trainOptions,
+} from './config.ts';
 import { UsageError } from './errors.ts';
+import { OPTIMIZER_DEFAULTS } from './optim/optimizers.ts';
 
 const train: VerbSpec<typeof trainOptions> = {
   name: 'train',
@@ -47,7 +56,7 @@ describe('declarations', () => {
 
 describe('training', () => {
   test('the default recipe takes one crop an image', () => {
-    expect(parse()).toMatchObject({
+    expect(resolveTrainConfig(parse())).toMatchObject({
       crops: 1,
       optimizer: 'sgd_nesterov',
       scheduler: 'cosine',
@@ -73,6 +82,32 @@ describe('training', () => {
       save_freq: 20,
     });
     expect(parse('recipe=paper', 'crops=1').crops).toBe(1);
+  });
+
+  test('auto is what suits the optimizer, and a given value stays', () => {
+    for (const optimizer of OPTIMIZERS) {
+      const auto = resolveTrainConfig(parse(`optimizer=${optimizer}`, 'lr=auto'));
+      expect(auto).toMatchObject(OPTIMIZER_DEFAULTS[optimizer]);
+      expect(resolveTrainConfig(auto)).toEqual(auto);
+      const given = { lr: 0.3, weight_decay: 0, eps: 0.5 };
+      const argv = Object.entries(given).map(([key, value]) => `${key}=${value}`);
+      expect(resolveTrainConfig(parse(`optimizer=${optimizer}`, ...argv))).toMatchObject(given);
+    }
+    expect(resolveTrainConfig(parse('optimizer=adam')).lr).toBe(1e-3);
+    expect(trainOptions.lr.help).toContain('0.001 for adam, adam_amsgrad, adamw; ');
+  });
+
+  test.each(['lr=0', 'lr=-1', 'weight_decay=-1', 'eps=0', 'beta1=1', 'rho=1', 'asgd_t0=-1', 'beta2=-0.1'])(
+    '%s is refused',
+    (setting) => {
+      expect(() => parse(setting)).toThrow(UsageError);
+    },
+  );
+
+  test('a configuration with auto in it survives JSON', () => {
+    const config = parse();
+    expect(config).toMatchObject({ lr: 0, weight_decay: -1, eps: 0 });
+    expect(configFromJson(trainOptions, JSON.parse(JSON.stringify(config)), 'config.json')).toEqual(config);
   });
 
   test.each(['', '.', '..', 'a/b', 'a\\b', '-x', '.hidden', 'a b'])('the name %j is no run', (name) => {

@@ -9,8 +9,9 @@ import { bool, choice, float, int, secret, several, text } from './config/value.
 import { SPLITS } from './data/dataset.ts';
 import { UsageError } from './errors.ts';
 import { NETWORKS, type NetworkName } from './nn/networks.ts';
+import { OPTIMIZER_DEFAULTS, type OptimizerName } from './optim/optimizers.ts';
 
-export const OPTIMIZERS = ['sgd', 'sgd_momentum', 'sgd_nesterov'] as const;
+export const OPTIMIZERS = Object.keys(OPTIMIZER_DEFAULTS) as OptimizerName[];
 export const SCHEDULERS = [
   'constant',
   'linear',
@@ -23,6 +24,23 @@ export const SCHEDULERS = [
 export const DEVICES = ['auto', 'cpu', 'reference'] as const;
 
 const AUTO_THREADS = { auto: 0 } as const;
+
+/** Stand for the optimizer's own value: numbers that nobody could mean. */
+const AUTO_ABOVE_ZERO = { auto: 0 } as const;
+const AUTO_FROM_ZERO = { auto: -1 } as const;
+
+/** What `auto` stands for: `0.1 for sgd, asgd; 1 for adadelta; else 0.01`. */
+function autoText(key: 'lr' | 'weight_decay' | 'eps'): string {
+  const byValue = new Map<number, OptimizerName[]>();
+  for (const name of OPTIMIZERS) {
+    const value = OPTIMIZER_DEFAULTS[name][key];
+    byValue.set(value, [...(byValue.get(value) ?? []), name]);
+  }
+  const show = (value: number): string => (value < 1e-3 ? value.toExponential() : String(value));
+  const [[most], ...others] = [...byValue].sort(([, a], [, b]) => b.length - a.length);
+  const named = others.map(([value, names]) => `${show(value)} for ${names.join(', ')}; `);
+  return `auto is ${named.join('')}else ${show(most)}`;
+}
 
 /** A run is a folder, so its name must be a plain file name on every system. */
 const RUN_NAME = /^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$/;
@@ -65,6 +83,50 @@ const shared = {
   ),
   json: option(bool(), false, 'one JSON value on standard output and nothing else there'),
 };
+
+/** What an optimizer is told; names and defaults are PyTorch's where it has them. */
+export const optimizerOptions = group('Optimizer', {
+  optimizer: option(
+    choice(OPTIMIZERS, {
+      nesterov: 'sgd_nesterov',
+      momentum: 'sgd_momentum',
+      amsgrad: 'adam_amsgrad',
+      averaged_sgd: 'asgd',
+    }),
+    'sgd_nesterov',
+    'the best of the seven compared in the paper',
+  ),
+  momentum: option(
+    float({ min: 0, below: 1 }),
+    0.9,
+    'sgd_momentum and sgd_nesterov: share of the last step kept',
+  ),
+  weight_decay: option(
+    float({ min: 0, log: true, words: AUTO_FROM_ZERO }),
+    AUTO_FROM_ZERO.auto,
+    `pull of every parameter towards zero, added to its gradient (adamw: apart from it); ${autoText('weight_decay')}`,
+  ),
+  beta1: option(float({ min: 0, below: 1 }), 0.9, 'Adam: share of the mean gradient kept'),
+  beta2: option(float({ min: 0, below: 1 }), 0.999, 'Adam: share of the mean squared gradient kept'),
+  eps: option(
+    float({ above: 0, log: true, words: AUTO_ABOVE_ZERO }),
+    0,
+    `keeps divisions finite; ${autoText('eps')}`,
+  ),
+  rho: option(float({ min: 0, below: 1 }), 0.9, 'adadelta: share of the mean squares kept'),
+  lr_decay: option(float({ min: 0 }), 0, 'adagrad: the rate is divided by 1 + lr_decay·step'),
+  asgd_lambd: option(float({ min: 0 }), 1e-4, 'asgd: decay of the parameters, and of the rate'),
+  asgd_alpha: option(
+    float({ min: 0 }),
+    0.75,
+    'asgd: the rate is divided by (1 + lambd·lr·step) to this power',
+  ),
+  asgd_t0: option(
+    int({ min: 0 }),
+    1_000_000,
+    'asgd: steps before the average starts; until then it is the last weights',
+  ),
+});
 
 export const trainOptions = {
   ...group('Run', {
@@ -111,20 +173,9 @@ export const trainOptions = {
     n_epochs: option(int({ min: 1, max: 100_000 }), 60, 'passes over the training images'),
     bs: shared.bs,
     lr: option(
-      float({ above: 0, log: true }),
-      0.01,
-      'highest learning rate: after the warm-up, or the top of one_cycle',
-    ),
-    optimizer: option(
-      choice(OPTIMIZERS, { nesterov: 'sgd_nesterov', momentum: 'sgd_momentum' }),
-      'sgd_nesterov',
-      'the best of the seven compared in the paper',
-    ),
-    momentum: option(float({ min: 0, below: 1 }), 0.9, 'share of the last step kept; not used by sgd'),
-    weight_decay: option(
-      float({ min: 0, log: true }),
-      1e-4,
-      'pull of every parameter towards zero, added to its gradient',
+      float({ above: 0, log: true, words: AUTO_ABOVE_ZERO }),
+      0,
+      `highest learning rate: after the warm-up, or the top of one_cycle; ${autoText('lr')}`,
     ),
     label_smoothing: option(
       float({ min: 0, below: 1 }),
@@ -134,6 +185,7 @@ export const trainOptions = {
     patience: option(int({ min: 0 }), 0, 'stop after so many epochs without a better accuracy; 0: never'),
     seed: option(int({ min: 0, max: 0xffffffff }), 0, 'start of every random draw; same seed, same weights'),
   }),
+  ...optimizerOptions,
   ...group('Schedule', {
     scheduler: option(
       choice(SCHEDULERS, {
@@ -201,6 +253,9 @@ export const SYNONYMS: Readonly<Record<string, string>> = {
   epochs: 'n_epochs',
   learning_rate: 'lr',
   wd: 'weight_decay',
+  betas: 'beta1',
+  epsilon: 'eps',
+  lambd: 'asgd_lambd',
   schedule: 'scheduler',
   arch: 'network',
   dataset: 'data',
@@ -342,6 +397,21 @@ export type DataConfig = ConfigOf<typeof dataOptions>;
 export type TrialSettings = ConfigOf<typeof trialOptions>;
 export type TuneConfig = ConfigOf<typeof tuneOptions>;
 export type WorkerConfig = ConfigOf<typeof workerOptions>;
+
+/** The settings whose defaults depend on the optimizer, all left to it. */
+export const AUTO_SETTINGS = {
+  lr: AUTO_ABOVE_ZERO.auto,
+  weight_decay: AUTO_FROM_ZERO.auto,
+  eps: AUTO_ABOVE_ZERO.auto,
+} as const;
+
+/** The settings with the optimizer's own values in place of `auto`: what a run works with and saves. */
+export function resolveTrainConfig(config: TrainConfig): TrainConfig {
+  const own: Record<keyof typeof AUTO_SETTINGS, number> = OPTIMIZER_DEFAULTS[config.optimizer];
+  const resolve = (key: keyof typeof AUTO_SETTINGS): number =>
+    config[key] === AUTO_SETTINGS[key] ? own[key] : config[key];
+  return { ...config, lr: resolve('lr'), weight_decay: resolve('weight_decay'), eps: resolve('eps') };
+}
 
 /**
  * Combinations of training settings that cannot be meant.

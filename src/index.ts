@@ -2,6 +2,7 @@
  * The library: what the command line does, for programs. Everything works on this machine and opens no
  * connection. Errors the caller can mend are `FerError`; wrong settings are `UsageError`.
  */
+import type { Options } from './config/option.ts';
 import { parseArguments } from './config/parse.ts';
 import { checkTrainConfig, RECIPES, SYNONYMS, type TrainConfig, trainOptions } from './config.ts';
 import { prepareRun } from './train/prepareRun.ts';
@@ -56,7 +57,13 @@ export function prepareTraining(settings: TrainSettings): TrainConfig {
   const given = Object.entries(settings).filter(([, value]) => value !== undefined);
   const { config, explicit } = parseArguments(
     spec,
-    given.map(([key, value]) => `${key}=${Array.isArray(value) ? value.join(',') : value}`),
+    given.map(([key, value]) => `${key}=${textOf(key, value)}`),
   );
   return prepareRun(config, explicit);
+}
+
+/** A value as the command line would have it; a number that stands for a word as that word. */
+function textOf(key: string, value: unknown): string {
+  if (typeof value !== 'number' || !Object.hasOwn(trainOptions, key)) return String(value);
+  return (trainOptions as Options)[key].type.show(value);
 }

@@ -105,6 +105,18 @@ describe('going on', () => {
     expect(outcomeOf(run)).toEqual(outcomeOf(DONE));
   });
 
+  test("a checkpoint of a version that did not count the optimizer's steps", async () => {
+    const { runs, run } = copy();
+    const { tensors, metadata } = readSafetensors(join(run, STATE));
+    const { optimizerStep, ...progress } = JSON.parse(metadata.progress);
+    expect(optimizerStep).toBe(9);
+    writeSafetensors(join(run, STATE), tensors, { progress: JSON.stringify(progress) });
+    await trainTiny({ runs, resume: true, n_epochs: 4 }, { dataset });
+    const other = copy();
+    await trainTiny({ runs: other.runs, resume: true, n_epochs: 4 }, { dataset });
+    expect(outcomeOf(run)).toEqual(outcomeOf(other.run));
+  });
+
   test('in a folder that was moved', async () => {
     const { runs, run } = copy();
     expect(configOf({ runs, resume: true })).toMatchObject({ runs, name: 'a', lr: 0.02, n_epochs: 3 });
@@ -117,6 +129,7 @@ describe('going on', () => {
     ['another width', { width: 16 }, /another network: width was 8, now 16/],
     ['another dropout', { drop: 0.5 }, /another network: drop was 0\.2, now 0\.5/],
     ['another optimizer', { optimizer: 'sgd' }, /optimizer was sgd_nesterov, now sgd;/],
+    ['an optimizer with an average', { optimizer: 'asgd' }, /optimizer was sgd_nesterov, now asgd;/],
     ['another seed', { seed: 5 }, /seed was 0, now 5/],
     ['other training images', { train: ['PrivateTest'] }, /train was Training, now PrivateTest/],
     ['another validation', { val: 'PrivateTest' }, /val was PublicTest, now PrivateTest/],
@@ -232,7 +245,8 @@ describe('restore_epoch', () => {
     let start: unknown;
     const listener = { onEpochStart: (progress: unknown) => (start ??= progress) };
     const result = await trainTiny({ runs, restore_epoch: 1, lr: 1e-9 }, { dataset, listener });
-    expect(start).toMatchObject({ epoch: 1, start: 0, step: 3, history: before.history.slice(0, 1) });
+    const history = before.history.slice(0, 1);
+    expect(start).toMatchObject({ epoch: 1, start: 0, step: 3, optimizerStep: 0, history });
     expect(result.history.map(({ lr }) => lr)).toEqual([0.02, 1e-9, 1e-9]);
     // So small a rate changes no weight much: what was restored is what is there.
     const [a, b] = [join(DONE, 'epoch_1.safetensors'), join(run, 'last.safetensors')].map(
@@ -292,9 +306,15 @@ describe('restore_epoch', () => {
     expect(snapshot(run)).toEqual(before);
   });
 
-  test('takes another optimizer, but no other network', async () => {
+  test('takes another optimizer with settings of its own, but no other network', async () => {
     const { runs } = copy();
-    await trainTiny({ runs, restore_epoch: 1, optimizer: 'sgd' }, { dataset });
+    expect(configOf({ runs, restore_epoch: 1 })).toMatchObject({ optimizer: 'sgd_nesterov', lr: 0.02 });
+    expect(configOf({ runs, restore_epoch: 1, optimizer: 'adam', bs: 8 })).toMatchObject({ lr: 1e-3, bs: 8 });
+    const { history } = await trainTiny(
+      { runs, restore_epoch: 1, optimizer: 'adam', lr: 0.002 },
+      { dataset },
+    );
+    expect(history.map(({ lr }) => lr)).toEqual([0.02, 0.002, 0.002]);
     await expect(trainTiny({ runs, restore_epoch: 1, width: 16 }, { dataset })).rejects.toThrow(
       'another network',
     );

@@ -17,6 +17,8 @@ export const TINY = {
   bs: 16,
   n_epochs: 2,
   lr: 0.01,
+  scheduler: 'constant',
+  warmup: 0,
   eval_crops: 1,
   threads: 2,
   data: 'synthetic',

@@ -59,14 +59,22 @@ function columns(left: string, text: string, column = COLUMN): string[] {
   const lines: string[] = [];
   let line = left.length < column ? left.padEnd(column) : `${left}  `;
   let empty = true;
-  for (const word of text.split(' ')) {
-    if (!empty && line.length + 1 + word.length > WIDTH) {
+  for (const { space, word } of pieces(text, WIDTH - column)) {
+    if (!empty && line.length + space.length + word.length > WIDTH) {
       lines.push(line);
       line = ' '.repeat(column);
       empty = true;
     }
-    line += empty ? word : ` ${word}`;
+    line += empty ? word : space + word;
     empty = false;
   }
   return [...lines, line];
+}
+
+/** What a line may be broken between: words, and the choices of a list that is too long for one line. */
+function pieces(text: string, width: number): { space: string; word: string }[] {
+  return text.split(' ').flatMap((word) => {
+    const parts = word.length > width ? word.split(/(?<=\|)/) : [word];
+    return parts.map((part, i) => ({ space: i === 0 ? ' ' : '', word: part }));
+  });
 }

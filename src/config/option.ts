@@ -40,6 +40,13 @@ export function group<O extends Options>(heading: string, options: O): O {
   ) as O;
 }
 
+/** What a user gets who gives none of these options, all of which have a default. */
+export function defaultsOf<O extends Options>(options: O): ConfigOf<O> {
+  return Object.fromEntries(
+    Object.entries(options).map(([key, { default: value }]) => [key, value]),
+  ) as ConfigOf<O>;
+}
+
 /** The options without some of them. */
 export function omit<O extends Options, K extends keyof O>(options: O, keys: readonly K[]): Omit<O, K> {
   return Object.fromEntries(

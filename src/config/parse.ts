@@ -98,7 +98,9 @@ export function configFromJson<O extends Options>(options: O, json: unknown, fil
       continue;
     }
     const found = saved[key];
-    const value = type.parse(Array.isArray(found) ? found.join(',') : String(found));
+    // `show` says a number that stands for a word as that word.
+    const text = typeof found === 'number' ? type.show(found) : found;
+    const value = type.parse(Array.isArray(text) ? text.join(',') : String(text));
     // Text accepts anything, so a number or an object must not pass as text.
     if (value === undefined || typeof value !== typeof found) {
       throw new FerError(`${fileName}: ${key} is ${JSON.stringify(found)}; it must be ${type.expects}`);

@@ -1,4 +1,5 @@
-import type { BenchConfig } from '../config.ts';
+import { defaultsOf } from '../config/option.ts';
+import { type BenchConfig, optimizerOptions } from '../config.ts';
 import type { Backend, ProfileRow, Program } from '../engine/backend.ts';
 import { allocateData } from '../engine/deviceData.ts';
 import { Parameters } from '../engine/parameters.ts';
@@ -61,11 +62,7 @@ export async function bench(
   let step: () => Promise<unknown>;
   let program: Program;
   if (config.what === 'train') {
-    const optimizer = createOptimizer(parameters, {
-      optimizer: 'sgd_nesterov',
-      momentum: 0.9,
-      weight_decay: 1e-4,
-    });
+    const optimizer = createOptimizer(parameters, { ...defaultsOf(optimizerOptions), weight_decay: 1e-4 });
     const stepper = new Stepper(backend, graph, parameters, data, optimizer, config.bs, {
       inputSize: NETWORKS[config.network].inputSize,
       crops: config.crops,
@@ -74,11 +71,12 @@ export async function bench(
       seed: 0,
     });
     stepper.setOrder(order);
-    stepper.setLearningRate(0.001);
     stepper.setTotals({ loss: 0, correct: 0, samples: 0 });
     let count = 0;
     step = () => {
-      stepper.run({ epoch: 0, start: 0, count: config.bs, step: count++ });
+      const at = { epoch: 0, start: 0, count: config.bs, step: count, optimizerStep: count };
+      stepper.run({ ...at, lr: 0.001 });
+      count++;
       return stepper.totals();
     };
     program = stepper.program(config.bs);

@@ -1,7 +1,5 @@
-import type { Backend } from '../engine/backend.ts';
-import type { Parameters } from '../engine/parameters.ts';
 import type { StoredTensor } from '../io/safetensors.ts';
-import { type ModelDescription, readWeights } from '../nn/model.ts';
+import type { ModelDescription } from '../nn/model.ts';
 import type { RunFolder } from './runFolder.ts';
 import type { Trainer } from './trainer.ts';
 
@@ -9,23 +7,12 @@ import type { Trainer } from './trainer.ts';
 export class Checkpoints {
   readonly #folder: RunFolder;
   readonly #trainer: Trainer;
-  readonly #backend: Backend;
-  readonly #parameters: Parameters;
   readonly #about: Readonly<Record<string, string>>;
   #written = performance.now();
 
-  constructor(
-    folder: RunFolder,
-    trainer: Trainer,
-    backend: Backend,
-    parameters: Parameters,
-    { network, labels }: ModelDescription,
-    version: string,
-  ) {
+  constructor(folder: RunFolder, trainer: Trainer, { network, labels }: ModelDescription, version: string) {
     this.#folder = folder;
     this.#trainer = trainer;
-    this.#backend = backend;
-    this.#parameters = parameters;
     // 'pt': PyTorch's names and shapes, as other writers of safetensors declare it.
     this.#about = { format: 'pt', network, labels: JSON.stringify(labels), version };
   }
@@ -45,12 +32,12 @@ export class Checkpoints {
    */
   async save(kept: readonly string[] = []): Promise<void> {
     const { progress } = this.#trainer;
-    const weights = await readWeights(this.#backend, this.#parameters);
-    const optimizer = await this.#trainer.optimizerState();
-    if (!allFinite(weights) || !allFinite(optimizer)) throw this.#trainer.diverged();
+    const weights = await this.#trainer.weights();
+    const memory = await this.#trainer.memory();
+    if (!allFinite(weights) || !allFinite(memory)) throw this.#trainer.diverged();
     const metadata = { ...this.#about, epoch: String(progress.epoch) };
     for (const name of kept) this.#folder.writeWeights(name, weights, metadata);
-    this.#folder.writeState(weights, metadata, optimizer, progress);
+    this.#folder.writeState(weights, metadata, memory, progress);
     this.#written = performance.now();
   }
 }

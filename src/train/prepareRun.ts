@@ -1,4 +1,4 @@
-import { checkTrainConfig, type TrainConfig } from '../config.ts';
+import { AUTO_SETTINGS, checkTrainConfig, resolveTrainConfig, type TrainConfig } from '../config.ts';
 import { FerError, UsageError } from '../errors.ts';
 import type { ModelDescription } from '../nn/model.ts';
 import { RunFolder, type RunRecord } from './runFolder.ts';
@@ -6,7 +6,7 @@ import { refuseLocked } from './runLock.ts';
 
 /**
  * Prepares the configuration of a run before any data is read: a new name is refused if the run exists, a
- * resumed run gets its saved settings under the given ones.
+ * resumed run gets its saved settings under the given ones, and `auto` becomes the value it stands for.
  *
  * @param explicit the keys that were given
  * @throws FerError if the run exists, does not where it should, is damaged, or is being trained
@@ -21,8 +21,11 @@ export function prepareRun(config: TrainConfig, explicit: ReadonlySet<string>): 
       throw new FerError(`there is no run at ${folder.path} to go on with: start it without ${option}`);
     }
     const given = Object.entries(config).filter(([key]) => explicit.has(key));
+    const { train: saved } = folder.readRecord();
     const merged: TrainConfig = {
-      ...folder.readRecord().train,
+      ...saved,
+      // What suited one optimizer may be far off for another.
+      ...(explicit.has('optimizer') && config.optimizer !== saved.optimizer ? AUTO_SETTINGS : {}),
       // Of this start alone; and the folder may have been moved since.
       name: config.name,
       runs: config.runs,
@@ -33,10 +36,10 @@ export function prepareRun(config: TrainConfig, explicit: ReadonlySet<string>): 
       ...Object.fromEntries(given),
     };
     checkTrainConfig(merged);
-    return merged;
+    return resolveTrainConfig(merged);
   }
   refuseExisting(folder, config);
-  return config;
+  return resolveTrainConfig(config);
 }
 
 /** @throws FerError if there is a run that nobody allowed to delete */

@@ -19,6 +19,8 @@ export interface RunProgress {
   readonly start: number;
   /** Updates so far, over all epochs. */
   readonly step: number;
+  /** Those since the optimizer's memory was empty. */
+  readonly optimizerStep: number;
   /** Sums over the steps of the epoch under way. */
   readonly totals: Totals;
   /** Seconds spent on the epoch under way. */
@@ -240,9 +242,13 @@ export class RunFolder {
 /** The progress beside an optimizer's state, or undefined if it is damaged. */
 function progressOf({ metadata }: Safetensors): RunProgress | undefined {
   try {
-    const progress: RunProgress = JSON.parse(metadata.progress);
-    const { epoch, start, step, totals, seconds, history, best } = progress;
-    const counts = [epoch, start, step].every((count) => Number.isSafeInteger(count) && count >= 0);
+    const found = JSON.parse(metadata.progress);
+    // Earlier versions did not save it: every restart from kept weights counted on.
+    const progress: RunProgress = { optimizerStep: found.step, ...found };
+    const { epoch, start, step, optimizerStep, totals, seconds, history, best } = progress;
+    const counts = [epoch, start, step, optimizerStep].every(
+      (count) => Number.isSafeInteger(count) && count >= 0,
+    );
     const figures = [totals.loss, totals.correct, totals.samples, seconds].every(Number.isFinite);
     const rows = history.every(isEpochRow) && (best === null || isEpochRow(best));
     return counts && figures && rows ? progress : undefined;

@@ -1,4 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { defaultsOf } from '../config/option.ts';
+import { optimizerOptions } from '../config.ts';
 import { synthetic } from '../data/synthetic.ts';
 import { WasmBackend } from '../engine/backend/wasm.ts';
 import type { Backend } from '../engine/backend.ts';
@@ -15,6 +17,7 @@ beforeAll(async () => {
 });
 afterAll(() => backend.close());
 
+const SGD = { ...defaultsOf(optimizerOptions), optimizer: 'sgd', weight_decay: 0 } as const;
 const PLAIN: StepperOptions = { inputSize: 40, crops: 1, augment: false, label_smoothing: 0, seed: 0 };
 
 /** The sums after steps from the same weights. */
@@ -27,15 +30,14 @@ async function totalsOf(
   const { values, statistics } = parameters.initial(0);
   backend.write(parameters.values, values);
   backend.write(parameters.statistics, statistics);
-  const optimizer = createOptimizer(parameters, { optimizer: 'sgd', momentum: 0, weight_decay: 0 });
+  const optimizer = createOptimizer(parameters, SGD);
   const data = uploadData(backend, dataset);
   const stepper = new Stepper(backend, graph, parameters, data, optimizer, 24, { ...PLAIN, ...options });
   stepper.setOrder(Int32Array.from(order));
-  stepper.setLearningRate(lr);
   stepper.setTotals({ loss: 0, correct: 0, samples: 0 });
   let start = 0;
   for (const [step, count] of counts.entries()) {
-    stepper.run({ epoch, start, count, step });
+    stepper.run({ epoch, start, count, step, optimizerStep: step, lr });
     start += count;
   }
   return stepper.totals();
@@ -90,18 +92,18 @@ describe('totals', () => {
     const { values, statistics } = parameters.initial(0);
     backend.write(parameters.values, values);
     backend.write(parameters.statistics, statistics);
-    const optimizer = createOptimizer(parameters, { optimizer: 'sgd', momentum: 0, weight_decay: 0 });
+    const optimizer = createOptimizer(parameters, SGD);
     const stepper = () =>
       new Stepper(backend, graph, parameters, uploadData(backend, dataset), optimizer, 24, PLAIN);
     const order = Int32Array.from(Array(24).keys());
     const [a, b] = [stepper(), stepper()];
     a.setOrder(order);
-    a.setLearningRate(0.1);
-    a.run({ epoch: 0, start: 0, count: 10, step: 0 });
+    const at = { epoch: 0, lr: 0.1 };
+    a.run({ ...at, start: 0, count: 10, step: 0, optimizerStep: 0 });
     b.setOrder(order);
     b.setTotals(await a.totals());
-    b.run({ epoch: 0, start: 10, count: 10, step: 1 });
-    b.run({ epoch: 0, start: 20, count: 4, step: 2 });
+    b.run({ ...at, start: 10, count: 10, step: 1, optimizerStep: 1 });
+    b.run({ ...at, start: 20, count: 4, step: 2, optimizerStep: 2 });
     expect(await b.totals()).toEqual(whole);
   });
 });

@@ -24,6 +24,18 @@ export interface Totals {
   readonly samples: number;
 }
 
+/** Where in a run a step is. */
+export interface StepPosition {
+  readonly epoch: number;
+  readonly start: number;
+  readonly count: number;
+  /** Updates before this one, over all epochs. */
+  readonly step: number;
+  /** Those since the optimizer's memory was empty. */
+  readonly optimizerStep: number;
+  readonly lr: number;
+}
+
 /**
  * Training steps on a backend: augmentation, forward, loss, backward and update as one program for each
  * batch size. The host writes a few words a step and touches no image.
@@ -65,10 +77,6 @@ export class Stepper {
     this.#backend.write(this.#order, order);
   }
 
-  setLearningRate(lr: number): void {
-    this.#backend.write(this.#optimizer.hyper, this.#optimizer.hyperValues(lr));
-  }
-
   setTotals({ loss, correct, samples }: Totals): void {
     this.#backend.write(this.#totals, [loss, correct, samples]);
   }
@@ -78,16 +86,14 @@ export class Stepper {
     return { loss, correct, samples };
   }
 
-  /**
-   * One update from the `count` images that start at `start` in the order.
-   * @param step updates before this one, over all epochs
-   */
-  run({ epoch, start, count, step }: { epoch: number; start: number; count: number; step: number }): void {
+  /** One update from the `count` images that start at `start` in the order. */
+  run({ epoch, start, count, step, optimizerStep, lr }: StepPosition): void {
     this.#words[STEP.seed] = this.#options.seed;
     this.#words[STEP.epoch] = epoch;
     this.#words[STEP.start] = start;
     this.#words[STEP.step] = step;
     this.#backend.write(this.#step, this.#words);
+    this.#backend.write(this.#optimizer.hyper, this.#optimizer.hyperValues(lr, optimizerStep));
     this.#backend.run(this.program(count));
   }
 

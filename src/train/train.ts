@@ -55,14 +55,7 @@ export async function train(config: TrainConfig, environment: TrainEnvironment):
   const record = recordOf(config, dataset);
   const model = buildModel(record.model);
   const trainer = new Trainer(config, dataset, backend, { ...model, inputSize: record.model.inputSize });
-  const checkpoints = new Checkpoints(
-    folder,
-    trainer,
-    backend,
-    model.parameters,
-    record.model,
-    record.version,
-  );
+  const checkpoints = new Checkpoints(folder, trainer, record.model, record.version);
   folder.make();
   const unlock = lockRun(folder.path);
   try {
@@ -157,6 +150,7 @@ function restoreEpoch(folder: RunFolder, trainer: Trainer, config: TrainConfig):
     epoch,
     start: 0,
     step: epoch * steps,
+    optimizerStep: 0,
     totals: { loss: 0, correct: 0, samples: 0 },
     seconds: 0,
     history: history.filter((row) => row.epoch <= epoch),

@@ -5,11 +5,12 @@ import { uploadData } from '../engine/deviceData.ts';
 import type { Graph } from '../engine/graph.ts';
 import type { Parameters } from '../engine/parameters.ts';
 import { keyOf, permutation, STREAMS } from '../engine/random.ts';
+import type { Tensor } from '../engine/tensor.ts';
 import { Diverged, FerError } from '../errors.ts';
 import { Inference } from '../evaluate/inference.ts';
 import { computeMetrics } from '../evaluate/metrics.ts';
 import type { Safetensors, StoredTensor } from '../io/safetensors.ts';
-import { loadWeights, stored } from '../nn/model.ts';
+import { loadWeights, readWeights, stored } from '../nn/model.ts';
 import { createOptimizer, type Optimizer } from '../optim/optimizers.ts';
 import { learningRate } from '../optim/schedules.ts';
 import { bestRow, type EpochRow } from './history.ts';
@@ -35,6 +36,8 @@ export class Trainer {
   readonly #backend: Backend;
   readonly #parameters: Parameters;
   readonly #optimizer: Optimizer;
+  /** What is validated and kept: an average where the optimizer keeps one, else the parameters themselves. */
+  readonly #model: Parameters;
   readonly #stepper: Stepper;
   readonly #validation: Inference;
   readonly #train: Int32Array;
@@ -43,6 +46,7 @@ export class Trainer {
     epoch: 0,
     start: 0,
     step: 0,
+    optimizerStep: 0,
     totals: { loss: 0, correct: 0, samples: 0 },
     seconds: 0,
     history: [],
@@ -63,6 +67,7 @@ export class Trainer {
     this.#train = imagesOf(dataset, config.train);
     this.#val = imagesOf(dataset, [config.val]);
     this.#optimizer = createOptimizer(parameters, config);
+    this.#model = this.#optimizer.averaged ?? parameters;
     const data = uploadData(backend, dataset);
     this.#stepper = new Stepper(backend, graph, parameters, data, this.#optimizer, this.#train.length, {
       inputSize,
@@ -71,7 +76,7 @@ export class Trainer {
       label_smoothing: config.label_smoothing,
       seed: config.seed,
     });
-    this.#validation = new Inference(backend, graph, parameters, data, {
+    this.#validation = new Inference(backend, graph, this.#model, data, {
       crops: config.eval_crops,
       batch: Math.max(1, Math.floor(VALIDATION_SAMPLES / config.eval_crops)),
       capacity: this.#val.length,
@@ -81,8 +86,10 @@ export class Trainer {
     for (const count of stepSizes(this.#train.length, config.bs)) this.#stepper.program(count);
     for (const count of stepSizes(this.#val.length, this.#validation.batch)) this.#validation.program(count);
     const { values, statistics } = parameters.initial(config.seed);
-    backend.write(parameters.values, values);
-    backend.write(parameters.statistics, statistics);
+    for (const of of new Set([parameters, this.#model])) {
+      backend.write(of.values, values);
+      backend.write(of.statistics, statistics);
+    }
   }
 
   get progress(): RunProgress {
@@ -100,9 +107,9 @@ export class Trainer {
    * @param folder of the checkpoint, for messages
    * @throws FerError if something is of another network or optimizer
    */
-  restore(weights: Safetensors, folder: string, progress: RunProgress, optimizer?: Safetensors): void {
-    for (const [name, view] of optimizer ? this.#optimizer.state : []) {
-      const found = optimizer?.tensors[name];
+  restore(weights: Safetensors, folder: string, progress: RunProgress, memory?: Safetensors): void {
+    for (const [name, view] of memory ? this.#memory : []) {
+      const found = memory?.tensors[name];
       if (!found || found.shape.join() !== view.shape.join() || !/^F\d+$/.test(found.dtype)) {
         throw new FerError(
           `the optimizer's state in ${folder} has no "${name}" of [${view.shape}]: it is of another network or optimizer`,
@@ -114,20 +121,35 @@ export class Trainer {
         `${folder} is at image ${progress.start} of an epoch of ${this.#train.length}: its state is of other data`,
       );
     }
-    loadWeights(this.#backend, this.#parameters, weights, folder);
-    for (const [name, view] of optimizer ? this.#optimizer.state : []) {
-      this.#backend.write(view, optimizer?.tensors[name].data as Float32Array);
+    for (const of of new Set([this.#model, this.#parameters])) {
+      loadWeights(this.#backend, of, weights, folder);
+    }
+    for (const [name, view] of memory ? this.#memory : []) {
+      this.#backend.write(view, memory?.tensors[name].data as Float32Array);
     }
     this.#progress = progress;
   }
 
-  /** The optimizer's memory, ready for a file. */
-  async optimizerState(): Promise<Record<string, StoredTensor>> {
+  /** The weights that validation sees, ready for a file. */
+  weights(): Promise<Record<string, StoredTensor>> {
+    return readWeights(this.#backend, this.#model);
+  }
+
+  /** What the next step needs beside the weights, ready for a file. */
+  async memory(): Promise<Record<string, StoredTensor>> {
     const tensors: Record<string, StoredTensor> = {};
-    for (const [name, view] of this.#optimizer.state) {
+    for (const [name, view] of this.#memory) {
       tensors[name] = stored(view.shape, await this.#backend.read(view));
     }
     return tensors;
+  }
+
+  /** The optimizer's memory; and the parameters under training, where an average is kept in their place. */
+  get #memory(): ReadonlyMap<string, Tensor> {
+    const { state, averaged } = this.#optimizer;
+    if (!averaged) return state;
+    const { values, statistics } = this.#parameters;
+    return new Map([...state, ['parameters', values], ['statistics', statistics]]);
   }
 
   /** What is told when values that are not finite turn up. */
@@ -152,16 +174,16 @@ export class Trainer {
     this.#stepper.setOrder(order.map((position) => this.#train[position]));
     this.#stepper.setTotals(this.#progress.totals);
     while (this.#progress.start < this.#train.length) {
-      const { start, step, seconds } = this.#progress;
+      const { start, step, optimizerStep, seconds } = this.#progress;
       const count = Math.min(this.#config.bs, this.#train.length - start);
       const started = performance.now();
-      this.#stepper.setLearningRate(this.learningRate());
-      this.#stepper.run({ epoch, start, count, step });
+      this.#stepper.run({ epoch, start, count, step, optimizerStep, lr: this.learningRate() });
       const totals = await this.#stepper.totals();
       this.#progress = {
         ...this.#progress,
         start: start + count,
         step: step + 1,
+        optimizerStep: optimizerStep + 1,
         totals,
         seconds: seconds + (performance.now() - started) / 1000,
       };

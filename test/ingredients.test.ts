@@ -1,0 +1,87 @@
+import { readdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, describe, expect, test } from 'vitest';
+import type { TrainConfig } from '../src/config.ts';
+import { Interrupted } from '../src/errors.ts';
+import { readSafetensors } from '../src/io/safetensors.ts';
+import { temporaryFolder } from './dataFiles.ts';
+import { faces, figuresOf, outcomeOf, tensorsOf, trainTiny } from './training.ts';
+
+const folder = temporaryFolder();
+afterAll(() => folder.remove());
+const at = (...names: string[]): string => join(folder.path, ...names);
+const dataset = faces();
+
+const INGREDIENTS: Record<string, Partial<TrainConfig>> = {
+  asgd: { optimizer: 'asgd', asgd_t0: 2 },
+  adam: { optimizer: 'adam', lr: 1e-3 },
+  adam_amsgrad: { optimizer: 'adam_amsgrad', lr: 1e-3 },
+  adamw: { optimizer: 'adamw', lr: 1e-3 },
+  adadelta: { optimizer: 'adadelta', lr: 1 },
+  adagrad: { optimizer: 'adagrad', lr_decay: 0.1 },
+};
+
+describe.each(Object.keys(INGREDIENTS))('%s', (name) => {
+  test('interrupted and resumed, on one thread and on two: the same bits', async () => {
+    const settings = { ...INGREDIENTS[name], n_epochs: 2, save_freq: 1 };
+    const whole = at(name, 'whole');
+    await trainTiny({ ...settings, runs: whole, threads: 2 }, { dataset });
+    const outcome = outcomeOf(join(whole, 'a'));
+    for (const threads of [1, 2]) {
+      const runs = at(name, `${threads}`);
+      let steps = 0;
+      // Within the first epoch and within the second, of three steps each.
+      for (const stopAt of [1, 5, Number.POSITIVE_INFINITY]) {
+        const attempt = trainTiny(
+          { ...settings, runs, threads, resume: stopAt > 1 },
+          { dataset, listener: { onStep: () => steps++ }, interrupted: () => steps >= stopAt },
+        );
+        if (stopAt < 6) await expect(attempt).rejects.toThrow(Interrupted);
+        else await attempt;
+      }
+      expect(steps).toBe(6);
+      expect(outcomeOf(join(runs, 'a'))).toEqual(outcome);
+    }
+  });
+
+  test('changes the outcome', async () => {
+    const plain = at('plain');
+    if (!readdirSync(folder.path).includes('plain')) {
+      await trainTiny({ optimizer: 'sgd', runs: plain, n_epochs: 2 }, { dataset });
+    }
+    expect(figuresOf(at(name, 'whole', 'a'))).not.toEqual(figuresOf(join(plain, 'a')));
+  });
+});
+
+describe('averaged weights', () => {
+  const last = (runs: string) => tensorsOf(join(runs, 'a', 'last.safetensors'));
+
+  test('asgd without its decay, before its average starts, is sgd', async () => {
+    const [asgd, sgd] = [at('no decay'), at('sgd')];
+    await trainTiny({ optimizer: 'asgd', asgd_lambd: 0, runs: asgd }, { dataset });
+    await trainTiny({ optimizer: 'sgd', runs: sgd }, { dataset });
+    expect(last(asgd)).toEqual(last(sgd));
+    expect(figuresOf(join(asgd, 'a'))).toEqual(figuresOf(join(sgd, 'a')));
+  });
+
+  test('are in the files of weights, those under training in the state', async () => {
+    const runs = at('files');
+    await trainTiny({ optimizer: 'asgd', asgd_lambd: 0, asgd_t0: 0, runs, save_freq: 2 }, { dataset });
+    const run = join(runs, 'a');
+    expect(tensorsOf(join(run, 'epoch_2.safetensors'))).toEqual(last(runs));
+    const sgd = at('sgd to compare');
+    await trainTiny({ optimizer: 'sgd', runs: sgd }, { dataset });
+    // The average does not touch the training.
+    const trained = (runs: string) =>
+      figuresOf(join(runs, 'a')).map(([, , loss, accuracy]) => [loss, accuracy]);
+    expect(trained(runs)).toEqual(trained(sgd));
+    expect(last(runs)).not.toEqual(last(sgd));
+    const { state } = readSafetensors(join(run, 'last.safetensors')).metadata;
+    const under = readSafetensors(join(run, state)).tensors;
+    expect(Object.keys(under).sort()).toEqual(['parameters', 'statistics']);
+    const bias = readSafetensors(join(sgd, 'a', 'last.safetensors')).tensors['lin3.bias']
+      .data as Float32Array;
+    const parameters = under.parameters.data as Float32Array;
+    expect([...bias].every((value) => parameters.includes(value))).toBe(true);
+  });
+});
