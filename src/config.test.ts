@@ -110,6 +110,19 @@ describe('training', () => {
     expect(configFromJson(trainOptions, JSON.parse(JSON.stringify(config)), 'config.json')).toEqual(config);
   });
 
+  test.each<[string, TrainConfig['no_decay']]>([
+    ['norm', ['norm']],
+    ['bias,norm', ['bias', 'norm']],
+    ['norm+bias', ['norm', 'bias']],
+    ['none', []],
+  ])('no_decay=%s', (text, groups) => {
+    const config = parse(`no_decay=${text}`);
+    expect(config.no_decay).toEqual(groups);
+    expect(configFromJson(trainOptions, JSON.parse(JSON.stringify(config)), 'config.json')).toEqual(config);
+    expect(parse().no_decay).toEqual([]);
+    expect(() => parse('no_decay=weight')).toThrow(/one or more of norm, bias, joined with \+, or none/);
+  });
+
   test.each(['', '.', '..', 'a/b', 'a\\b', '-x', '.hidden', 'a b'])('the name %j is no run', (name) => {
     expect(() => parseArguments(train, ['data=x', `name=${name}`])).toThrow(UsageError);
   });

@@ -9,7 +9,7 @@ import { bool, choice, float, int, secret, several, text } from './config/value.
 import { SPLITS } from './data/dataset.ts';
 import { UsageError } from './errors.ts';
 import { NETWORKS, type NetworkName } from './nn/networks.ts';
-import { OPTIMIZER_DEFAULTS, type OptimizerName } from './optim/optimizers.ts';
+import { OPTIMIZER_DEFAULTS, type OptimizerName, UNDECAYED } from './optim/optimizers.ts';
 
 export const OPTIMIZERS = Object.keys(OPTIMIZER_DEFAULTS) as OptimizerName[];
 export const SCHEDULERS = [
@@ -105,6 +105,11 @@ export const optimizerOptions = group('Optimizer', {
     float({ min: 0, log: true, words: AUTO_FROM_ZERO }),
     AUTO_FROM_ZERO.auto,
     `pull of every parameter towards zero, added to its gradient (adamw: apart from it); ${autoText('weight_decay')}`,
+  ),
+  no_decay: option(
+    several(UNDECAYED, { none: 'none' }),
+    [],
+    'parameters without weight decay; norm: those of batch norm, bias: the biases of other layers',
   ),
   beta1: option(float({ min: 0, below: 1 }), 0.9, 'Adam: share of the mean gradient kept'),
   beta2: option(float({ min: 0, below: 1 }), 0.999, 'Adam: share of the mean squared gradient kept'),

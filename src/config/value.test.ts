@@ -77,7 +77,17 @@ describe('values', () => {
       ['b, a', ['b', 'a']],
       ['b+a', ['b', 'a']],
     ]);
-    refuses(several(['a', 'b']), ['', 'a,', 'a+', 'a,a', 'a+a', 'c', 'a b']);
+    refuses(several(['a', 'b']), ['', 'a,', 'a+', 'a,a', 'a+a', 'c', 'a b', 'none']);
+    expect(several(['a', 'b']).show(['b', 'a'])).toBe('b+a');
+    const perhaps = several(['a', 'b'], { none: 'none' });
+    accepts(perhaps, [
+      ['none', []],
+      ['', []],
+      ['a+b', ['a', 'b']],
+    ]);
+    refuses(perhaps, ['none+a', ',']);
+    expect(perhaps.show([])).toBe('none');
+    expect(perhaps.expects).toBe('one or more of a, b, joined with +, or none');
   });
 
   test('text', () => {

@@ -103,17 +103,27 @@ export function choice<const T extends string | number>(
   };
 }
 
-/** One or more of a few values, each once: `Training,PublicTest`, or `Training+PublicTest`. */
-export function several<const T extends string>(values: readonly T[]): ValueType<readonly T[]> {
+/**
+ * One or more of a few values, each once: `Training+PublicTest`. A comma joins them as well where the
+ * values of a search are not what it separates.
+ *
+ * @param none the word for no value at all, if that is one
+ */
+export function several<const T extends string>(
+  values: readonly T[],
+  { none }: { none?: string } = {},
+): ValueType<readonly T[]> {
+  const isNone = (text: string): boolean => none !== undefined && (text === none || text === '');
   return {
-    expects: `one or more of ${values.join(', ')}, separated by commas`,
-    brief: values.join(','),
-    choices: values,
+    expects: `one or more of ${values.join(', ')}, joined with +${none === undefined ? '' : `, or ${none}`}`,
+    brief: `${values.join('+')}${none === undefined ? '' : `|${none}`}`,
+    choices: none === undefined ? values : [...values, none],
     parse(text) {
+      if (isNone(text)) return [];
       const items = text.split(/[,+]/).map((item) => values.find((value) => value === item.trim()));
       return items.includes(undefined) || new Set(items).size < items.length ? undefined : (items as T[]);
     },
-    show: (items) => items.join(','),
+    show: (items) => (items.length === 0 && none !== undefined ? none : items.join('+')),
   };
 }
 

@@ -202,6 +202,58 @@ test('the average takes the running statistics with it', async () => {
   }
 });
 
+describe('no_decay', () => {
+  const graph = new Graph();
+  graph.linear('last', graph.flatten(graph.batchNorm('norm', graph.conv3x3('conv', graph.input(2), 8))), 2);
+  const GROUPS: Record<string, readonly string[]> = {
+    weight: ['conv.weight', 'last.weight'],
+    bias: ['conv.bias', 'last.bias'],
+    norm: ['norm.weight', 'norm.bias'],
+  };
+
+  /** The names of the parameters that a step without gradient moves. */
+  async function decayed(backend: Backend, options: OptimizerOptions): Promise<string[]> {
+    const parameters = new Parameters(graph);
+    const made = createOptimizer(parameters, options);
+    backend.write(parameters.values, new Float32Array(parameters.values.shape[0]).fill(1));
+    backend.write(made.hyper, made.hyperValues(0.1, 0));
+    backend.run(backend.compile(made.calls));
+    const moved: string[] = [];
+    for (const { name } of graph.parameters) {
+      const found = Array.from(await backend.read(parameters.value(name)));
+      expect(new Set(found).size).toBe(1);
+      if (found[0] !== 1) moved.push(name);
+    }
+    return moved.sort();
+  }
+
+  test.each(OPTIMIZERS)('%s leaves what it names alone, and nothing else', async (optimizer) => {
+    // ASGD shrinks every parameter a little as well.
+    const options = { optimizer, weight_decay: 0.1, asgd_lambd: 0 };
+    for (const { backend } of candidates) {
+      for (const no_decay of [[], ['norm'], ['bias'], ['bias', 'norm'], ['norm', 'bias']] as const) {
+        const rest = Object.keys(GROUPS).filter((name) => !no_decay.some((other) => other === name));
+        expect(await decayed(backend, optionsOf({ ...options, no_decay }))).toEqual(
+          rest.flatMap((name) => GROUPS[name]).sort(),
+        );
+      }
+    }
+  });
+
+  test('keeps the decay of asgd itself', async () => {
+    const options = optionsOf({ optimizer: 'asgd', weight_decay: 0, asgd_lambd: 0.1, no_decay: ['norm'] });
+    expect(await decayed(candidates[0].backend, options)).toEqual(Object.values(GROUPS).flat().sort());
+  });
+
+  test('parameters that are treated alike are one call', () => {
+    const callsOf = (no_decay: OptimizerOptions['no_decay']) =>
+      createOptimizer(new Parameters(graph), optionsOf({ optimizer: 'adam', no_decay })).calls.length;
+    expect([callsOf([]), callsOf(['norm']), callsOf(['bias', 'norm']), callsOf(['bias'])]).toEqual([
+      1, 2, 2, 3,
+    ]);
+  });
+});
+
 test.each(OPTIMIZERS)('the memory of %s is all that its next step needs', async (optimizer) => {
   for (const { backend } of candidates) {
     const run = async (from: number, to: number, saved?: ArrayLike<number>[]) => {

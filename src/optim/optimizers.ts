@@ -1,7 +1,7 @@
 import { type Call, HYPER } from '../engine/kernels.ts';
 import { CallList } from '../engine/ops.ts';
-import { Parameters } from '../engine/parameters.ts';
-import { type Tensor, tensor } from '../engine/tensor.ts';
+import { type ParameterGroup, Parameters } from '../engine/parameters.ts';
+import { type Tensor, tensor, view } from '../engine/tensor.ts';
 
 /**
  * What each optimizer takes where nothing is given. Steps of Adam and its kin have about the size of the
@@ -22,10 +22,21 @@ export const OPTIMIZER_DEFAULTS = {
 
 export type OptimizerName = keyof typeof OPTIMIZER_DEFAULTS;
 
+/** Parameters that weight decay can leave alone: those of batch norm, and the biases of other layers. */
+export const UNDECAYED = ['norm', 'bias'] as const;
+
+const KIND_NAMES = {
+  weight: null,
+  bias: 'bias',
+  scale: 'norm',
+  shift: 'norm',
+} as const satisfies Record<ParameterGroup['kind'], (typeof UNDECAYED)[number] | null>;
+
 export interface OptimizerOptions {
   readonly optimizer: OptimizerName;
   readonly momentum: number;
   readonly weight_decay: number;
+  readonly no_decay: readonly (typeof UNDECAYED)[number][];
   readonly beta1: number;
   readonly beta2: number;
   readonly eps: number;
@@ -173,7 +184,11 @@ export function createOptimizer(parameters: Parameters, options: OptimizerOption
   ]);
   const hyper = tensor('hyper', [HYPER.length], 'f64', 'persistent');
   const list = new CallList();
-  rule.emit(list, { param: values, grad: gradients, hyper, decay: true }, Object.fromEntries(memory));
+  for (const { offset, length, decay } of decayRuns(parameters.groups, options.no_decay)) {
+    const part = (of: Tensor): Tensor => view(of, offset, [length]);
+    const parts = Object.fromEntries(memory.map(([name, of]) => [name, part(of)]));
+    rule.emit(list, { param: part(values), grad: part(gradients), hyper, decay }, parts);
+  }
   const averaged = rule.averages ? new Parameters(parameters.graph) : undefined;
   if (averaged) {
     list.emit('average', { value: values, average: averaged.values, hyper });
@@ -192,4 +207,26 @@ export function createOptimizer(parameters: Parameters, options: OptimizerOption
       return slots;
     },
   };
+}
+
+interface DecayRun {
+  readonly offset: number;
+  readonly length: number;
+  readonly decay: boolean;
+}
+
+/** Neighbouring groups of parameters that are treated alike. */
+function decayRuns(
+  groups: readonly ParameterGroup[],
+  without: OptimizerOptions['no_decay'],
+): readonly DecayRun[] {
+  const runs: DecayRun[] = [];
+  for (const { kind, offset, length } of groups) {
+    const name = KIND_NAMES[kind];
+    const decay = name === null || !without.includes(name);
+    const last = runs.at(-1);
+    if (last?.decay === decay) runs[runs.length - 1] = { ...last, length: last.length + length };
+    else runs.push({ offset, length, decay });
+  }
+  return runs;
 }
