@@ -131,6 +131,7 @@ describe('training', () => {
     [['train=Training,PublicTest']],
     [['resume=true', 'overwrite=true']],
     [['momentum=0']],
+    [['optimizer=asgd', 'ema=0.99']],
     [['train=PublicTest']],
   ])('%j cannot be meant', (argv) => {
     expect(() => parse(...argv)).toThrow(UsageError);

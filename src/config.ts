@@ -122,6 +122,11 @@ export const optimizerOptions = group('Optimizer', {
   lr_decay: option(float({ min: 0 }), 0, 'adagrad: the rate is divided by 1 + lr_decay·step'),
   asgd_lambd: option(float({ min: 0 }), 1e-4, 'asgd: decay of the parameters, and of the rate'),
   asgd_alpha: option(
+  ema: option(
+    float({ min: 0, below: 1 }),
+    0,
+    'share kept by a moving average of the weights, which is validated and saved in their place; 0: none',
+  ),
     float({ min: 0 }),
     0.75,
     'asgd: the rate is divided by (1 + lambd·lr·step) to this power',
@@ -437,3 +442,8 @@ export function checkTrainConfig(config: TrainConfig): void {
     throw new UsageError('optimizer=sgd_nesterov needs momentum > 0: give momentum=0.9, or optimizer=sgd.');
   }
 }
+  if (config.optimizer === 'asgd' && config.ema > 0) {
+    throw new UsageError(
+      `optimizer=asgd keeps an average of its own, so ema=${config.ema} has no place: give one of them.`,
+    );
+  }

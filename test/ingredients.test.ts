@@ -2,8 +2,12 @@ import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
 import type { TrainConfig } from '../src/config.ts';
+import { WasmBackend } from '../src/engine/backend/wasm.ts';
 import { Interrupted } from '../src/errors.ts';
+import { computeMetrics } from '../src/evaluate/metrics.ts';
+import { Recognizer } from '../src/evaluate/recognizer.ts';
 import { readSafetensors } from '../src/io/safetensors.ts';
+import { readModel } from '../src/nn/model.ts';
 import { temporaryFolder } from './dataFiles.ts';
 import { faces, figuresOf, outcomeOf, tensorsOf, trainTiny } from './training.ts';
 
@@ -19,6 +23,13 @@ const INGREDIENTS: Record<string, Partial<TrainConfig>> = {
   adamw: { optimizer: 'adamw', lr: 1e-3 },
   adadelta: { optimizer: 'adadelta', lr: 1 },
   adagrad: { optimizer: 'adagrad', lr_decay: 0.1 },
+  ema: { ema: 0.9 },
+  'ema with adam, nothing else decayed': {
+    ema: 0.9,
+    optimizer: 'adam',
+    lr: 1e-3,
+    no_decay: ['norm', 'bias'],
+  },
 };
 
 describe.each(Object.keys(INGREDIENTS))('%s', (name) => {
@@ -62,6 +73,40 @@ describe('averaged weights', () => {
     await trainTiny({ optimizer: 'sgd', runs: sgd }, { dataset });
     expect(last(asgd)).toEqual(last(sgd));
     expect(figuresOf(join(asgd, 'a'))).toEqual(figuresOf(join(sgd, 'a')));
+  });
+
+  test('do not touch the training, and evaluate to the accuracy in the history', async () => {
+    const [ema, plain] = [at('ema'), at('no ema')];
+    const settings = { lr: 0.02, n_epochs: 3 };
+    const { history } = await trainTiny({ ...settings, runs: ema, ema: 0.8 }, { dataset });
+    await trainTiny({ ...settings, runs: plain }, { dataset });
+    const trained = (runs: string) => figuresOf(join(runs, 'a')).map((row) => row.slice(0, 4));
+    expect(trained(ema)).toEqual(trained(plain));
+    const lastOf = (runs: string) => readSafetensors(join(runs, 'a', 'last.safetensors'));
+    for (const name of ['lin3.bias', 'bn1a.running_mean', 'bn1a.running_var']) {
+      expect(lastOf(ema).tensors[name]).not.toEqual(lastOf(plain).tensors[name]);
+    }
+    // Weights that are no longer under training lie in the state, as the plain run has them.
+    const under = readSafetensors(join(ema, 'a', lastOf(ema).metadata.state)).tensors;
+    const held = new Set(under.statistics.data as Float32Array);
+    for (const value of lastOf(plain).tensors['bn1a.running_mean'].data as Float32Array) {
+      expect(held.has(value)).toBe(true);
+    }
+
+    const backend = await WasmBackend.create({ threads: 2 });
+    const recognizer = new Recognizer(backend, readModel(join(ema, 'a', 'last.safetensors')), {
+      crops: 1,
+      batch: 20,
+    });
+    const pixels = dataset.size ** 2;
+    const faces = [...dataset.splits.PublicTest];
+    const logits = await recognizer.logits(
+      Uint8Array.from(faces.flatMap((i) => [...dataset.images.subarray(i * pixels, (i + 1) * pixels)])),
+    );
+    await backend.close();
+    const targets = Uint8Array.from(faces, (i) => dataset.targets[i]);
+    const { accuracy, loss } = computeMetrics(logits, targets, dataset.labels);
+    expect({ accuracy, loss }).toEqual({ accuracy: history[2].valAccuracy, loss: history[2].valLoss });
   });
 
   test('are in the files of weights, those under training in the state', async () => {

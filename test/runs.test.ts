@@ -130,6 +130,7 @@ describe('going on', () => {
     ['another dropout', { drop: 0.5 }, /another network: drop was 0\.2, now 0\.5/],
     ['another optimizer', { optimizer: 'sgd' }, /optimizer was sgd_nesterov, now sgd;/],
     ['an optimizer with an average', { optimizer: 'asgd' }, /optimizer was sgd_nesterov, now asgd;/],
+    ['an average of the weights', { ema: 0.99 }, /ema was 0, now 0\.99;/],
     ['another seed', { seed: 5 }, /seed was 0, now 5/],
     ['other training images', { train: ['PrivateTest'] }, /train was Training, now PrivateTest/],
     ['another validation', { val: 'PrivateTest' }, /val was PublicTest, now PrivateTest/],

@@ -6,6 +6,7 @@ import { OPTIMIZERS, optimizerOptions, resolveTrainConfig, type TrainConfig } fr
 import { ReferenceBackend } from '../engine/backend/reference.ts';
 import type { Backend } from '../engine/backend.ts';
 import { Graph } from '../engine/graph.ts';
+import { HYPER } from '../engine/kernels.ts';
 import { Parameters } from '../engine/parameters.ts';
 import { createOptimizer, type OptimizerName, type OptimizerOptions } from './optimizers.ts';
 
@@ -175,6 +176,33 @@ describe('settings change the path', () => {
       expect(late.trajectory).toEqual(early.trajectory);
       expect(late.average).not.toEqual(early.average);
     }
+  });
+});
+
+describe('ema', () => {
+  test.each(OPTIMIZERS.filter((name) => name !== 'asgd'))('of %s follows the formula', async (optimizer) => {
+    for (const candidate of candidates) {
+      const plain = await trajectoryOf(candidate.backend, optionsOf({ optimizer }), 0.05);
+      expect(plain.average).toBeUndefined();
+      for (const ema of [0.5, 0.9999]) {
+        const found = await trajectoryOf(candidate.backend, optionsOf({ optimizer, ema }), 0.05);
+        expect(found.trajectory).toEqual(plain.trajectory);
+        const expected = plain.trajectory.reduce((average, at, t) => {
+          const kept = Math.min(ema, (1 + t) / (10 + t));
+          return average.map((value, i) => kept * value + (1 - kept) * at[i]);
+        }, new Array(8).fill(0));
+        expect(found.average).toBeDefined();
+        expect(errorOf(found.average ?? [], expected, candidate)).toBeLessThan(1);
+      }
+    }
+  });
+
+  test('moves by little even where float32 would round the difference from 1', () => {
+    const { hyperValues } = createOptimizer(
+      new Parameters(layer()),
+      optionsOf({ optimizer: 'sgd', ema: 0.99999 }),
+    );
+    expect(hyperValues(0.1, 1e7)[HYPER.average]).toBeCloseTo(1e-5, 12);
   });
 });
 

@@ -45,6 +45,8 @@ export interface OptimizerOptions {
   readonly asgd_lambd: number;
   readonly asgd_alpha: number;
   readonly asgd_t0: number;
+  /** Share of an exponential moving average that a step keeps; 0: no such average. */
+  readonly ema: number;
 }
 
 /** An optimizer's memory on the device and the calls of one step. */
@@ -189,7 +191,7 @@ export function createOptimizer(parameters: Parameters, options: OptimizerOption
     const parts = Object.fromEntries(memory.map(([name, of]) => [name, part(of)]));
     rule.emit(list, { param: part(values), grad: part(gradients), hyper, decay }, parts);
   }
-  const averaged = rule.averages ? new Parameters(parameters.graph) : undefined;
+  const averaged = rule.averages || options.ema > 0 ? new Parameters(parameters.graph) : undefined;
   if (averaged) {
     list.emit('average', { value: values, average: averaged.values, hyper });
     list.emit('average', { value: statistics, average: averaged.statistics, hyper });
@@ -201,12 +203,21 @@ export function createOptimizer(parameters: Parameters, options: OptimizerOption
     calls: list.calls,
     hyperValues(lr, t) {
       const slots = new Float64Array(HYPER.length);
-      for (const [name, value] of Object.entries(rule.slots(options, lr, t))) {
+      const values: Slots = { average: emaShare(options.ema, t), ...rule.slots(options, lr, t) };
+      for (const [name, value] of Object.entries(values)) {
         slots[HYPER[name as keyof Slots]] = value;
       }
       return slots;
     },
   };
+}
+
+/**
+ * How far an exponential moving average moves towards the weights after `t` earlier updates. It follows them
+ * closely at first, as TensorFlow's does (`num_updates`): the weights it starts from mean nothing.
+ */
+function emaShare(ema: number, t: number): number {
+  return 1 - Math.min(ema, (1 + t) / (10 + t));
 }
 
 interface DecayRun {

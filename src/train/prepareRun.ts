@@ -71,10 +71,10 @@ export function checkSame(folder: RunFolder, now: RunRecord): void {
     );
   }
   // `best` and the schedule compare accuracies of one split. The optimizer's state means something to that
-  // optimizer only, and an epoch under way has its order from seed and splits; a restored epoch starts
+  // optimizer only, an average goes on or is not there, and an epoch under way has its order from seed and splits; a restored epoch starts
   // with neither.
   const always = ['val'] as const;
-  const resumed = ['val', 'train', 'seed', 'optimizer'] as const;
+  const resumed = ['val', 'train', 'seed', 'optimizer', 'ema'] as const;
   const train = differences(before.train, now.train, now.train.restore_epoch > 0 ? always : resumed);
   if (train !== '') {
     throw new FerError(
