@@ -21,3 +21,30 @@ export async function readData(
   out.clear();
   return dataset;
 }
+
+/** The user's wish to stop: the first Ctrl-C (or SIGTERM) is a request, the second ends the process. */
+export interface Signal {
+  readonly received: Promise<void>;
+  /** From now on signals do what they do to any program. */
+  ignore(): void;
+}
+
+/** @param onFirst says what becomes of the work under way */
+export function untilSignal(onFirst: () => void): Signal {
+  let count = 0;
+  let receive: () => void;
+  const received = new Promise<void>((resolve) => {
+    receive = resolve;
+  });
+  const onSignal = (): void => {
+    count++;
+    if (count > 1) process.exit(130);
+    onFirst();
+    receive();
+  };
+  for (const name of ['SIGINT', 'SIGTERM'] as const) process.on(name, onSignal);
+  const ignore = (): void => {
+    for (const name of ['SIGINT', 'SIGTERM'] as const) process.off(name, onSignal);
+  };
+  return { received, ignore };
+}

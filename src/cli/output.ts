@@ -1,4 +1,5 @@
 import pc from 'picocolors';
+import { Block } from '../term/block.ts';
 import { Progress, type ProgressOptions, type TerminalStream } from '../term/progress.ts';
 
 /** The two output streams of a process, or a test's stand-ins. */
@@ -18,7 +19,7 @@ export class Output {
   readonly #streams: Streams;
   /** Whether `progress` draws. */
   readonly #live: boolean;
-  #progress: Progress | undefined;
+  #progress: Progress | Block | undefined;
   #jsonWritten = false;
 
   constructor(streams: Streams, json: boolean) {
@@ -54,11 +55,20 @@ export class Output {
   /** Starts a bar on standard error in place of the last one; see `Progress`. */
   progress(options: ProgressOptions): Progress {
     this.clear();
-    this.#progress = new Progress(this.#live ? this.#streams.stderr : SILENT, options);
-    return this.#progress;
+    const progress = new Progress(this.#live ? this.#streams.stderr : SILENT, options);
+    this.#progress = progress;
+    return progress;
   }
 
-  /** Takes the bar off the screen; the next update draws it again. */
+  /** Starts a block of lines on standard error in place of the last bar; see `Block`. */
+  block(): Block {
+    this.clear();
+    const block = new Block(this.#live ? this.#streams.stderr : SILENT);
+    this.#progress = block;
+    return block;
+  }
+
+  /** Takes the bar or block off the screen; the next update draws it again. */
   clear(): void {
     this.#progress?.clear();
   }

@@ -7,6 +7,8 @@ import {
   RECIPES,
   SYNONYMS,
   trainOptions,
+  tuneOptions,
+  workerOptions,
 } from '../config.ts';
 import { type Verb, verb } from './verb.ts';
 
@@ -26,6 +28,35 @@ export const VERBS: readonly Verb[] = [
       'fer train data=synthetic name=try width=16 n_epochs=3',
     ],
     load: () => import('./train.ts'),
+  }),
+  verb({
+    name: 'tune',
+    summary: 'train many networks with different settings and compare them; all of it goes to studies/NAME/',
+    options: tuneOptions,
+    synonyms: SYNONYMS,
+    about:
+      'Settings from train= on take several values: lr=0.1,0.01 (and train=Training+PublicTest,Training, where ' +
+      'a value is itself a list). Numbers take a range too, for search=random and search=asha: lr=1e-4..1e-1. ' +
+      'The same command goes on with a study that was stopped; with more values, trials or seeds it does the new ' +
+      'trials only.',
+    examples: [
+      'fer tune name=rates data=fer2013.csv lr=0.1,0.01,0.001 bs=32,64 n_epochs=10',
+      'fer tune name=rates data=fer2013.csv lr=0.1,0.01,0.001 bs=32,64 n_epochs=10 seeds=3   (only the new trials)',
+      'fer tune name=wide data=fer2013.csv search=asha trials=30 lr=1e-4..1e-1 weight_decay=1e-5..1e-3 n_epochs=27',
+      'fer tune name=optimizers study=optimizers data=fer2013.csv n_epochs=6 limit=4000 width=16 jobs=2',
+      'fer tune name=far data=fer2013.csv lr=0.1,0.01 queue=redis://host:6379   (by fer worker, anywhere)',
+    ],
+    load: () => import('./tune.ts'),
+  }),
+  verb({
+    name: 'worker',
+    summary: 'do the trials of fer tune queue=..., on this machine',
+    options: workerOptions,
+    examples: [
+      'fer worker queue=redis://host:6379 data=fer2013.csv',
+      'fer worker queue=redis://host:6379 data=fer2013.csv,faces/ studies=/mnt/shared/studies jobs=4',
+    ],
+    load: () => import('./worker.ts'),
   }),
   verb({
     name: 'evaluate',

@@ -12,6 +12,7 @@ export function verbHelp(spec: VerbSpec): string {
   const usage = ['fer', spec.name, spec.positionals?.label, ...needed, '[key=value ...]'];
   const lines = [`fer ${spec.name}: ${spec.summary}`, '', `Usage: ${usage.filter(Boolean).join(' ')}`];
   if (spec.positionals) lines.push('', ...columns(`  ${spec.positionals.label}`, spec.positionals.help));
+  if (spec.about !== undefined) lines.push('', ...columns('', spec.about, 0));
   let heading = '';
   for (const [key, option] of entries) {
     if (option.group !== heading) lines.push('', option.group);

@@ -9,6 +9,8 @@ export interface VerbSpec<O extends Options = Options> {
   /** One line, without a full stop. */
   readonly summary: string;
   readonly options: O;
+  /** What holds for many of the options, in the help text. */
+  readonly about?: string;
   /** Arguments that are not `key=value`. */
   readonly positionals?: {
     readonly label: string;

@@ -1,0 +1,102 @@
+import type { Parsed } from '../config/parse.ts';
+import { one, type Values } from '../config/searchable.ts';
+import {
+  checkTrainConfig,
+  RECIPES,
+  resolveTrainConfig,
+  type TrainConfig,
+  type TrialSettings,
+  trialOptions,
+  tuneOptions,
+} from '../config.ts';
+import { UsageError } from '../errors.ts';
+import { PRESETS } from './presets.ts';
+import { combinations, draw, type Space } from './space.ts';
+import { settingsText } from './trial.ts';
+import { withoutUnused } from './usedSettings.ts';
+
+/** Draws of what was drawn already before a space counts as exhausted. */
+const DRAWS_IN_VAIN = 10_000;
+
+/** What a command line asks to be tried. */
+export interface Configurations {
+  readonly space: Space;
+  /** Settings that differ, each with the first seed. */
+  readonly settings: readonly TrialSettings[];
+}
+
+/**
+ * The configurations of a study, in an order that depends on nothing else: a wider list, more trials or more
+ * seeds add to them.
+ *
+ * @throws UsageError if settings contradict each other
+ */
+export function configurationsOf({ config, explicit }: Parsed<typeof tuneOptions>): Configurations {
+  const space = spaceOf({ config, explicit });
+  if (config.search === 'grid') {
+    if (explicit.has('trials')) {
+      throw new UsageError('fer tune: trials= says how many to draw: give search=random or search=asha too.');
+    }
+    return { space, settings: distinct(combinations(space)) };
+  }
+  const found = new Map<string, TrialSettings>();
+  let inVain = 0;
+  for (let i = 0; found.size < config.trials && inVain < DRAWS_IN_VAIN; i++) {
+    const settings = complete(draw(space, config.seed, i));
+    const key = keyOfSettings(settings);
+    inVain = found.has(key) ? inVain + 1 : 0;
+    if (!found.has(key)) found.set(key, settings);
+  }
+  return { space, settings: [...found.values()] };
+}
+
+/**
+ * The keys that are given several values, in the order of the help text; and the rate, where each optimizer
+ * has its own.
+ */
+export function variedKeys({ space, settings }: Configurations): (keyof TrialSettings)[] {
+  return (Object.keys(space) as (keyof TrialSettings)[]).filter((key) => {
+    const values: Values<unknown> = space[key];
+    if (key === 'lr' && new Set(settings.map(({ lr }) => lr)).size > 1) return true;
+    return values.kind === 'range' || values.list.length > 1;
+  });
+}
+
+/** What was given comes before what the study says, and that before the recipe. */
+function spaceOf({ config, explicit }: Pick<Parsed<typeof tuneOptions>, 'config' | 'explicit'>): Space {
+  const recipe: Partial<Record<string, unknown>> = RECIPES[config.recipe];
+  const space: Record<string, Values<unknown>> = {};
+  for (const key of Object.keys(trialOptions) as (keyof TrialSettings)[]) {
+    const given = config[key];
+    if (key === 'seed' || key === 'device') space[key] = one(given);
+    else if (explicit.has(key) || !Object.hasOwn(recipe, key)) space[key] = given as Values<unknown>;
+    else space[key] = one(recipe[key]);
+  }
+  if (config.study === 'own') return space as Space;
+  const epochs = space.n_epochs;
+  const longest = epochs.kind === 'range' ? epochs.high : Math.max(...(epochs.list as number[]));
+  for (const [key, text] of Object.entries(PRESETS[config.study](longest))) {
+    if (explicit.has(key as keyof TrialSettings)) continue;
+    // A recipe that names one value of a setting that the study compares does not end the comparison.
+    const values = tuneOptions[key as 'lr'].type.parse(text);
+    if (values === undefined)
+      throw new Error(`the study ${config.study} has ${key}=${text}, which is refused`);
+    space[key] = values;
+  }
+  return space as Space;
+}
+
+function distinct(all: readonly TrialSettings[]): TrialSettings[] {
+  return [...new Map(all.map(complete).map((settings) => [keyOfSettings(settings), settings])).values()];
+}
+
+/** Settings as a trial has them, checked. */
+function complete(settings: TrialSettings): TrialSettings {
+  const resolved = resolveTrainConfig(withoutUnused(settings) as TrainConfig);
+  checkTrainConfig(resolved);
+  return resolved;
+}
+
+function keyOfSettings(settings: TrialSettings): string {
+  return JSON.stringify(settingsText(settings));
+}

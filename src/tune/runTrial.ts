@@ -1,0 +1,195 @@
+import { createHash } from 'node:crypto';
+import { existsSync } from 'node:fs';
+import { hostname } from 'node:os';
+import { join } from 'node:path';
+import { type Dataset, SPLITS, type Split } from '../data/dataset.ts';
+import { loadDataset } from '../data/load.ts';
+import { createBackend } from '../engine/createBackend.ts';
+import { Diverged, FerError, Interrupted } from '../errors.ts';
+import { computeMetrics } from '../evaluate/metrics.ts';
+import { Recognizer } from '../evaluate/recognizer.ts';
+import { readFileBytes, writeFileAtomic } from '../io/files.ts';
+import { readModel } from '../nn/model.ts';
+import type { EpochRow } from '../train/history.ts';
+import { prepareRun } from '../train/prepareRun.ts';
+import { RunFolder } from '../train/runFolder.ts';
+import { train } from '../train/train.ts';
+import { readResult, type TrialResult } from './result.ts';
+import { type Trial, trainConfigOf } from './trial.ts';
+
+/** What a process is told to do. */
+export interface TrialTask {
+  readonly trial: Trial;
+  /** Train until the run has so many epochs. */
+  readonly epochs: number;
+  /** Judge the best weights on the test split once the trial has ended. */
+  readonly test: boolean;
+  /** The folder in which the trial has its run folder. */
+  readonly runs: string;
+  /** Where the data is on this machine. */
+  readonly data: { readonly source: string; readonly limit: number };
+  readonly threads: number;
+}
+
+export interface TrialListener {
+  onEpoch?(row: EpochRow): void;
+}
+
+/** The result in the run folder of a trial; it is written when a process has done what it was told. */
+const RESULT = 'trial.json';
+
+/**
+ * Brings a trial to a number of epochs, from wherever its run folder stands.
+ *
+ * @param stopped asked after every step: true saves and throws Interrupted
+ * @throws FerError if the run cannot go on; a training that diverges is a result
+ */
+export async function runTrial(
+  task: TrialTask,
+  listener: TrialListener,
+  stopped: () => boolean,
+): Promise<TrialResult> {
+  const before = readTrialFile(task.runs, task.trial.hash);
+  if (before && hasAll(before, task)) return before;
+  const dataset = await loadData(task);
+  const result = await trainTrial(task, dataset, listener, stopped);
+  const judged =
+    task.test && result.status === 'finished' ? { ...result, test: await judge(task, dataset) } : result;
+  writeFileAtomic(join(judged.run, RESULT), `${JSON.stringify(judged, null, 2)}\n`);
+  return judged;
+}
+
+/** What a process left in a run folder; undefined if it has not ended, or of a damaged file. */
+export function readTrialFile(runs: string, hash: string): TrialResult | undefined {
+  const run = join(runs, hash);
+  const file = join(run, RESULT);
+  if (!existsSync(file)) return undefined;
+  try {
+    const result = readResult(JSON.parse(readFileBytes(file).toString('utf8')));
+    // The folder may have been moved since.
+    return result?.trial === hash ? { ...result, run } : undefined;
+  } catch (error) {
+    if (error instanceof SyntaxError) return undefined;
+    throw error;
+  }
+}
+
+/** Whether a result is all that is asked for. */
+export function hasAll(result: TrialResult, { epochs, test }: Pick<TrialTask, 'epochs' | 'test'>): boolean {
+  if (result.status === 'diverged') return true;
+  if (result.status === 'finished') return !test || result.test !== undefined;
+  return result.status === 'paused' && result.accuracies.length >= epochs;
+}
+
+/** @throws FerError if the data is not what the trial is about */
+async function loadData({ trial, data }: TrialTask): Promise<Dataset> {
+  const { settings } = trial;
+  const dataset = await loadDataset(data.source, { limit: data.limit || undefined, seed: settings.seed });
+  if (dataset.hash !== trial.data) {
+    throw new FerError(
+      `${data.source} has other images now (${dataset.hash.slice(0, 12)}) than the trial is about ` +
+        `(${trial.data.slice(0, 12)}): restore the data`,
+    );
+  }
+  return dataset;
+}
+
+async function trainTrial(
+  { trial, epochs, runs, data, threads }: TrialTask,
+  dataset: Dataset,
+  listener: TrialListener,
+  stopped: () => boolean,
+): Promise<TrialResult> {
+  const folder = new RunFolder(runs, trial.hash);
+  const config = trainConfigOf(trial, {
+    runs,
+    threads,
+    data: data.source,
+    limit: data.limit,
+    resume: folder.exists,
+  });
+  const prepared = prepareRun(config, new Set(Object.keys(config)));
+  let history: readonly EpochRow[] = [];
+  let best: EpochRow | null = null;
+  let status: TrialResult['status'] = 'finished';
+  let problem: string | undefined;
+  const backend = await createBackend(prepared);
+  try {
+    const ended = await train(prepared, {
+      dataset,
+      backend,
+      interrupted: () => stopped() || history.length >= epochs,
+      listener: {
+        onEpochStart(progress) {
+          ({ history, best } = progress);
+        },
+        onEpoch(row, bestSoFar, rows) {
+          history = rows;
+          best = bestSoFar;
+          listener.onEpoch?.(row);
+        },
+      },
+    });
+    ({ history, best } = ended);
+  } catch (error) {
+    if (error instanceof Interrupted && !stopped()) status = 'paused';
+    else if (error instanceof Diverged) {
+      status = 'diverged';
+      // What it says of going on with another rate is of no use to a trial.
+      problem = error.message.replace(/\. .*/s, '');
+    } else throw error;
+  } finally {
+    await backend.close();
+  }
+  return {
+    trial: trial.hash,
+    status,
+    accuracies: history.map(({ valAccuracy }) => valAccuracy),
+    best: best && {
+      epoch: best.epoch,
+      valAccuracy: best.valAccuracy,
+      valLoss: best.valLoss,
+      weights: digest(join(folder.path, 'best.safetensors')),
+    },
+    seconds: history.reduce((sum, { seconds }) => sum + seconds, 0),
+    host: hostname(),
+    run: folder.path,
+    ...(problem === undefined ? {} : { problem }),
+  };
+}
+
+/** Accuracy of the best weights on the split that had no part in the training; null where there is none. */
+async function judge({ trial, runs, threads }: TrialTask, dataset: Dataset): Promise<TrialResult['test']> {
+  const { settings, hash } = trial;
+  const split = testSplit(settings);
+  if (split === undefined || dataset.splits[split].length === 0) return null;
+  const indices = dataset.splits[split];
+  const pixels = dataset.size * dataset.size;
+  const faces = new Uint8Array(indices.length * pixels);
+  indices.forEach((index, i) => {
+    faces.set(dataset.images.subarray(index * pixels, (index + 1) * pixels), i * pixels);
+  });
+  // A backend of its own: that of the training has its memory full of training.
+  const backend = await createBackend({ device: settings.device, threads });
+  try {
+    const crops = settings.eval_crops;
+    const batch = Math.max(1, Math.floor(settings.bs / crops));
+    const recognizer = new Recognizer(backend, readModel(join(runs, hash)), { crops, batch });
+    const logits = await recognizer.logits(faces);
+    const targets = Uint8Array.from(indices, (index) => dataset.targets[index]);
+    const { accuracy } = computeMetrics(logits, targets, dataset.labels);
+    return { split, accuracy, images: indices.length };
+  } finally {
+    await backend.close();
+  }
+}
+
+/** The split that reports are about, unless the settings learn from it or watch it. */
+export function testSplit({ train, val }: Trial['settings']): Split | undefined {
+  const split = SPLITS[SPLITS.length - 1];
+  return train.includes(split) || val === split ? undefined : split;
+}
+
+function digest(file: string): string {
+  return createHash('sha256').update(readFileBytes(file)).digest('hex');
+}

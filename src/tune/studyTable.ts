@@ -1,0 +1,52 @@
+import type { Row, Spread } from './summary.ts';
+
+/** Rows shown on a terminal; all of them are in `study.csv`. */
+const MOST = 20;
+
+/** `71.20 %`, or `71.20 ± 0.31 %`. */
+export function percentText({ mean, std }: Spread): string {
+  const deviation = std === null ? '' : ` ± ${(100 * std).toFixed(2)}`;
+  return `${(100 * mean).toFixed(2)}${deviation} %`;
+}
+
+/** The configurations as a table, the best first. */
+export function studyTable(rows: readonly Row[], keys: readonly string[], most = MOST): string {
+  const hasTest = rows.some(({ test }) => test !== null);
+  const states = rows.some(({ state }) => state !== 'finished');
+  const head = [
+    '',
+    ...keys,
+    'validation',
+    ...(hasTest ? ['test'] : []),
+    'epochs',
+    ...(states ? ['state'] : []),
+  ];
+  const lines = rows
+    .slice(0, most)
+    .map(({ settings, val, test, epochs, state }, i) => [
+      String(i + 1),
+      ...keys.map((key) => settings[key] ?? '–'),
+      val ? percentText(val) : '–',
+      ...(hasTest ? [test ? percentText(test) : '–'] : []),
+      String(epochs),
+      ...(states ? [state] : []),
+    ]);
+  const left = rows.length - lines.length;
+  const more = left > 0 ? [`and ${left} more in study.csv`] : [];
+  return [...align([head, ...lines]), ...more].join('\n');
+}
+
+/** Settings to the left, figures to the right. */
+function align(table: readonly (readonly string[])[]): string[] {
+  const [head] = table;
+  const widths = head.map((_, column) => Math.max(...table.map((line) => line[column].length)));
+  const isFigure = head.map((_, column) =>
+    table.slice(1).every((line) => /^[\d.–][\d.± %e-]*$/.test(line[column])),
+  );
+  return table.map((line) =>
+    line
+      .map((text, i) => (isFigure[i] ? text.padStart(widths[i]) : text.padEnd(widths[i])))
+      .join('  ')
+      .trimEnd(),
+  );
+}

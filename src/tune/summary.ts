@@ -1,0 +1,90 @@
+import type { TrialSettings } from '../config.ts';
+import { type Configuration, isDone, type Results } from './search.ts';
+import { showSetting } from './trial.ts';
+import { isUsed } from './usedSettings.ts';
+
+/** A figure over the seeds of a configuration. */
+export interface Spread {
+  readonly mean: number;
+  /** Sample standard deviation; null of a single value. */
+  readonly std: number | null;
+}
+
+/** What is known of a configuration: a row of `study.csv`. */
+export interface Row {
+  /** The settings that the study varies, as text; those that have no effect here are left out. */
+  readonly settings: Readonly<Record<string, string>>;
+  /** `finished`: all its trials are; `paused`: left behind, or not yet done; `diverged`, `failed`: one of them is. */
+  readonly state: 'finished' | 'paused' | 'diverged' | 'failed';
+  /** Trials with a result. */
+  readonly seeds: number;
+  /** Epochs trained, of the trial with the most. */
+  readonly epochs: number;
+  /** Best validation accuracy. */
+  readonly val: Spread | null;
+  /** Accuracy of those weights on the test split. */
+  readonly test: Spread | null;
+  /** Of all its trials. */
+  readonly seconds: number;
+  /** Hashes of the trials with a result. */
+  readonly trials: readonly string[];
+}
+
+/** Rows of the configurations that have any result, the best mean validation accuracy first. */
+export function summarize(
+  configurations: readonly Configuration[],
+  keys: readonly (keyof TrialSettings)[],
+  results: Results,
+): Row[] {
+  return configurations
+    .flatMap((configuration) => rowOf(configuration, keys, results) ?? [])
+    .sort((a, b) => (b.val?.mean ?? -1) - (a.val?.mean ?? -1));
+}
+
+function rowOf(
+  { settings, trials }: Configuration,
+  keys: readonly (keyof TrialSettings)[],
+  results: Results,
+): Row | undefined {
+  const found = trials.flatMap(({ hash }) => results.get(hash) ?? []);
+  if (found.length === 0) return undefined;
+  const has = (status: Row['state']): boolean => found.some((result) => result.status === status);
+  const done = trials.every(({ hash }) => isDone(results.get(hash), settings.n_epochs));
+  const state = has('failed') ? 'failed' : has('diverged') ? 'diverged' : done ? 'finished' : 'paused';
+  const used = keys.filter((key) => isUsed(settings, key));
+  return {
+    settings: Object.fromEntries(used.map((key) => [key, showSetting(settings, key)])),
+    state,
+    seeds: found.length,
+    epochs: Math.max(...found.map(({ accuracies }) => accuracies.length)),
+    val: spread(found.flatMap(({ best }) => best?.valAccuracy ?? [])),
+    test: spread(found.flatMap(({ test }) => test?.accuracy ?? [])),
+    seconds: found.reduce((sum, { seconds }) => sum + seconds, 0),
+    trials: found.map(({ trial }) => trial),
+  };
+}
+
+export function spread(values: readonly number[]): Spread | null {
+  const n = values.length;
+  if (n === 0) return null;
+  const mean = values.reduce((sum, value) => sum + value, 0) / n;
+  if (n === 1) return { mean, std: null };
+  const squares = values.reduce((sum, value) => sum + (value - mean) ** 2, 0);
+  return { mean, std: Math.sqrt(squares / (n - 1)) };
+}
+
+/** `study.csv`: a line a configuration, with all digits; a cell is empty where there is no figure. */
+export function studyCsv(rows: readonly Row[], keys: readonly string[]): string {
+  const figures = ['state', 'seeds', 'epochs', 'val_mean', 'val_std', 'test_mean', 'test_std', 'seconds'];
+  const lines = rows.map(({ settings, state, seeds, epochs, val, test, seconds }, i) => [
+    i + 1,
+    ...keys.map((key) => settings[key] ?? ''),
+    ...[state, seeds, epochs, val?.mean, val?.std, test?.mean, test?.std, seconds.toFixed(1)],
+  ]);
+  return `${[['rank', ...keys, ...figures], ...lines].map((cells) => cells.map(cell).join(',')).join('\n')}\n`;
+}
+
+function cell(value: unknown): string {
+  const text = String(value ?? '');
+  return /[",\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
+}

@@ -1,0 +1,77 @@
+import { createHash } from 'node:crypto';
+import { type TrainConfig, type TrialSettings, trainOptions, trialOptions } from '../config.ts';
+import { FerError } from '../errors.ts';
+
+/**
+ * Raise it when the same settings come to train to other figures: results of before are then not taken for
+ * those of now.
+ */
+export const OUTCOMES = 1;
+
+/** One training of a study. */
+export interface Trial {
+  /** Names the outcome: the same settings on the same data have the same one in every study. */
+  readonly hash: string;
+  /** With every `auto` resolved, and unused settings at their defaults. */
+  readonly settings: TrialSettings;
+  /** Hash of the dataset's content. */
+  readonly data: string;
+}
+
+const KEYS = Object.keys(trialOptions).sort() as (keyof TrialSettings)[];
+
+export function makeTrial(settings: TrialSettings, data: string): Trial {
+  return { hash: trialHash(settings, data), settings, data };
+}
+
+/** 16 hexadecimal digits of the SHA-256 of all that the outcome depends on. */
+export function trialHash(settings: TrialSettings, data: string): string {
+  const lines = Object.entries(settingsText(settings)).map(([key, value]) => `${key}=${value}`);
+  const identity = [`fer trial ${OUTCOMES}`, `data=${data}`, ...lines].join('\n');
+  return createHash('sha256').update(identity).digest('hex').slice(0, 16);
+}
+
+/** Settings as `fer train` takes them; reading them gives the same values. */
+export function settingsText(settings: TrialSettings): Record<string, string> {
+  return Object.fromEntries(KEYS.map((key) => [key, showSetting(settings, key)]));
+}
+
+export function showSetting(settings: TrialSettings, key: keyof TrialSettings): string {
+  return trialOptions[key].type.show(settings[key] as never);
+}
+
+/**
+ * Settings from text that anybody may have written.
+ *
+ * @param from what is told in a message: a file, a job
+ * @throws FerError if a setting is missing, unknown or of a wrong value
+ */
+export function parseSettings(given: unknown, from: string): TrialSettings {
+  if (typeof given !== 'object' || given === null) throw new FerError(`${from} has no settings`);
+  const unknown = Object.keys(given).find((key) => !Object.hasOwn(trialOptions, key));
+  if (unknown !== undefined) {
+    throw new FerError(`${from} has the setting ${JSON.stringify(unknown)}, which no trial has`);
+  }
+  const settings: Record<string, unknown> = {};
+  for (const key of KEYS) {
+    const text = Object.hasOwn(given, key) ? (given as Record<string, unknown>)[key] : undefined;
+    const value = typeof text === 'string' ? trialOptions[key].type.parse(text) : undefined;
+    if (value === undefined) {
+      throw new FerError(
+        `${from}: ${key} is ${JSON.stringify(text)?.slice(0, 80)}; it must be ${trialOptions[key].type.expects}`,
+      );
+    }
+    settings[key] = value;
+  }
+  return settings as TrialSettings;
+}
+
+/** The configuration of `fer train` that is this trial, in the folder `runs`/`hash`. */
+export function trainConfigOf(
+  { hash, settings }: Pick<Trial, 'hash' | 'settings'>,
+  place: { runs: string; data: string; limit: number; threads: number; resume: boolean },
+): TrainConfig {
+  const defaults = Object.fromEntries(Object.entries(trainOptions).map(([key, o]) => [key, o.default]));
+  // Weights of epochs in between are of no use to a study, and a study has many runs.
+  return { ...defaults, ...settings, ...place, name: hash, save_freq: 0 } as TrainConfig;
+}

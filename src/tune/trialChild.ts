@@ -1,0 +1,93 @@
+import { type ChildProcess, fork } from 'node:child_process';
+import { hostname } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { plainText, type TrialResult } from './result.ts';
+import type { EpochReport } from './runner.ts';
+import type { TrialTask } from './runTrial.ts';
+import type { TrialCommand, TrialMessage } from './trialProcess.ts';
+
+const PROGRAM = fileURLToPath(new URL('trialProcess.js', import.meta.url));
+/** Of what a process says on its error output, the end that is kept. */
+const KEPT = 2000;
+
+/** A process that runs one trial. */
+export class TrialChild {
+  /** The result; undefined if the process was stopped and saved its run. Never rejects. */
+  readonly ended: Promise<TrialResult | undefined>;
+  readonly #process: ChildProcess;
+  #stopping = false;
+
+  constructor(task: TrialTask, onEpoch: (report: EpochReport) => void, program = PROGRAM) {
+    // The environment may hold the queue's password.
+    const { FER_QUEUE_PASSWORD: _, ...env } = process.env;
+    this.#process = fork(program, [], { stdio: ['ignore', 'ignore', 'pipe', 'ipc'], execArgv: [], env });
+    this.ended = this.#watch(task, onEpoch);
+    this.#send({ type: 'run', task });
+  }
+
+  get pid(): number | undefined {
+    return this.#process.pid;
+  }
+
+  /** Asks the process to save its run and end; false if it was asked before. */
+  stop(): boolean {
+    if (this.#stopping) return false;
+    this.#stopping = true;
+    this.#send({ type: 'stop' });
+    return true;
+  }
+
+  /** Ends the process at once, if it is still there. */
+  kill(): void {
+    this.#stopping = true;
+    this.#process.kill('SIGKILL');
+  }
+
+  #send(command: TrialCommand): void {
+    // Where it is gone already, its end says so.
+    if (this.#process.connected) this.#process.send(command, () => undefined);
+  }
+
+  #watch(
+    { trial, runs }: TrialTask,
+    onEpoch: (report: EpochReport) => void,
+  ): Promise<TrialResult | undefined> {
+    let answer: TrialMessage | undefined;
+    let said = '';
+    this.#process.stderr?.setEncoding('utf8');
+    this.#process.stderr?.on('data', (text: string) => {
+      said = (said + text).slice(-KEPT);
+    });
+    this.#process.on('message', (message: TrialMessage) => {
+      if (message.type === 'epoch') onEpoch(message);
+      else answer = message;
+    });
+    const failed = (problem: string): TrialResult => ({
+      trial: trial.hash,
+      status: 'failed',
+      accuracies: [],
+      best: null,
+      seconds: 0,
+      host: hostname(),
+      run: join(runs, trial.hash),
+      problem: plainText(problem),
+    });
+    return new Promise((resolve) => {
+      this.#process.once('error', (error) =>
+        resolve(failed(`its process cannot be started: ${error.message}`)),
+      );
+      this.#process.once('close', (code, signal) => {
+        if (answer?.type === 'done') resolve(answer.result);
+        else if (answer?.type === 'failed') resolve(failed(answer.problem));
+        else if (answer?.type === 'stopped' || this.#stopping) resolve(undefined);
+        else {
+          const how = signal === null ? `with code ${code}` : `by ${signal}`;
+          const memory = signal === 'SIGKILL' ? ' (out of memory?)' : '';
+          const last = said.trim() === '' ? '' : `: ${said.trim()}`;
+          resolve(failed(`its process was ended ${how}${memory}${last}`));
+        }
+      });
+    });
+  }
+}
