@@ -97,12 +97,21 @@ describe('training', () => {
     expect(trainOptions.lr.help).toContain('0.001 for adam, adam_amsgrad, adamw; ');
   });
 
-  test.each(['lr=0', 'lr=-1', 'weight_decay=-1', 'eps=0', 'beta1=1', 'rho=1', 'asgd_t0=-1', 'beta2=-0.1'])(
-    '%s is refused',
-    (setting) => {
-      expect(() => parse(setting)).toThrow(UsageError);
-    },
-  );
+  test.each([
+    'lr=0',
+    'lr=-1',
+    'weight_decay=-1',
+    'eps=0',
+    'beta1=1',
+    'rho=1',
+    'asgd_t0=-1',
+    'beta2=-0.1',
+    'mixup=-1',
+    'cutmix=-0.2',
+    'ema=1',
+  ])('%s is refused', (setting) => {
+    expect(() => parse(setting)).toThrow(UsageError);
+  });
 
   test('a configuration with auto in it survives JSON', () => {
     const config = parse();

@@ -120,13 +120,13 @@ export const optimizerOptions = group('Optimizer', {
   ),
   rho: option(float({ min: 0, below: 1 }), 0.9, 'adadelta: share of the mean squares kept'),
   lr_decay: option(float({ min: 0 }), 0, 'adagrad: the rate is divided by 1 + lr_decay·step'),
-  asgd_lambd: option(float({ min: 0 }), 1e-4, 'asgd: decay of the parameters, and of the rate'),
-  asgd_alpha: option(
   ema: option(
     float({ min: 0, below: 1 }),
     0,
     'share kept by a moving average of the weights, which is validated and saved in their place; 0: none',
   ),
+  asgd_lambd: option(float({ min: 0 }), 1e-4, 'asgd: decay of the parameters, and of the rate'),
+  asgd_alpha: option(
     float({ min: 0 }),
     0.75,
     'asgd: the rate is divided by (1 + lambd·lr·step) to this power',
@@ -171,6 +171,16 @@ export const trainOptions = {
       bool(),
       true,
       'random scale, shift, mirror, turn and erasing; without it the network learns by heart',
+    ),
+    mixup: option(
+      float({ min: 0, max: 100 }),
+      0,
+      'blend each sample and its label with another; alpha of the Beta that draws the share of a step; 0: off',
+    ),
+    cutmix: option(
+      float({ min: 0, max: 100 }),
+      0,
+      'put a box of another sample into each; alpha as for mixup; with both, a step draws one of them; 0: off',
     ),
     eval_crops: variant(shared.crops, { help: 'crops an image in validation, averaged' }),
   }),
@@ -438,12 +448,12 @@ export function checkTrainConfig(config: TrainConfig): void {
   if (config.resume && config.overwrite) {
     throw new UsageError('resume=true goes on with a run and overwrite=true deletes it: give one of them.');
   }
-  if (config.optimizer === 'sgd_nesterov' && config.momentum === 0) {
-    throw new UsageError('optimizer=sgd_nesterov needs momentum > 0: give momentum=0.9, or optimizer=sgd.');
-  }
-}
   if (config.optimizer === 'asgd' && config.ema > 0) {
     throw new UsageError(
       `optimizer=asgd keeps an average of its own, so ema=${config.ema} has no place: give one of them.`,
     );
   }
+  if (config.optimizer === 'sgd_nesterov' && config.momentum === 0) {
+    throw new UsageError('optimizer=sgd_nesterov needs momentum > 0: give momentum=0.9, or optimizer=sgd.');
+  }
+}

@@ -24,6 +24,9 @@ const INGREDIENTS: Record<string, Partial<TrainConfig>> = {
   adadelta: { optimizer: 'adadelta', lr: 1 },
   adagrad: { optimizer: 'adagrad', lr_decay: 0.1 },
   ema: { ema: 0.9 },
+  mixup: { mixup: 0.4, label_smoothing: 0.1 },
+  cutmix: { cutmix: 1 },
+  'mixup or cutmix, ten crops': { mixup: 0.4, cutmix: 1, crops: 10 },
   'ema with adam, nothing else decayed': {
     ema: 0.9,
     optimizer: 'adam',

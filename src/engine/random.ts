@@ -5,7 +5,7 @@
  */
 
 /** Uses of randomness in a run or a search; each hashes to keys of its own. */
-export const STREAMS = { init: 1, shuffle: 2, augment: 3, dropout: 4, search: 5 } as const;
+export const STREAMS = { init: 1, shuffle: 2, augment: 3, dropout: 4, search: 5, noise: 6, mixture: 7 } as const;
 
 /** Mixes 32 bits; constants of Chris Wellons' `lowbias32` (public domain). */
 export function mix(x: number): number {
@@ -29,6 +29,13 @@ export function bits(key: number, counter: number): number {
 /** Uniform in [0, 1): a multiple of 2^-24, so exact in float32 too. */
 export function uniform(key: number, counter: number): number {
   return (bits(key, counter) >>> 8) * 2 ** -24;
+}
+
+/** Normal with mean 0 and variance 1, from counters 2i and 2i + 1 (Box & Muller 1958). */
+export function normal(key: number, i: number): number {
+  // 1 - u lies in (0, 1], so that its logarithm is finite.
+  const radius = Math.sqrt(-2 * Math.log(1 - uniform(key, 2 * i)));
+  return radius * Math.cos(2 * Math.PI * uniform(key, 2 * i + 1));
 }
 
 /** A random permutation of 0..n-1 (Fisher–Yates). */

@@ -68,6 +68,8 @@ export async function bench(
       crops: config.crops,
       augment: true,
       label_smoothing: 0,
+      mixup: 0,
+      cutmix: 0,
       seed: 0,
     });
     stepper.setOrder(order);

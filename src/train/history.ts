@@ -5,7 +5,10 @@ export interface EpochRow {
   /** Learning rate of the epoch's first step. */
   readonly lr: number;
   readonly trainLoss: number;
-  /** Share of the augmented training samples whose label was predicted, while learning. */
+  /**
+   * Share of the augmented training samples whose label was predicted, while learning. A mixed sample has
+   * two labels; each counts with its share.
+   */
   readonly trainAccuracy: number;
   readonly valLoss: number;
   readonly valAccuracy: number;

@@ -18,7 +18,15 @@ beforeAll(async () => {
 afterAll(() => backend.close());
 
 const SGD = { ...defaultsOf(optimizerOptions), optimizer: 'sgd', weight_decay: 0 } as const;
-const PLAIN: StepperOptions = { inputSize: 40, crops: 1, augment: false, label_smoothing: 0, seed: 0 };
+const PLAIN: StepperOptions = {
+  inputSize: 40,
+  crops: 1,
+  augment: false,
+  label_smoothing: 0,
+  mixup: 0,
+  cutmix: 0,
+  seed: 0,
+};
 
 /** The sums after steps from the same weights. */
 async function totalsOf(
@@ -32,7 +40,10 @@ async function totalsOf(
   backend.write(parameters.statistics, statistics);
   const optimizer = createOptimizer(parameters, SGD);
   const data = uploadData(backend, dataset);
-  const stepper = new Stepper(backend, graph, parameters, data, optimizer, 24, { ...PLAIN, ...options });
+  const stepper = new Stepper(backend, graph, parameters, data, optimizer, order.length, {
+    ...PLAIN,
+    ...options,
+  });
   stepper.setOrder(Int32Array.from(order));
   stepper.setTotals({ loss: 0, correct: 0, samples: 0 });
   let start = 0;
@@ -105,6 +116,37 @@ describe('totals', () => {
     b.run({ ...at, start: 10, count: 10, step: 1, optimizerStep: 1 });
     b.run({ ...at, start: 20, count: 4, step: 2, optimizerStep: 2 });
     expect(await b.totals()).toEqual(whole);
+  });
+});
+
+describe.each([{ mixup: 1 }, { cutmix: 1 }, { mixup: 0.4, cutmix: 0.4 }])('%j', (mixing) => {
+  test('mixes the samples of a step as seed and step say', async () => {
+    const plain = await totalsOf({});
+    const first = await totalsOf(mixing);
+    expect(await totalsOf(mixing)).toEqual(first);
+    expect(first.samples).toBe(24);
+    const losses = [first.loss, plain.loss, (await totalsOf({ ...mixing, seed: 1 })).loss];
+    // Another step, the same images: the first of two programs learns nothing.
+    losses.push((await totalsOf(mixing, { counts: [12, 12] })).loss);
+    expect(new Set(losses).size).toBe(4);
+  });
+
+  test('changes nothing where all samples are the same', async () => {
+    const order = new Array(24).fill(3);
+    const { loss, correct, samples } = await totalsOf({}, { order });
+    const mixed = await totalsOf({ ...mixing, seed: 5 }, { order });
+    expect(mixed.loss).toBeCloseTo(loss, 4);
+    expect([mixed.correct, mixed.samples]).toEqual([correct, samples]);
+  });
+
+  test('teaches all the same', async () => {
+    const steps = Array.from({ length: 8 }, () => 24);
+    const order = steps.flatMap(() => [...Array(24).keys()]);
+    const options = { ...mixing, label_smoothing: 0.1 };
+    const still = await totalsOf(options, { counts: steps, order });
+    const moved = await totalsOf(options, { counts: steps, order, lr: 0.1 });
+    expect(moved.loss).toBeLessThan(still.loss - 1);
+    expect(Number.isFinite(moved.correct)).toBe(true);
   });
 });
 

@@ -2,13 +2,15 @@ import type { Backend, Program } from '../engine/backend.ts';
 import { CompiledNetwork } from '../engine/compile.ts';
 import type { DeviceData } from '../engine/deviceData.ts';
 import type { Graph } from '../engine/graph.ts';
-import { type Call, STEP } from '../engine/kernels.ts';
+import { type Call, MIXTURE, STEP } from '../engine/kernels.ts';
+import { drawMixture, type MixtureOptions } from '../engine/mixture.ts';
 import { CallList } from '../engine/ops.ts';
 import type { Parameters } from '../engine/parameters.ts';
+import { keyOf, STREAMS } from '../engine/random.ts';
 import { type Tensor, tensor } from '../engine/tensor.ts';
 import type { Optimizer } from '../optim/optimizers.ts';
 
-export interface StepperOptions {
+export interface StepperOptions extends MixtureOptions {
   /** Side of the network's input. */
   readonly inputSize: number;
   readonly crops: 1 | 10;
@@ -49,6 +51,7 @@ export class Stepper {
   readonly #options: StepperOptions;
   readonly #step = tensor('step', [STEP.length], 'i32', 'persistent');
   readonly #totals = tensor('totals', [3], 'f64', 'persistent');
+  readonly #mixture = tensor('mixture', [MIXTURE.length], 'f32', 'persistent');
   readonly #order: Tensor;
   readonly #programs = new Map<number, Program>();
   readonly #words = new Int32Array(STEP.length);
@@ -94,7 +97,16 @@ export class Stepper {
     this.#words[STEP.step] = step;
     this.#backend.write(this.#step, this.#words);
     this.#backend.write(this.#optimizer.hyper, this.#optimizer.hyperValues(lr, optimizerStep));
+    if (this.#mixes) {
+      const { seed, inputSize } = this.#options;
+      const key = keyOf(seed, STREAMS.mixture, step);
+      this.#backend.write(this.#mixture, drawMixture(key, this.#options, inputSize));
+    }
     this.#backend.run(this.program(count));
+  }
+
+  get #mixes(): boolean {
+    return this.#options.mixup > 0 || this.#options.cutmix > 0;
   }
 
   /** The program of a step with `count` images; compiled on first use. */
@@ -120,10 +132,15 @@ export class Stepper {
     const list = new CallList();
     const [order, step] = [this.#order, this.#step];
     const policy = augment ? 'train' : 'test';
-    list.emit('augment', { images, order, out: network.input, step, size, crops, policy });
+    const [mixture, totals, logits] = [this.#mixture, this.#totals, network.logits];
+    const out = this.#mixes ? tensor('samples', network.input.shape) : network.input;
+    list.emit('augment', { images, order, out, step, size, crops, policy });
+    if (this.#mixes) list.emit('mix', { x: out, y: network.input, mixture });
     list.emit('gatherLabels', { targets, order, labels, step, crops });
     list.calls.push(...network.forward);
-    list.emit('crossEntropy', { logits: network.logits, labels, dlogits, totals: this.#totals, smoothing });
+    const loss = { logits, labels, dlogits, totals, smoothing };
+    if (this.#mixes) list.emit('mixedCrossEntropy', { ...loss, mixture });
+    else list.emit('crossEntropy', loss);
     list.calls.push(
       ...network.backward(dlogits, { parameters: true, input: false }).calls,
       ...this.#optimizer.calls,

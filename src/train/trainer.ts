@@ -74,6 +74,8 @@ export class Trainer {
       crops: config.crops,
       augment: config.augment,
       label_smoothing: config.label_smoothing,
+      mixup: config.mixup,
+      cutmix: config.cutmix,
       seed: config.seed,
     });
     this.#validation = new Inference(backend, graph, this.#model, data, {
