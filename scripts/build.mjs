@@ -1,6 +1,8 @@
-// `npm run build` (and `npm ci`, through `prepare`): TypeScript to dist/, kernels to build/kernels/.
+// `npm run build` (and `npm ci`, through `prepare`): TypeScript to dist/, kernels to build/kernels/, the
+// charts' font to build/fonts/.
 import { chmodSync, existsSync, readdirSync, rmSync } from 'node:fs';
 import { join, relative } from 'node:path';
+import { buildFonts } from './fonts.mjs';
 import { buildKernels } from './kernels.mjs';
 import { binOf, root, runNode } from './run.mjs';
 
@@ -31,8 +33,9 @@ const started = performance.now();
 try {
   prune();
   compileTypeScript();
+  const fonts = buildFonts();
   const kernels = await buildKernels();
-  console.log(`built in ${((performance.now() - started) / 1000).toFixed(1)} s: dist/, ${kernels}`);
+  console.log(`built in ${((performance.now() - started) / 1000).toFixed(1)} s: dist/, ${kernels}, ${fonts}`);
 } catch (error) {
   console.error(`build failed: ${error instanceof Error ? error.message : error}`);
   process.exitCode = 1;
