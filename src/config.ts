@@ -8,6 +8,8 @@ import { searchable } from './config/searchable.ts';
 import { bool, choice, float, int, secret, several, text } from './config/value.ts';
 import { SPLITS } from './data/dataset.ts';
 import { UsageError } from './errors.ts';
+import { BASELINES } from './explain/baseline.ts';
+import { METHOD_NAMES } from './explain/methods.ts';
 import { NETWORKS, type NetworkName } from './nn/networks.ts';
 import { OPTIMIZER_DEFAULTS, type OptimizerName, UNDECAYED } from './optim/optimizers.ts';
 
@@ -307,6 +309,60 @@ export const predictOptions = {
   json: shared.json,
 };
 
+/** What the methods of `explain` may be told. */
+export const methodOptions = group('Methods', {
+  samples: option(
+    int({ min: 1, max: 10_000 }),
+    32,
+    'smoothgrad: noisy copies of the face whose gradients are averaged',
+  ),
+  noise: option(
+    float({ min: 0, max: 10 }),
+    0.15,
+    'smoothgrad: standard deviation of the noise, as a share of the range of grey values in the face',
+  ),
+  seed: option(int({ min: 0, max: 0xffffffff }), 0, 'smoothgrad: start of the random draws'),
+  steps: option(
+    int({ min: 1, max: 10_000 }),
+    32,
+    'integrated: points between baseline and face at first; more are added until the sum is complete',
+  ),
+  baseline: option(
+    choice(BASELINES),
+    'mean',
+    'integrated, occlusion: the face without information; mean is its own mean grey',
+  ),
+  patch: option(int({ min: 1 }), 8, 'occlusion: side of the square that is covered, in pixels'),
+  stride: option(
+    int({ min: 1 }),
+    4,
+    'occlusion: pixels from one place of the square to the next; half of it takes four times as long',
+  ),
+});
+
+export const explainOptions = {
+  ...group('Options', {
+    model: shared.model,
+    out: option(text(), 'saliency', 'folder for the pictures (PNG, SVG) and the raw maps (.npy)'),
+    method: option(
+      several(METHOD_NAMES),
+      ['gradient', 'gradcam', 'occlusion'],
+      'shown side by side: pixels, regions, and what changes when a part is covered',
+    ),
+    target: option(
+      text(/^/),
+      '',
+      'the label whose score is explained, as in target=happy; else the winning one',
+    ),
+    crops: shared.crops,
+    bs: shared.bs,
+    threads: shared.threads,
+    device: shared.device,
+    json: shared.json,
+  }),
+  ...methodOptions,
+};
+
 export const benchOptions = {
   what: option(choice(['train', 'infer']), 'train', 'a whole training step, or the forward pass alone'),
   network: shared.network,
@@ -411,6 +467,7 @@ export const dataOptions = {
 
 export type TrainConfig = ConfigOf<typeof trainOptions>;
 export type EvaluateConfig = ConfigOf<typeof evaluateOptions>;
+export type ExplainConfig = ConfigOf<typeof explainOptions>;
 export type PredictConfig = ConfigOf<typeof predictOptions>;
 export type BenchConfig = ConfigOf<typeof benchOptions>;
 export type DataConfig = ConfigOf<typeof dataOptions>;

@@ -24,6 +24,16 @@ export { FerError, Interrupted, UsageError } from './errors.ts';
 export { type AveragedMetrics, type ClassMetrics, computeMetrics, type Metrics } from './evaluate/metrics.ts';
 export { type Recognition, Recognizer, type RecognizerOptions } from './evaluate/recognizer.ts';
 export { metricsText } from './evaluate/table.ts';
+export {
+  Explainer,
+  type ExplainerOptions,
+  type ExplainRequest,
+  type Explanation,
+  type SaliencyMap,
+  shownMap,
+} from './explain/explainer.ts';
+export type { MethodSettings } from './explain/method.ts';
+export { METHOD_NAMES, METHODS, type MethodName } from './explain/methods.ts';
 export { listImages } from './image/list.ts';
 export { readGrayImage } from './image/read.ts';
 export { type ModelDescription, readModel, type StoredModel } from './nn/model.ts';

@@ -128,13 +128,13 @@ function initialValue(name: string, shape: readonly number[]): Float32Array {
 /** Parameters and statistics before the first step, by name. */
 const INITIAL = new Map(PARAMETERS.state.map(([name, { shape }]) => [name, initialValue(name, shape)]));
 
+/** The golden images, [N, 40, 40]. */
+export const IMAGES = fill(sizeOf(pixels.shape), 1900, (u) => u + 0.5);
+
 /** Makes the golden parameters, statistics and inputs those of a backend. */
-function upload(backend: Backend): void {
+export function upload(backend: Backend): void {
   for (const [name, to] of PARAMETERS.state) backend.write(to, INITIAL.get(name)!);
-  backend.write(
-    pixels,
-    fill(sizeOf(pixels.shape), 1900, (u) => u + 0.5),
-  );
+  backend.write(pixels, IMAGES);
   backend.write(labels, GOLDEN.labels);
   backend.write(hyper, [SGD.lr, SGD.momentum, SGD.weightDecay]);
 }
@@ -248,7 +248,7 @@ export async function gradientsFrom(
 }
 
 /** The figures of a tensor, sampled where `expected` is. */
-function figuresAt(expected: Figures, values: ArrayLike<number>): Figures {
+export function figuresAt(expected: Figures, values: ArrayLike<number>): Figures {
   let sum = 0;
   let squares = 0;
   let most = 0;

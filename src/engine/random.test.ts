@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { bits, keyOf, mix, permutation, STREAMS, uniform } from './random.ts';
+import { bits, keyOf, mix, normal, permutation, STREAMS, uniform } from './random.ts';
 
 describe('random numbers', () => {
   it('are 32 bits without sign, each input its own', () => {
@@ -31,6 +31,17 @@ describe('random numbers', () => {
     const counts = new Array<number>(32).fill(0);
     for (let i = 0; i < 20000; i++) for (let b = 0; b < 32; b++) counts[b] += (bits(3, i) >>> b) & 1;
     for (const count of counts) expect(count / 20000).toBeCloseTo(0.5, 1);
+  });
+
+  it('are normal where asked for', () => {
+    const values = Array.from({ length: 20000 }, (_, i) => normal(4, i));
+    const moment = (power: number) => values.reduce((sum, value) => sum + value ** power, 0) / values.length;
+    expect(moment(1)).toBeCloseTo(0, 1);
+    expect(moment(2)).toBeCloseTo(1, 1);
+    expect(moment(3)).toBeCloseTo(0, 1);
+    expect(moment(4)).toBeGreaterThan(2.8);
+    expect(moment(4)).toBeLessThan(3.2);
+    expect(values.every(Number.isFinite)).toBe(true);
   });
 
   it('shuffle to every order alike', () => {

@@ -2,7 +2,7 @@ import type { Backend } from '../engine/backend.ts';
 import { allocateData, type DeviceData } from '../engine/deviceData.ts';
 import type { Graph } from '../engine/graph.ts';
 import type { Parameters } from '../engine/parameters.ts';
-import { buildModel, loadWeights, type ModelDescription, type StoredModel } from '../nn/model.ts';
+import { type LoadedModel, loadModel, type ModelDescription, type StoredModel } from '../nn/model.ts';
 import { Inference } from './inference.ts';
 import { argmax, softmax } from './metrics.ts';
 
@@ -21,7 +21,7 @@ export interface Recognition {
 }
 
 /** A trained network that names the expression of face crops. */
-export class Recognizer {
+export class Recognizer implements LoadedModel {
   readonly description: ModelDescription;
   readonly graph: Graph;
   readonly parameters: Parameters;
@@ -32,13 +32,12 @@ export class Recognizer {
 
   /** Copies the model's weights to the backend, which the caller opens and closes. */
   constructor(backend: Backend, model: StoredModel, { crops, batch }: RecognizerOptions) {
-    this.description = model.description;
-    const { graph, parameters } = buildModel(model.description);
+    const { description, graph, parameters } = loadModel(backend, model);
+    this.description = description;
     this.graph = graph;
     this.parameters = parameters;
     this.#backend = backend;
     this.#batch = batch;
-    loadWeights(backend, parameters, model, model.file);
     this.#data = allocateData(batch, model.description.imageSize);
     this.#inference = new Inference(backend, graph, parameters, this.#data, {
       crops,

@@ -28,6 +28,13 @@ export interface StoredModel extends Safetensors {
   readonly file: string;
 }
 
+/** A model whose weights are in a backend. */
+export interface LoadedModel {
+  readonly description: ModelDescription;
+  readonly graph: Graph;
+  readonly parameters: Parameters;
+}
+
 /** The names of weights in a folder, the best first. */
 const WEIGHT_FILES = ['best.safetensors', 'model.safetensors', 'last.safetensors'];
 
@@ -140,6 +147,18 @@ export function loadWeights(
   if (unknown.length > 0)
     throw new FerError(`${file} has an unknown tensor "${unknown[0]}": it is of another network`);
   for (const [name, view] of state) backend.write(view, tensors[name].data as Float32Array);
+}
+
+/**
+ * Copies a stored model into a backend.
+ *
+ * @throws FerError if the weights are of another network
+ */
+export function loadModel(backend: Backend, model: StoredModel): LoadedModel {
+  const { description } = model;
+  const { graph, parameters } = buildModel(description);
+  loadWeights(backend, parameters, model, model.file);
+  return { description, graph, parameters };
 }
 
 /** All parameters and running statistics of a backend, ready for a file. */

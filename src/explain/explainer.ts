@@ -1,0 +1,149 @@
+import { defaultsOf } from '../config/option.ts';
+import { didYouMean } from '../config/suggest.ts';
+import { methodOptions } from '../config.ts';
+import { canonicalLabel } from '../data/labels.ts';
+import type { Backend } from '../engine/backend.ts';
+import { UsageError } from '../errors.ts';
+import { argmax, softmax } from '../evaluate/metrics.ts';
+import type { Recognition } from '../evaluate/recognizer.ts';
+import { type LoadedModel, loadModel, type ModelDescription, type StoredModel } from '../nn/model.ts';
+import type { Method, MethodSettings, Subject } from './method.ts';
+import { METHODS, type MethodName } from './methods.ts';
+import { Probe } from './probe.ts';
+
+/** Settings of the methods that are not given have the defaults of `fer explain`. */
+export interface ExplainerOptions extends Partial<MethodSettings> {
+  readonly methods: readonly MethodName[];
+  /** Whose logits are averaged, and so what is explained, as in prediction. */
+  readonly crops: 1 | 10;
+  /** Faces a step; each is `crops` samples. */
+  readonly batch: number;
+}
+
+/** Which pixels one method found to matter. */
+export interface SaliencyMap {
+  readonly method: MethodName;
+  /** [imageSize, imageSize] as the method found them; `METHODS[method].unit` says what they are. */
+  readonly values: Float32Array;
+  /** The method's own figures: for `integrated` how complete the sum is. */
+  readonly figures: Readonly<Record<string, number>>;
+}
+
+/** What a network answers for a face, and where in the face a label's score comes from. */
+export interface Explanation extends Recognition {
+  /** The label whose score is explained. */
+  readonly target: string;
+  /** Its score before softmax: the logit, averaged over the crops. */
+  readonly logit: number;
+  /** One for each method, in the order asked for. */
+  readonly maps: readonly SaliencyMap[];
+}
+
+export interface ExplainRequest {
+  /** The label to explain for each face, by name or alias; the winning one where it is missing. */
+  readonly targets?: readonly (string | undefined)[];
+  /** Hears the share of the work done, 0..1, after each method. */
+  onProgress?(share: number): void;
+}
+
+/** Explains a trained network's scores by maps over the face: see `METHODS`. */
+export class Explainer {
+  readonly description: ModelDescription;
+  readonly #probe: Probe;
+  readonly #methods: readonly MethodName[];
+  readonly #settings: MethodSettings;
+
+  /**
+   * @param model from disk, which copies its weights to the backend, or one that is there already: a
+   *   `Recognizer` will do. The caller opens and closes the backend.
+   * @throws UsageError for settings that do not fit the model's faces
+   */
+  constructor(
+    backend: Backend,
+    model: StoredModel | LoadedModel,
+    { methods, crops, batch, ...settings }: ExplainerOptions,
+  ) {
+    const loaded = 'parameters' in model ? model : loadModel(backend, model);
+    this.description = loaded.description;
+    this.#probe = new Probe(backend, loaded, { crops, batch });
+    this.#methods = methods;
+    this.#settings = { ...defaultsOf(methodOptions), ...settings };
+    for (const name of methods) methodOf(name).check?.(this.#settings, this.#probe.crops);
+  }
+
+  /**
+   * @param faces [n, imageSize, imageSize], 0 black to 255 white
+   * @throws UsageError for a target that the model does not know
+   */
+  async explain(
+    faces: Uint8Array,
+    { targets = [], onProgress }: ExplainRequest = {},
+  ): Promise<Explanation[]> {
+    const { imageSize, labels } = this.description;
+    const area = imageSize ** 2;
+    const count = faces.length / area;
+    if (!Number.isInteger(count))
+      throw new RangeError(`${faces.length} pixels are no whole number of ${imageSize}x${imageSize} faces`);
+    const pixels = Array.from({ length: count }, (_, i) =>
+      Float64Array.from(faces.subarray(i * area, (i + 1) * area), (value) => value / 255),
+    );
+    const asked = targets.map((name) => (name === undefined ? undefined : targetIndex(name, labels)));
+    const logits = await this.#probe.scores({ count, draw: (i) => pixels[i] });
+    const rows = pixels.map((_, i) => logits.subarray(i * labels.length, (i + 1) * labels.length));
+    const subjects = rows.map((row, i): Subject => {
+      const target = asked[i] ?? argmax(row);
+      return { pixels: pixels[i], target, score: row[target] };
+    });
+
+    const maps: SaliencyMap[][] = subjects.map(() => []);
+    for (const [done, method] of this.#methods.entries()) {
+      const found = await methodOf(method).explain(this.#probe, subjects, this.#settings);
+      found.forEach(({ values, figures = {} }, i) => {
+        maps[i].push({ method, values: Float32Array.from(values), figures });
+      });
+      onProgress?.((done + 1) / this.#methods.length);
+    }
+    return subjects.map(({ target, score }, i) => {
+      const shares = softmax(rows[i]);
+      return {
+        label: labels[argmax(rows[i])],
+        scores: Object.fromEntries(labels.map((label, l) => [label, shares[l]])),
+        target: labels[target],
+        logit: score,
+        maps: maps[i],
+      };
+    });
+  }
+}
+
+/**
+ * The place of a label in a model's list, by name or alias.
+ *
+ * @throws UsageError naming the labels the model knows
+ */
+export function targetIndex(name: string, labels: readonly string[]): number {
+  const index = labels.indexOf(canonicalLabel(name));
+  if (index >= 0) return index;
+  const hint = didYouMean(name, labels, (label) => `target=${label}`);
+  throw new UsageError(`target=${name}: the model does not know it.${hint} It knows ${labels.join(', ')}.`);
+}
+
+/**
+ * A map as it is shown, 0..1: the size of the values, or the part of them that speaks for the label, from
+ * the smallest to the largest. A map that is the same everywhere is 0.
+ *
+ * @param cap the share of the pixels that is told apart; those above all are 1, so that a few do not darken
+ *   the rest
+ */
+export function shownMap({ method, values }: Pick<SaliencyMap, 'method' | 'values'>, cap = 1): Float32Array {
+  const { shows } = methodOf(method);
+  const parts = values.map((value) => (shows === 'size' ? Math.abs(value) : Math.max(0, value)));
+  const sorted = parts.slice().sort();
+  const least = sorted[0];
+  const range = sorted[Math.ceil(cap * sorted.length) - 1] - least;
+  return parts.map((part) => (range > 0 ? Math.min(1, (part - least) / range) : 0));
+}
+
+function methodOf(name: MethodName): Method {
+  return METHODS[name];
+}
