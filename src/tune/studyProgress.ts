@@ -18,9 +18,8 @@ export class StudyProgress {
   readonly #running = new Map<string, { order: Order; report?: EpochReport }>();
   readonly #now: () => number;
   readonly #start: number;
-  /** Epochs that were there already, and those since. */
+  /** Epochs that were there already. */
   readonly #before: number;
-  #since = 0;
   #rows: readonly Row[];
 
   /** @param results the study's own, which grow while it runs */
@@ -31,7 +30,7 @@ export class StudyProgress {
     this.#now = now;
     this.#start = now();
     this.#rows = this.#summary();
-    this.#before = this.#trained();
+    this.#before = this.#epochsSoFar().trained;
   }
 
   started(order: Order): void {
@@ -40,7 +39,6 @@ export class StudyProgress {
 
   epoch(order: Order, report: EpochReport): void {
     this.#running.set(order.trial.hash, { order, report });
-    this.#since++;
   }
 
   ended(order: Order): void {
@@ -57,15 +55,16 @@ export class StudyProgress {
 
   /** `12m 30s left`, from the epochs that ended since the start; empty while nothing is known. */
   get left(): string {
-    const seconds = this.#now() - this.#start;
-    const missing = this.#epochs - this.#before - this.#since;
-    if (this.#since === 0 || missing <= 0) return '';
-    return `${formatDuration((missing * seconds) / this.#since)} left`;
+    const { trained, spared } = this.#epochsSoFar();
+    const [since, missing] = [trained - this.#before, this.#epochs - trained - spared];
+    if (since <= 0 || missing <= 0) return '';
+    return `${formatDuration((missing * (this.#now() - this.#start)) / since)} left`;
   }
 
   /** How far it is, the best so far, and the trials under way. */
   lines(): string[] {
-    const share = Math.min(1, (this.#before + this.#since) / this.#epochs);
+    const { trained, spared } = this.#epochsSoFar();
+    const share = Math.min(1, (trained + spared) / this.#epochs);
     const filled = Math.round(share * BAR);
     const bar = '█'.repeat(filled) + '░'.repeat(BAR - filled);
     const head = [`${bar} ${Math.floor(100 * share)}%`, `${this.count} trials`, this.left];
@@ -92,8 +91,17 @@ export class StudyProgress {
     return summarize(this.#study.configurations, this.#study.keys, this.#results);
   }
 
-  #trained(): number {
-    const all = this.#study.configurations.flatMap(({ trials }) => trials);
-    return all.reduce((sum, { hash }) => sum + (this.#results.get(hash)?.accuracies.length ?? 0), 0);
+  /** Epochs of all trials, and those that will never be trained, as a trial ended before them. */
+  #epochsSoFar(): { trained: number; spared: number } {
+    let [trained, spared] = [0, 0];
+    for (const { hash, settings } of this.#study.configurations.flatMap(({ trials }) => trials)) {
+      const result = this.#results.get(hash);
+      const ended = result !== undefined && result.status !== 'paused';
+      const known = result?.accuracies.length ?? 0;
+      const epochs = ended ? known : Math.max(known, this.#running.get(hash)?.report?.epoch ?? 0);
+      trained += epochs;
+      if (ended) spared += settings.n_epochs - epochs;
+    }
+    return { trained, spared };
   }
 }

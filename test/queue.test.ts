@@ -1,0 +1,240 @@
+import { existsSync, mkdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { Queue } from 'bullmq';
+import { Redis } from 'ioredis';
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { writeFileAtomic } from '../src/io/files.ts';
+import { connect, queueServer } from '../src/tune/queueServer.ts';
+import { QUEUE } from '../src/tune/trialJob.ts';
+import { officialRow, temporaryFolder } from './dataFiles.ts';
+import { cli, type Running } from './process.ts';
+import { ran } from './ran.ts';
+import { freePort, hasRedis, RedisServer } from './redis.ts';
+import { fer, outcomesOf, QUICK, recordOf, until } from './study.ts';
+import { outcomeOf } from './training.ts';
+
+const folder = temporaryFolder();
+afterAll(() => folder.remove());
+const at = (...names: string[]): string => join(folder.path, ...names);
+
+interface WorkerProcess extends Running {
+  /** What it said so far. */
+  readonly text: () => string;
+}
+
+/** Workers of a test; none outlives it. */
+const workers: WorkerProcess[] = [];
+afterEach(async () => {
+  for (const { child } of workers) child.kill('SIGKILL');
+  await Promise.all(workers.splice(0).map(({ ended }) => ended));
+});
+
+describe.runIf(hasRedis())('with a real Redis', () => {
+  let redis: RedisServer;
+  beforeAll(async () => {
+    mkdirSync(at('redis'));
+    redis = await RedisServer.start(at('redis'));
+  });
+  afterAll(() => redis.kill());
+
+  const worker = (studies: string, ...args: string[]): WorkerProcess => {
+    const lease = ['threads=1', 'lease=2'];
+    const running = fer('worker', `queue=${redis.url}`, `studies=${studies}`, ...lease, ...args);
+    let text = '';
+    running.child.stderr?.on('data', (chunk: string) => {
+      text += chunk;
+    });
+    const own = { ...running, text: () => text };
+    workers.push(own);
+    return own;
+  };
+  /** What all workers of the test said so far. */
+  const said = (): string => workers.map(({ text }) => text()).join('');
+  const lines = (pattern: RegExp, text = said()): string[] => text.match(pattern) ?? [];
+  const FINISHED = /^[0-9a-f]{16}(?=: finished)/gm;
+  const STARTED = /^\S+(?=: started in process)/gm;
+  const tune = (name: string, ...args: string[]): Running => {
+    const quick = QUICK.filter((option) => !args.some((own) => own.startsWith(option.split('=')[0])));
+    return fer('tune', `name=${name}`, `studies=${at('studies')}`, `queue=${redis.url}`, ...quick, ...args);
+  };
+  const TWELVE = ['lr=0.01,0.1,0.3', 'optimizer=sgd,adam', 'seeds=2'];
+  const HERE = ['tune', 'name=here', `studies=${folder.path}`, ...QUICK, ...TWELVE, 'jobs=2', 'threads=2'];
+
+  beforeAll(async () => {
+    const { code, stderr } = await cli(...HERE);
+    expect(code, stderr).toBe(0);
+  });
+
+  test('two workers, one killed, Redis killed and restarted: each trial once, and the same bits', async () => {
+    const first = worker(at('studies'));
+    worker(at('studies'));
+    const study = tune('far', ...TWELVE);
+    // Killed while it has a trial that was saved and is not at its end.
+    await until(() => {
+      const [, hash] = lines(STARTED, first.text()).at(-1)?.split('-') ?? [];
+      return hash !== undefined && existsSync(at('studies', 'far', 'trials', hash, 'last.safetensors'));
+    });
+    first.child.kill('SIGKILL');
+    await until(() => lines(FINISHED).length >= 6);
+    await redis.kill();
+    await new Promise((resolve) => setTimeout(resolve, 300));
+    await redis.start();
+    const { code, stdout, stderr } = await study.ended;
+    expect(code, stderr).toBe(0);
+    expect(stdout).toContain('best weights:');
+    expect(stderr).toMatch(/lost Redis at redis:\/\/127\.0\.0\.1:\d+: trying again/);
+    expect(stderr).toMatch(/Redis at redis:\S+ is back/);
+    expect(said()).toMatch(/the worker that had far-[0-9a-f]{16}-3 is gone: taken over/);
+    const { trials, configurations } = recordOf(at('studies', 'far'));
+    expect(configurations).toHaveLength(6);
+    expect(new Set(trials.map(({ trial }) => trial)).size).toBe(12);
+    expect(outcomesOf(at('studies', 'far'))).toEqual(outcomesOf(at('here')));
+    // A trial counts where the server took its result, which no two workers saw of the same one.
+    const finished = lines(FINISHED);
+    expect(new Set(finished).size).toBe(finished.length);
+    expect(stderr.match(/^\d+\/12 /gm)).toHaveLength(12);
+    for (const { trial } of trials) {
+      const { names: _, ...bits } = outcomeOf(at('studies', 'far', 'trials', trial));
+      const { names: __, ...same } = outcomeOf(at('here', 'trials', trial));
+      expect(bits).toEqual(same);
+    }
+    ran(`Redis queue: 12 trials, ${lines(STARTED).length} starts, a worker and the server killed`);
+  });
+
+  test('wider: workers are given the new trials only', async () => {
+    worker(at('studies'));
+    const study = await tune('far', 'lr=0.01,0.1,0.3', 'optimizer=sgd,adam,adagrad', 'seeds=2').ended;
+    expect(study.code, study.stderr).toBe(0);
+    expect(lines(STARTED)).toHaveLength(6);
+    expect(Object.keys(outcomesOf(at('studies', 'far')))).toHaveLength(18);
+  });
+
+  test('a study that is killed collects what workers did meanwhile', async () => {
+    const elsewhere = at('elsewhere');
+    const study = tune('left', 'lr=0.01,0.1');
+    await study.said('by workers of');
+    const client = new Redis(redis.port, '127.0.0.1', { maxRetriesPerRequest: null });
+    const queue = new Queue(QUEUE.name, { prefix: QUEUE.prefix, connection: client });
+    while ((await queue.getWaitingCount()) < 2) await new Promise((resolve) => setTimeout(resolve, 20));
+    study.child.kill('SIGKILL');
+    await study.ended;
+    // A folder of its own: results come back through the queue, weights stay.
+    worker(elsewhere);
+    await until(() => lines(FINISHED).length === 2);
+    const again = await tune('left', 'lr=0.01,0.1').ended;
+    expect(again.code, again.stderr).toBe(0);
+    expect(lines(STARTED)).toHaveLength(2);
+    expect(await queue.getJobCounts()).toMatchObject({ completed: 0, failed: 0, waiting: 0 });
+    await queue.close();
+    client.disconnect();
+    const { trials } = recordOf(at('studies', 'left'));
+    expect(trials.map(({ run }) => run.startsWith(elsewhere))).toEqual([true, true]);
+    expect(existsSync(at('studies', 'left', 'trials'))).toBe(false);
+  });
+
+  test('a worker that is stopped gives its trial back, saved', async () => {
+    const first = worker(at('studies'));
+    const study = tune('handed', 'lr=0.01', 'bs=4');
+    await until(() => lines(STARTED).length === 1);
+    const [, hash] = lines(STARTED)[0].split('-');
+    await until(() => existsSync(at('studies', 'handed', 'trials', hash, 'last.safetensors')));
+    first.child.kill('SIGINT');
+    expect((await first.ended).code).toBe(130);
+    expect(lines(FINISHED)).toEqual([]);
+    worker(at('studies'));
+    const { code, stderr } = await study.ended;
+    expect(code, stderr).toBe(0);
+    expect(lines(STARTED)).toHaveLength(2);
+    expect(said()).not.toContain('is gone');
+  });
+
+  test('data is known by its content; a worker without it says so', async () => {
+    const rows = (first: number) =>
+      Array.from({ length: 60 }, (_, i) =>
+        officialRow(first + i, i % 7, ['Training', 'Training', 'PublicTest'][i % 3]),
+      );
+    const csv = (name: string, first: number): string => {
+      writeFileAtomic(at(name), `emotion,pixels,Usage\n${rows(first).join('\n')}\n`);
+      return at(name);
+    };
+    const [own, copy, other] = [csv('own.csv', 0), csv('copy.csv', 0), csv('other.csv', 500)];
+    const study = tune('known', `data=${own}`, 'limit=20', 'lr=0.01');
+    worker(at('poor'), `data=${other}`);
+    await study.said('no data= of this worker has the images of own.csv with limit=20');
+    expect(said()).toMatch(
+      /no data= of this worker has the images of own\.csv with limit=20 \([0-9a-f]{12}\)/,
+    );
+    expect(lines(STARTED)).toEqual([]);
+    worker(at('rich'), `data=${other},${copy}`);
+    const { code, stderr } = await study.ended;
+    expect(code, stderr).toBe(0);
+    const [trial] = recordOf(at('studies', 'known')).trials;
+    expect(trial.run).toBe(at('rich', 'known', 'trials', trial.trial));
+    const config = JSON.parse(readFileSync(join(trial.run, 'config.json'), 'utf8'));
+    expect(config.data.source).toBe(copy);
+    expect(trial.test).toBeNull();
+  });
+
+  test('Ctrl-C of a study takes back what nobody has begun', async () => {
+    const study = tune('waiting', 'lr=0.01,0.1');
+    await study.said('no worker is connected');
+    study.child.kill('SIGINT');
+    const { code, stderr } = await study.ended;
+    expect(code).toBe(130);
+    expect(stderr).toContain('no worker is connected to redis://127.0.0.1:');
+    expect(stderr).toContain('the same command goes on');
+    const client = new Redis(redis.port, '127.0.0.1');
+    expect(await client.keys('fer:trials:waiting*')).toEqual([]);
+    client.disconnect();
+  });
+
+  test('hostile jobs are refused, and do not stop a worker', async () => {
+    const client = new Redis(redis.port, '127.0.0.1', { maxRetriesPerRequest: null });
+    const queue = new Queue(QUEUE.name, { prefix: QUEUE.prefix, connection: client });
+    for (const data of [
+      null,
+      { outcomes: 1, study: '../../etc' },
+      { outcomes: 1, study: 'x', trial: '../x' },
+    ]) {
+      await queue.add('trial', data);
+    }
+    worker(at('hostile'));
+    await until(() => lines(/the job is no trial/g).length === 3);
+    expect(await queue.getFailedCount()).toBe(3);
+    await queue.obliterate({ force: true });
+    await queue.close();
+    client.disconnect();
+    expect(existsSync(at('hostile'))).toBe(false);
+    const study = await tune('after', 'lr=0.01').ended;
+    expect(study.code, study.stderr).toBe(0);
+  });
+
+  test('a password that is wrong, or right in the environment', async () => {
+    mkdirSync(at('locked'));
+    const locked = await RedisServer.start(at('locked'), '--requirepass', 'sesame');
+    try {
+      const url = `redis://:wrong@127.0.0.1:${locked.port}`;
+      const refused = await cli('worker', `queue=${url}`);
+      expect(refused.code).toBe(1);
+      expect(refused.stderr).toMatch(
+        /Redis at redis:\/\/127\.0\.0\.1:\d+ refuses us \(WRONGPASS\): check user/,
+      );
+      expect(refused.stderr).not.toContain('wrong');
+      const right = queueServer(locked.url, { FER_QUEUE_PASSWORD: 'sesame' });
+      const client = await connect(right, () => undefined);
+      expect(await client.ping()).toBe('PONG');
+      client.disconnect();
+    } finally {
+      await locked.kill();
+    }
+  });
+});
+
+test('a server that does not answer', async () => {
+  const server = queueServer(`redis://me:secret@127.0.0.1:${await freePort()}/3`);
+  const attempt = connect(server, () => undefined, 0.5);
+  await expect(attempt).rejects.toThrow(
+    /^Redis at redis:\/\/127\.0\.0\.1:\d+\/3 does not answer \(ECONNREFUSED\): start it \(redis-server\), or check host/,
+  );
+  await expect(attempt).rejects.not.toThrow(/secret/);
+});
