@@ -23,6 +23,7 @@ export const SCHEDULERS = [
   'one_cycle',
   'plateau',
 ] as const;
+export const THEMES = ['light', 'dark'] as const;
 export const DEVICES = ['auto', 'cpu', 'reference'] as const;
 
 const AUTO_THREADS = { auto: 0 } as const;
@@ -83,6 +84,7 @@ const shared = {
     'auto',
     'cpu is WebAssembly; reference is slow float64, the definition of every operation',
   ),
+  theme: option(choice(THEMES), 'light', 'colours of the pictures'),
   json: option(bool(), false, 'one JSON value on standard output and nothing else there'),
 };
 
@@ -158,6 +160,13 @@ export const trainOptions = {
       'start from the weights kept after this epoch of the run; 0: none',
     ),
     start_epoch: option(int({ min: 0 }), 0, 'number the epochs from here on; matters with restore_epoch'),
+    curves: option(
+      bool(),
+      true,
+      'draw accuracy, loss and learning rate after every epoch: curves.svg and .png',
+    ),
+    theme: shared.theme,
+    tensorboard: option(bool(), false, 'write event files of TensorBoard to tensorboard/ in the run folder'),
     json: shared.json,
   }),
   ...group('Data', {
@@ -387,6 +396,9 @@ export const trialOptions = omit(trainOptions, [
     'save_freq',
     'restore_epoch',
     'start_epoch',
+    'curves',
+    'theme',
+    'tensorboard',
   ] as const),
   ...(['data', 'limit', 'threads', 'json'] as const),
 ]);

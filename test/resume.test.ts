@@ -209,7 +209,15 @@ describe('an interruption in this process', () => {
 });
 
 describe('signals', () => {
-  const settings = ['data=synthetic:300', 'width=8', 'bs=2', 'n_epochs=3', 'eval_crops=1', 'threads=2'];
+  const settings = [
+    'data=synthetic:300',
+    'width=8',
+    'bs=2',
+    'n_epochs=3',
+    'eval_crops=1',
+    'threads=2',
+    'curves=false',
+  ];
   const args = (name: string) => ['train', ...settings, `name=${name}`, `runs=${at('runs')}`];
 
   beforeAll(async () => {

@@ -19,6 +19,7 @@ describe('a run folder', () => {
   const dataset = faces({ Training: 160 });
   const settings = {
     augment: false,
+    curves: true,
     lr: 0.02,
     n_epochs: 8,
     save_freq: 1,
@@ -44,6 +45,8 @@ describe('a run folder', () => {
       [
         'best.safetensors',
         'config.json',
+        'curves.png',
+        'curves.svg',
         ...[1, 2, 3, 4, 5, 6, 7, 8].map((epoch) => `epoch_${epoch}.safetensors`),
         'history.csv',
         'last.safetensors',

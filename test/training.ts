@@ -21,6 +21,7 @@ export const TINY = {
   warmup: 0,
   eval_crops: 1,
   threads: 2,
+  curves: false,
   data: 'synthetic',
 } as const;
 

@@ -6,6 +6,7 @@ import { buildModel, type ModelDescription } from '../nn/model.ts';
 import { NETWORKS } from '../nn/networks.ts';
 import { Checkpoints } from './checkpoint.ts';
 import { bestRow, type EpochRow } from './history.ts';
+import { Observers } from './observers.ts';
 import { checkSame, refuseExisting } from './prepareRun.ts';
 import { programVersion } from './programVersion.ts';
 import { RunFolder, type RunProgress, type RunRecord } from './runFolder.ts';
@@ -61,7 +62,9 @@ export async function train(config: TrainConfig, environment: TrainEnvironment):
   try {
     folder.sweep();
     await start(folder, record, trainer, checkpoints, listener);
-    const ended = await epochs(config, environment, trainer, checkpoints);
+    const observers = new Observers(folder.path, config, (line) => listener.onNote?.(line));
+    await observers.update(trainer.progress.history, trainer.progress.best);
+    const ended = await epochs(config, environment, trainer, checkpoints, observers);
     const { history, best } = trainer.progress;
     if (!best)
       throw new FerError(`${folder.path} has no epoch: n_epochs=${config.n_epochs} leaves nothing to do`);
@@ -177,6 +180,7 @@ async function epochs(
   { listener = {}, interrupted = () => false, saveSeconds = SAVE_SECONDS }: TrainEnvironment,
   trainer: Trainer,
   checkpoints: Checkpoints,
+  observers: Observers,
 ): Promise<TrainResult['ended']> {
   /** Lets timers and signals through, then tells whether one of them asked for the end. */
   const isInterrupted: Pause = async () => {
@@ -204,6 +208,7 @@ async function epochs(
     if (config.save_freq > 0 && row.epoch % config.save_freq === 0) kept.push(`epoch_${row.epoch}`);
     await checkpoints.save(kept);
     listener.onEpoch?.(row, best ?? row, history);
+    await observers.update(history, best);
     if (trainer.progress.epoch < config.n_epochs && (await isInterrupted())) {
       throw new Interrupted(howToGoOn(config));
     }

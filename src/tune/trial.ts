@@ -72,6 +72,6 @@ export function trainConfigOf(
   place: { runs: string; data: string; limit: number; threads: number; resume: boolean },
 ): TrainConfig {
   const defaults = Object.fromEntries(Object.entries(trainOptions).map(([key, o]) => [key, o.default]));
-  // Weights of epochs in between are of no use to a study, and a study has many runs.
-  return { ...defaults, ...settings, ...place, name: hash, save_freq: 0 } as TrainConfig;
+  // Weights of epochs in between and curves are of no use to a study, which has many runs and its own figures.
+  return { ...defaults, ...settings, ...place, name: hash, save_freq: 0, curves: false } as TrainConfig;
 }
