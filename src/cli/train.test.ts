@@ -5,7 +5,10 @@ import { temporaryFolder } from '../../test/dataFiles.ts';
 
 const folder = temporaryFolder();
 afterAll(() => folder.remove());
-const ARGS = ['train', 'data=synthetic:60', 'width=8', 'bs=8', 'lr=0.01', `runs=${folder.path}`, 'threads=2'];
+const ARGS = [
+  ...['train', 'data=synthetic:60', 'width=8', 'bs=8', 'lr=0.01', 'warmup=0', 'scheduler=constant'],
+  ...[`runs=${folder.path}`, 'threads=2'],
+];
 const EPOCH =
   /^epoch 1\/2 {2}lr 0\.01 {2}train \d\.\d{4} \d+\.\d\d % {2}val \d\.\d{4} \d+\.\d\d % \* {2}[\d.]+ images\/s {2}[\d.]+ s$/m;
 

@@ -87,6 +87,18 @@ describe('learningRate', () => {
     },
   );
 
+  it.each(['constant', 'linear', 'step', 'cosine', 'cosine_warm_restarts', 'one_cycle', 'plateau'] as const)(
+    'rises all the time where the run of %s is no longer than its warm-up',
+    (scheduler) => {
+      for (const warmup of [1, 1.5, 3]) {
+        const found = rates({ scheduler, n_epochs: 1, warmup }, 5, 5);
+        found.forEach((rate, step) => {
+          expect(rate).toBeCloseTo((0.01 * (step + 1)) / (Math.round(5 * warmup) + 1), 14);
+        });
+      }
+    },
+  );
+
   it('does not hold the warm-up against plateau', () => {
     const options = { scheduler: 'plateau', warmup: 2, plateau_patience: 0 } as const;
     expect(rates(options, 6, 1, [0.9, 0.8, 0.3, 0.4, 0.3]).slice(2)).toEqual([0.01, 0.01, 0.01, 0.0075]);

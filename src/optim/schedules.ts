@@ -51,7 +51,8 @@ export function learningRate(options: ScheduleOptions, position: SchedulePositio
   const { stepsPerEpoch, accuracies } = position;
   const warmup = Math.round(options.warmup * stepsPerEpoch);
   const step = position.step - warmup;
-  const total = options.n_epochs * stepsPerEpoch - warmup;
+  // A run may end within its warm-up, which then still needs to know where it leads.
+  const total = Math.max(1, options.n_epochs * stepsPerEpoch - warmup);
   if (step < 0) return (scheduled(options, 0, total, stepsPerEpoch, []) * (position.step + 1)) / (warmup + 1);
   return scheduled(options, step, total, stepsPerEpoch, accuracies.slice(Math.ceil(options.warmup)));
 }
@@ -110,7 +111,8 @@ function oneCycle(
   const first = lr / div_factor;
   const top = Math.max(pct_start * total - 1, 0);
   if (step < top) return cosine(first, lr, step / top);
-  const share = total - 1 > top ? Math.min(1, (step - top) / (total - 1 - top)) : 1;
+  const fall = total - 1 - top;
+  const share = fall > 0 ? Math.min(1, (step - top) / fall) : Math.sign(step - top);
   return cosine(lr, first / final_div_factor, share);
 }
 
