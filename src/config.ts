@@ -160,6 +160,11 @@ export const trainOptions = {
       'start from the weights kept after this epoch of the run; 0: none',
     ),
     start_epoch: option(int({ min: 0 }), 0, 'number the epochs from here on; matters with restore_epoch'),
+    from: option(
+      text(/^/),
+      '',
+      'start from the weights of this run folder or .safetensors file; network and width are its own',
+    ),
     curves: option(
       bool(),
       true,
@@ -172,7 +177,11 @@ export const trainOptions = {
   ...group('Data', {
     data: shared.data,
     train: option(several(SPLITS), ['Training'], 'splits to learn from'),
-    val: option(choice(SPLITS), 'PublicTest', 'split that schedule, best weights and early stopping look at'),
+    val: option(
+      choice([...SPLITS, 'none']),
+      'PublicTest',
+      'split that schedule, best weights and early stopping look at; none: the last weights are the best',
+    ),
     limit: shared.limit,
     crops: variant<1 | 10>(shared.crops, {
       default: 1,
@@ -396,6 +405,7 @@ export const trialOptions = omit(trainOptions, [
     'save_freq',
     'restore_epoch',
     'start_epoch',
+    'from',
     'curves',
     'theme',
     'tensorboard',
@@ -508,10 +518,11 @@ export function resolveTrainConfig(config: TrainConfig): TrainConfig {
  * @throws UsageError
  */
 export function checkTrainConfig(config: TrainConfig): void {
-  if (config.train.includes(config.val)) {
+  if (config.val === 'none') checkWithoutValidation(config);
+  else if (config.train.includes(config.val)) {
     throw new UsageError(
-      `train=${config.train.join(',')} contains val=${config.val}: accuracy on images the network learned from ` +
-        'says nothing. Choose another split for one of them.',
+      `train=${config.train.join('+')} contains val=${config.val}: accuracy on images the network learned from ` +
+        'says nothing. Choose another split for one of them, or give val=none to train without validation.',
     );
   }
   if (config.resume && config.overwrite) {
@@ -525,4 +536,14 @@ export function checkTrainConfig(config: TrainConfig): void {
   if (config.optimizer === 'sgd_nesterov' && config.momentum === 0) {
     throw new UsageError('optimizer=sgd_nesterov needs momentum > 0: give momentum=0.9, or optimizer=sgd.');
   }
+}
+
+/** Refuses what would look at the accuracy of a validation that is not done. */
+function checkWithoutValidation({ scheduler, patience }: TrainConfig): void {
+  const needs =
+    scheduler === 'plateau' ? 'scheduler=plateau' : patience > 0 ? `patience=${patience}` : undefined;
+  if (needs === undefined) return;
+  throw new UsageError(
+    `${needs} looks at the accuracy on val=, and val=none has none: leave it out, or choose a split for val=.`,
+  );
 }

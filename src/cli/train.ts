@@ -30,7 +30,11 @@ export const run: Run<typeof trainOptions> = async ({ config: given, explicit },
     out.result(result, () => {
       const { best } = result;
       const why = result.ended === 'patience' ? ` (no better accuracy in ${config.patience} epochs)` : '';
-      return `${result.run}: ${result.history.length} epochs${why}, best ${percent(best.valAccuracy)} on ${config.val} after epoch ${best.epoch}`;
+      const outcome =
+        best.valAccuracy === null
+          ? 'without validation: the last weights are in best.safetensors'
+          : `best ${percent(best.valAccuracy)} on ${config.val} after epoch ${best.epoch}`;
+      return `${result.run}: ${result.history.length} epochs${why}, ${outcome}`;
     });
   } finally {
     process.off('SIGINT', onSignal);
@@ -74,7 +78,9 @@ function epochLine(row: EpochRow, best: EpochRow, epochs: number): string {
     `epoch ${String(row.epoch).padStart(width)}/${epochs}`,
     `lr ${Number(row.lr.toPrecision(3))}`,
     `train ${row.trainLoss.toFixed(4)} ${percent(row.trainAccuracy)}`,
-    `val ${row.valLoss.toFixed(4)} ${percent(row.valAccuracy)}${best === row ? ' *' : ''}`,
+    ...(row.valLoss === null || row.valAccuracy === null
+      ? []
+      : [`val ${row.valLoss.toFixed(4)} ${percent(row.valAccuracy)}${best === row ? ' *' : ''}`]),
     `${row.imagesPerSecond.toFixed(1)} images/s`,
     `${row.seconds.toFixed(1)} s`,
   ].join('  ');

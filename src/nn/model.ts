@@ -45,6 +45,16 @@ const WEIGHT_FILES = ['best.safetensors', 'model.safetensors', 'last.safetensors
  * @throws FerError if something is missing or damaged
  */
 export function readModel(path: string): StoredModel {
+  const found = findModel(path);
+  return { ...found, ...readSafetensors(found.file) };
+}
+
+/**
+ * Finds a model and reads its description alone.
+ *
+ * @throws FerError as `readModel`, for all but the weights
+ */
+export function findModel(path: string): Pick<StoredModel, 'description' | 'file'> {
   if (!existsSync(path))
     throw new FerError(`there is no model at ${path}: give a run folder, as in model=runs/my_vgg`);
   const isFolder = statSync(path).isDirectory();
@@ -58,7 +68,7 @@ export function readModel(path: string): StoredModel {
       `${folder} holds no weights: expected ${WEIGHT_FILES.join(' or ')}; has the first epoch ended?`,
     );
   }
-  return { description, file, ...readSafetensors(file) };
+  return { description, file };
 }
 
 function readDescription(file: string): ModelDescription {

@@ -38,10 +38,31 @@ test.each([
   expect(parseHistory(csv)).toBeUndefined();
 });
 
+test('epochs without validation leave its columns empty', () => {
+  const rows = [1, 2].map((epoch): EpochRow => ({ ...row(epoch, 0), valLoss: null, valAccuracy: null }));
+  expect(historyCsv(rows).split('\n')[1]).toBe(
+    '1,0.03333333333333333,1.2345678901234567,0.3333333333333333,,,12.346,98.77',
+  );
+  expect(parseHistory(historyCsv(rows))?.map(({ valLoss, valAccuracy }) => [valLoss, valAccuracy])).toEqual([
+    [null, null],
+    [null, null],
+  ]);
+  expect(rows.every(isEpochRow)).toBe(true);
+  expect(bestRow(rows)?.epoch).toBe(2);
+});
+
 test('a row is one with all its figures', () => {
   expect(isEpochRow(row(1, 0.5))).toBe(true);
   const { lr: _, ...rest } = row(1, 0.5);
-  for (const wrong of [rest, null, 3, { ...row(1, 0.5), valLoss: null }, { ...row(1, 0.5), lr: '0.1' }])
+  const { valLoss: __, valAccuracy: ___, ...unknown } = row(1, 0.5);
+  for (const wrong of [
+    rest,
+    unknown,
+    null,
+    3,
+    { ...row(1, 0.5), valLoss: null },
+    { ...row(1, 0.5), lr: '0.1' },
+  ])
     expect(isEpochRow(wrong)).toBe(false);
 });
 

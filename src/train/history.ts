@@ -10,8 +10,9 @@ export interface EpochRow {
    * two labels; each counts with its share.
    */
   readonly trainAccuracy: number;
-  readonly valLoss: number;
-  readonly valAccuracy: number;
+  /** Null where there was no validation, and so is the accuracy. */
+  readonly valLoss: number | null;
+  readonly valAccuracy: number | null;
   /** Training and validation. */
   readonly seconds: number;
   /** Images trained a second, validation not counted. */
@@ -36,7 +37,7 @@ const HEADER = COLUMNS.map(({ name }) => name).join(',');
 /** `history.csv`: a header and a line an epoch; figures with all their digits, times rounded. */
 export function historyCsv(rows: readonly EpochRow[]): string {
   const lines = rows.map((row) =>
-    COLUMNS.map(({ key, digits }) => (digits === undefined ? row[key] : row[key].toFixed(digits))).join(','),
+    COLUMNS.map(({ key, digits }) => (digits === undefined ? row[key] : row[key]?.toFixed(digits))).join(','),
   );
   return `${[HEADER, ...lines].join('\n')}\n`;
 }
@@ -46,22 +47,28 @@ export function parseHistory(csv: string): EpochRow[] | undefined {
   const [header, ...lines] = csv.trimEnd().split(/\r?\n/);
   if (header !== HEADER) return undefined;
   const rows = lines.map((line) => {
-    const figures = line.split(',').map((cell) => (cell === '' ? Number.NaN : Number(cell)));
+    const figures = line.split(',').map((cell) => (cell === '' ? null : Number(cell)));
     return Object.fromEntries(COLUMNS.map(({ key }, i) => [key, figures[i]])) as unknown as EpochRow;
   });
   return rows.every(isEpochRow) ? rows : undefined;
 }
 
-/** Whether something read from a file is a row: all its figures are there and numbers. */
+/** Whether something read from a file is a row: all its figures are there and numbers, or all but validation's. */
 export function isEpochRow(value: unknown): value is EpochRow {
   const row = value as Partial<EpochRow> | null;
-  return typeof row === 'object' && row !== null && COLUMNS.every(({ key }) => Number.isFinite(row[key]));
+  if (typeof row !== 'object' || row === null) return false;
+  const unvalidated = row.valLoss === null && row.valAccuracy === null;
+  return COLUMNS.every(
+    ({ key }) => Number.isFinite(row[key]) || (unvalidated && (key === 'valLoss' || key === 'valAccuracy')),
+  );
 }
 
-/** The row with the highest validation accuracy, the first of equals. */
+/** The row with the highest validation accuracy, the first of equals; without validation the last. */
 export function bestRow(rows: readonly EpochRow[]): EpochRow | null {
+  const isBetter = (row: EpochRow, best: EpochRow): boolean =>
+    row.valAccuracy === null || best.valAccuracy === null || row.valAccuracy > best.valAccuracy;
   return rows.reduce<EpochRow | null>(
-    (best, row) => (best === null || row.valAccuracy > best.valAccuracy ? row : best),
+    (best, row) => (best === null || isBetter(row, best) ? row : best),
     null,
   );
 }

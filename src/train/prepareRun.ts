@@ -3,6 +3,7 @@ import { FerError, UsageError } from '../errors.ts';
 import type { ModelDescription } from '../nn/model.ts';
 import { RunFolder, type RunRecord } from './runFolder.ts';
 import { refuseLocked } from './runLock.ts';
+import { withSource } from './source.ts';
 
 /**
  * Prepares the configuration of a run before any data is read: a new name is refused if the run exists, a
@@ -12,7 +13,7 @@ import { refuseLocked } from './runLock.ts';
  * @throws FerError if the run exists, does not where it should, is damaged, or is being trained
  */
 export function prepareRun(config: TrainConfig, explicit: ReadonlySet<string>): TrainConfig {
-  checkStart(config);
+  checkStart(config, explicit);
   const folder = new RunFolder(config.runs, config.name);
   refuseLocked(folder.path);
   if (config.resume || config.restore_epoch > 0) {
@@ -39,7 +40,7 @@ export function prepareRun(config: TrainConfig, explicit: ReadonlySet<string>): 
     return resolveTrainConfig(merged);
   }
   refuseExisting(folder, config);
-  return resolveTrainConfig(config);
+  return resolveTrainConfig(config.from === '' ? config : withSource(config, explicit));
 }
 
 /** @throws FerError if there is a run that nobody allowed to delete */
@@ -92,7 +93,14 @@ function differences<T>(before: T, now: T, keys: readonly (keyof T)[]): string {
 }
 
 /** Refuses ways to start that contradict each other. */
-function checkStart({ overwrite, restore_epoch, start_epoch }: TrainConfig): void {
+function checkStart(config: TrainConfig, explicit: ReadonlySet<string>): void {
+  const { from, resume, overwrite, restore_epoch, start_epoch } = config;
+  if (explicit.has('from') && from !== '' && (resume || restore_epoch > 0)) {
+    throw new UsageError(
+      `from=${from} starts a new run, and ${resume ? 'resume=true' : `restore_epoch=${restore_epoch}`} goes on ` +
+        "with the run's own weights: give one of them.",
+    );
+  }
   if (restore_epoch > 0 && overwrite) {
     throw new UsageError(
       `restore_epoch=${restore_epoch} needs weights kept in the run and overwrite=true deletes them: give one of them.`,

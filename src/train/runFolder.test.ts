@@ -29,6 +29,7 @@ const PROGRESS: RunProgress = {
   epoch: 1,
   start: 0,
   step: 5,
+  optimizerStep: 5,
   totals: { loss: 0, correct: 0, samples: 0 },
   seconds: 0,
   history: [ROW],

@@ -9,6 +9,7 @@ import { checkDescription, type ModelDescription } from '../nn/model.ts';
 import { type EpochRow, historyCsv, isEpochRow, parseHistory } from './history.ts';
 import type { ProgramVersion } from './programVersion.ts';
 import { LOCK } from './runLock.ts';
+import type { WeightsOrigin } from './source.ts';
 import type { Totals } from './stepper.ts';
 
 /** How far a run is: with the weights and the optimizer's state it determines all that follows. */
@@ -45,6 +46,8 @@ export interface RunRecord extends ProgramVersion {
     readonly images: Readonly<Record<string, number>>;
   };
   readonly train: TrainConfig;
+  /** The weights it started from, where those are another run's. */
+  readonly from?: WeightsOrigin;
 }
 
 const CONFIG = 'config.json';

@@ -11,6 +11,7 @@ import { checkSame, refuseExisting } from './prepareRun.ts';
 import { programVersion } from './programVersion.ts';
 import { RunFolder, type RunProgress, type RunRecord } from './runFolder.ts';
 import { lockRun } from './runLock.ts';
+import { readSameSource, readSource } from './source.ts';
 import { type Pause, Trainer, type TrainerListener } from './trainer.ts';
 
 /** Seconds of work that a sudden end may cost at the most, steps permitting. */
@@ -110,16 +111,26 @@ async function start(
     );
   } else if (config.resume) {
     checkSame(folder, record);
-    resume(folder, trainer, config, listener);
+    resume(folder, trainer, record, listener);
   } else {
     // Again, now that nobody else can make it.
     refuseExisting(folder, config);
+    // Before anything is deleted: the source may be no good.
+    const source = config.from === '' ? undefined : readSource(config.from, record.model);
     folder.clear();
+    folder.writeRecord({ ...saved, from: source?.origin });
+    if (!source) return;
+    trainer.restore(source.model, source.origin.file, trainer.progress);
+    // From here on the source may go.
+    await checkpoints.save();
+    listener.onNote?.(`starting from the weights of ${source.origin.file}`);
+    return;
   }
-  folder.writeRecord(saved);
+  folder.writeRecord({ ...saved, from: folder.readRecord().from });
 }
 
-function resume(folder: RunFolder, trainer: Trainer, config: TrainConfig, listener: TrainListener): void {
+function resume(folder: RunFolder, trainer: Trainer, record: RunRecord, listener: TrainListener): void {
+  const { train: config } = record;
   if (!folder.hasCheckpoint) {
     if (folder.hadCheckpoint) {
       throw new FerError(
@@ -127,6 +138,8 @@ function resume(folder: RunFolder, trainer: Trainer, config: TrainConfig, listen
           'restore_epoch=, or start again with overwrite=true',
       );
     }
+    const { from } = folder.readRecord();
+    if (from) trainer.restore(readSameSource(from, record.model), from.file, trainer.progress);
     listener.onNote?.(`${folder.path} was stopped before its first checkpoint: starting from the beginning`);
     return;
   }

@@ -39,7 +39,8 @@ export class Trainer {
   /** What is validated and kept: an average where the optimizer keeps one, else the parameters themselves. */
   readonly #model: Parameters;
   readonly #stepper: Stepper;
-  readonly #validation: Inference;
+  /** None with `val=none`. */
+  readonly #validation: Inference | undefined;
   readonly #train: Int32Array;
   readonly #val: Int32Array;
   #progress: RunProgress = {
@@ -65,7 +66,7 @@ export class Trainer {
     this.#backend = backend;
     this.#parameters = parameters;
     this.#train = imagesOf(dataset, config.train);
-    this.#val = imagesOf(dataset, [config.val]);
+    this.#val = config.val === 'none' ? new Int32Array() : imagesOf(dataset, [config.val]);
     this.#optimizer = createOptimizer(parameters, config);
     this.#model = this.#optimizer.averaged ?? parameters;
     const data = uploadData(backend, dataset);
@@ -78,15 +79,14 @@ export class Trainer {
       cutmix: config.cutmix,
       seed: config.seed,
     });
-    this.#validation = new Inference(backend, graph, this.#model, data, {
-      crops: config.eval_crops,
-      batch: Math.max(1, Math.floor(VALIDATION_SAMPLES / config.eval_crops)),
-      capacity: this.#val.length,
-    });
+    const batch = Math.max(1, Math.floor(VALIDATION_SAMPLES / config.eval_crops));
+    const inference = { crops: config.eval_crops, batch, capacity: this.#val.length };
+    this.#validation =
+      config.val === 'none' ? undefined : new Inference(backend, graph, this.#model, data, inference);
     // All programs now: a backend that cannot run them says so before anything is written, and sizes its
     // memory once for all.
     for (const count of stepSizes(this.#train.length, config.bs)) this.#stepper.program(count);
-    for (const count of stepSizes(this.#val.length, this.#validation.batch)) this.#validation.program(count);
+    for (const count of stepSizes(this.#val.length, batch)) this.#validation?.program(count);
     const { values, statistics } = parameters.initial(config.seed);
     for (const of of new Set([parameters, this.#model])) {
       backend.write(of.values, values);
@@ -205,23 +205,15 @@ export class Trainer {
   async endEpoch(listener: TrainerListener, pause: Pause): Promise<EpochRow | undefined> {
     const { epoch, totals, seconds, history, best } = this.#progress;
     const started = performance.now();
-    let paused = false;
-    const logits = await this.#validation.run(this.#val, async (done) => {
-      listener.onValidate?.(done, this.#val.length);
-      paused = done < this.#val.length && (await pause());
-      return !paused;
-    });
-    if (paused) return undefined;
-    if (!logits.every(Number.isFinite)) throw this.diverged();
-    const targets = this.#val.map((index) => this.#dataset.targets[index]);
-    const { accuracy, loss } = computeMetrics(logits, targets, this.#dataset.labels);
+    const figures = await this.#validate(listener, pause);
+    if (!figures) return undefined;
     const row: EpochRow = {
       epoch: epoch + 1,
       lr: this.learningRate(0),
       trainLoss: totals.loss / totals.samples,
       trainAccuracy: totals.correct / totals.samples,
-      valLoss: loss,
-      valAccuracy: accuracy,
+      valLoss: figures.loss,
+      valAccuracy: figures.accuracy,
       seconds: seconds + (performance.now() - started) / 1000,
       imagesPerSecond: this.#train.length / Math.max(seconds, Number.EPSILON),
     };
@@ -237,6 +229,24 @@ export class Trainer {
     return row;
   }
 
+  /** Figures of the validation split; nulls where there is none, undefined where it was interrupted. */
+  async #validate(
+    listener: TrainerListener,
+    pause: Pause,
+  ): Promise<{ loss: number | null; accuracy: number | null } | undefined> {
+    if (!this.#validation) return { loss: null, accuracy: null };
+    let paused = false;
+    const logits = await this.#validation.run(this.#val, async (done) => {
+      listener.onValidate?.(done, this.#val.length);
+      paused = done < this.#val.length && (await pause());
+      return !paused;
+    });
+    if (paused) return undefined;
+    if (!logits.every(Number.isFinite)) throw this.diverged();
+    const targets = this.#val.map((index) => this.#dataset.targets[index]);
+    return computeMetrics(logits, targets, this.#dataset.labels);
+  }
+
   /** The rate of the step that follows `start` images of the epoch under way. */
   learningRate(start = this.#progress.start): number {
     const { epoch, history } = this.#progress;
@@ -244,7 +254,7 @@ export class Trainer {
     return learningRate(this.#config, {
       step: epoch * stepsPerEpoch + Math.floor(start / this.#config.bs),
       stepsPerEpoch,
-      accuracies: history.map(({ valAccuracy }) => valAccuracy),
+      accuracies: history.flatMap(({ valAccuracy }) => valAccuracy ?? []),
     });
   }
 }

@@ -94,6 +94,9 @@ function distinct(all: readonly TrialSettings[]): TrialSettings[] {
 function complete(settings: TrialSettings): TrialSettings {
   const resolved = resolveTrainConfig(withoutUnused(settings) as TrainConfig);
   checkTrainConfig(resolved);
+  if (resolved.val === 'none') {
+    throw new UsageError('fer tune: trials are ranked by their validation, and val=none has none.');
+  }
   return resolved;
 }
 

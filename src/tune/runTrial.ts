@@ -31,8 +31,11 @@ export interface TrialTask {
   readonly threads: number;
 }
 
+/** An epoch of a trial: trials are ranked by their validation, so there is always one. */
+export type TrialRow = EpochRow & { readonly valLoss: number; readonly valAccuracy: number };
+
 export interface TrialListener {
-  onEpoch?(row: EpochRow): void;
+  onEpoch?(row: TrialRow): void;
 }
 
 /** The result in the run folder of a trial; it is written when a process has done what it was told. */
@@ -109,8 +112,8 @@ async function trainTrial(
     resume: folder.exists,
   });
   const prepared = prepareRun(config, new Set(Object.keys(config)));
-  let history: readonly EpochRow[] = [];
-  let best: EpochRow | null = null;
+  let history: readonly TrialRow[] = [];
+  let best: TrialRow | null = null;
   let status: TrialResult['status'] = 'finished';
   let problem: string | undefined;
   const backend = await createBackend(prepared);
@@ -121,16 +124,18 @@ async function trainTrial(
       interrupted: () => stopped() || history.length >= epochs,
       listener: {
         onEpochStart(progress) {
-          ({ history, best } = progress);
+          history = progress.history.map(validated);
+          best = progress.best && validated(progress.best);
         },
         onEpoch(row, bestSoFar, rows) {
-          history = rows;
-          best = bestSoFar;
-          listener.onEpoch?.(row);
+          history = rows.map(validated);
+          best = validated(bestSoFar);
+          listener.onEpoch?.(validated(row));
         },
       },
     });
-    ({ history, best } = ended);
+    history = ended.history.map(validated);
+    best = validated(ended.best);
   } catch (error) {
     if (error instanceof Interrupted && !stopped()) status = 'paused';
     else if (error instanceof Diverged) {
@@ -188,6 +193,12 @@ async function judge({ trial, runs, threads }: TrialTask, dataset: Dataset): Pro
 export function testSplit({ train, val }: Trial['settings']): Split | undefined {
   const split = SPLITS[SPLITS.length - 1];
   return train.includes(split) || val === split ? undefined : split;
+}
+
+function validated(row: EpochRow): TrialRow {
+  const { valLoss, valAccuracy } = row;
+  if (valLoss === null || valAccuracy === null) throw new FerError('a trial needs validation: val= is none');
+  return { ...row, valLoss, valAccuracy };
 }
 
 function digest(file: string): string {

@@ -103,7 +103,7 @@ export function seedsOf({ seed, seeds }: Pick<TuneConfig, 'seed' | 'seeds'>): nu
  * @throws FerError
  */
 export function checkSplits({ source, splits }: Dataset, settings: readonly TrialSettings[]): void {
-  const needed = new Set(settings.flatMap(({ train, val }) => [...train, val]));
+  const needed = new Set(settings.flatMap(({ train, val }) => (val === 'none' ? train : [...train, val])));
   for (const split of needed) {
     if (splits[split].length > 0) continue;
     const there = Object.entries(splits).map(([name, { length }]) => `${name} ${length}`);

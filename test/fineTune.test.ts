@@ -1,0 +1,257 @@
+import { createHash } from 'node:crypto';
+import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import type { TrainConfig } from '../src/config.ts';
+import { FerError, Interrupted, UsageError } from '../src/errors.ts';
+import { prepareTraining } from '../src/index.ts';
+import { RunFolder } from '../src/train/runFolder.ts';
+import type { TrainListener } from '../src/train/train.ts';
+import { fer } from './commands.ts';
+import { temporaryFolder } from './dataFiles.ts';
+import { configOf, faces, figuresOf, outcomeOf, snapshot, tensorsOf, trainTiny } from './training.ts';
+
+const folder = temporaryFolder();
+afterAll(() => folder.remove());
+const at = (...names: string[]): string => join(folder.path, ...names);
+
+const dataset = faces();
+/** A finished run; its best and its last weights may differ. */
+const SOURCE = at('source', 'a');
+const BEST = join(SOURCE, 'best.safetensors');
+beforeAll(() => trainTiny({ runs: at('source'), n_epochs: 3, save_freq: 1 }, { dataset }));
+
+/** The stage of the paper. */
+const STAGE = {
+  from: SOURCE,
+  train: ['Training', 'PublicTest'],
+  val: 'none',
+  scheduler: 'cosine',
+  lr: 1e-4,
+  n_epochs: 2,
+} satisfies Partial<TrainConfig>;
+
+/** A run that is killed after its first step, and what it said until then. */
+async function killAtFirstStep(settings: Parameters<typeof trainTiny>[0]) {
+  const notes: string[] = [];
+  const starts: unknown[] = [];
+  const listener: TrainListener = {
+    onNote: (line) => notes.push(line),
+    onEpochStart: (progress, images) => starts.push({ ...progress, images }),
+    onStep() {
+      throw new Error('killed');
+    },
+  };
+  await expect(trainTiny(settings, { dataset, listener })).rejects.toThrow('killed');
+  return { notes, starts };
+}
+
+describe('a run that starts from other weights', () => {
+  test('has them as its first checkpoint, and says in config.json what they were', async () => {
+    const runs = at('first checkpoint');
+    const { notes, starts } = await killAtFirstStep({ ...STAGE, runs });
+    const run = join(runs, 'a');
+    expect(tensorsOf(join(run, 'last.safetensors'))).toEqual(tensorsOf(BEST));
+    expect(starts).toMatchObject([{ epoch: 0, step: 0, optimizerStep: 0, history: [], images: 57 }]);
+    expect(notes).toEqual([`starting from the weights of ${BEST}`]);
+    const sha256 = createHash('sha256').update(readFileSync(BEST)).digest('hex');
+    const { from, train } = new RunFolder(runs, 'a').readRecord();
+    expect({ from, train }).toMatchObject({
+      from: { file: BEST, sha256 },
+      train: { from: SOURCE, width: 8 },
+    });
+  });
+
+  test('goes on with the bits of an unbroken one, whatever becomes of the source', async () => {
+    const source = at('short-lived');
+    cpSync(SOURCE, source, { recursive: true });
+    const settings = { ...STAGE, from: source, ema: 0.9 };
+    await trainTiny({ ...settings, runs: at('unbroken') }, { dataset });
+    const runs = at('broken');
+    let steps = 0;
+    const stopped = trainTiny(
+      { ...settings, runs, threads: 1 },
+      { dataset, listener: { onStep: () => steps++ }, interrupted: () => steps === 2 },
+    );
+    await expect(stopped).rejects.toThrow(Interrupted);
+    rmSync(source, { recursive: true });
+    await trainTiny({ runs, resume: true }, { dataset });
+    const [broken, unbroken] = [join(runs, 'a'), at('unbroken', 'a')];
+    expect(outcomeOf(broken)).toEqual(outcomeOf(unbroken));
+    const records = ['broken', 'unbroken'].map((name) => new RunFolder(at(name), 'a').readRecord().from);
+    expect(records[0]).toEqual(records[1]);
+    expect(records[0]?.file).toBe(join(source, 'best.safetensors'));
+  });
+
+  test('takes a file too, and validates as any run', async () => {
+    const from = join(SOURCE, 'epoch_1.safetensors');
+    const runs = at('file');
+    await killAtFirstStep({ runs, from });
+    expect(tensorsOf(join(runs, 'a', 'last.safetensors'))).toEqual(tensorsOf(from));
+    expect(new RunFolder(runs, 'a').readRecord().from?.file).toBe(from);
+    const { history } = await trainTiny({ runs, resume: true }, { dataset });
+    for (const { valAccuracy } of history) expect(valAccuracy).not.toBeNull();
+  });
+
+  test('has network and width of its source', () => {
+    const settings = { runs: at('none'), name: 'a', data: 'synthetic', from: SOURCE };
+    expect(prepareTraining(settings)).toMatchObject({ network: 'vgg', width: 8 });
+    expect(prepareTraining({ ...settings, width: 8 }).width).toBe(8);
+    expect(() => prepareTraining({ ...settings, width: 16 })).toThrow(
+      /holds weights of width=8, not 16: leave out width=/,
+    );
+    expect(() => prepareTraining({ ...settings, from: '' }).width).not.toThrow();
+  });
+
+  test('with an average: it starts there, too', async () => {
+    const runs = at('averaged');
+    await killAtFirstStep({ ...STAGE, runs, ema: 0.999 });
+    expect(tensorsOf(join(runs, 'a', 'last.safetensors'))).toEqual(tensorsOf(BEST));
+  });
+});
+
+describe('stopped before it had saved anything', () => {
+  /** What a kill right after the record leaves. */
+  async function recordAlone(name: string, from: string): Promise<string> {
+    await trainTiny({ ...STAGE, from, runs: at(name) }, { dataset });
+    const run = at(name, 'a');
+    for (const file of readdirSync(run)) if (file !== 'config.json') rmSync(join(run, file));
+    return at(name);
+  }
+
+  test('it starts from the same weights again', async () => {
+    const runs = await recordAlone('again', SOURCE);
+    await trainTiny({ runs, resume: true }, { dataset });
+    await trainTiny({ ...STAGE, runs: at('not again') }, { dataset });
+    expect(outcomeOf(join(runs, 'a'))).toEqual(outcomeOf(at('not again', 'a')));
+    expect(new RunFolder(runs, 'a').readRecord().from?.file).toBe(BEST);
+  });
+
+  test('and says so if they are others now, or gone', async () => {
+    const source = at('changing');
+    cpSync(SOURCE, source, { recursive: true });
+    const runs = await recordAlone('changed', source);
+    cpSync(join(source, 'last.safetensors'), join(source, 'best.safetensors'));
+    await expect(trainTiny({ runs, resume: true }, { dataset })).rejects.toThrow(
+      /best\.safetensors has changed since the run started from it .*overwrite=true/,
+    );
+    rmSync(source, { recursive: true });
+    await expect(trainTiny({ runs, resume: true }, { dataset })).rejects.toThrow(/there is no model at/);
+    expect(readdirSync(join(runs, 'a'))).toEqual(['config.json']);
+  });
+});
+
+describe('a source that will not do', () => {
+  const refused = (settings: Partial<TrainConfig>, message: RegExp) => {
+    expect(() => configOf({ runs: at('none'), ...settings })).toThrow(message);
+    expect(existsSync(at('none'))).toBe(false);
+  };
+
+  test('is told before anything is read or written', () => {
+    refused({ from: at('nowhere') }, /there is no model at .*nowhere/);
+    mkdirSync(at('empty'));
+    refused({ from: at('empty') }, /config\.json is missing/);
+    cpSync(join(SOURCE, 'config.json'), join(at('empty'), 'config.json'));
+    refused({ from: at('empty') }, /holds no weights/);
+    refused({ from: SOURCE, width: 16 }, /weights of width=8, not 16/);
+    refused({ from: SOURCE, resume: true }, /starts a new run, and resume=true goes on/);
+    refused({ from: SOURCE, restore_epoch: 1 }, /starts a new run, and restore_epoch=1 goes on/);
+    expect(() => configOf({ runs: at('none'), from: SOURCE, resume: true })).toThrow(UsageError);
+  });
+
+  test('in the folder that would be deleted', () => {
+    for (const from of [SOURCE, BEST]) {
+      const settings = { runs: at('source'), from, overwrite: true };
+      expect(() => configOf(settings)).toThrow(/lies in the run folder that overwrite=true deletes/);
+    }
+  });
+
+  test('of other labels, or damaged: nothing is deleted for it', async () => {
+    const runs = at('kept');
+    await trainTiny({ runs, n_epochs: 1 }, { dataset });
+    const before = snapshot(join(runs, 'a'));
+    const labels = dataset.labels.map((label) => (label === 'sad' ? 'bored' : label));
+    const settings = { ...STAGE, runs, overwrite: true };
+    await expect(trainTiny(settings, { dataset: { ...dataset, labels } })).rejects.toThrow(
+      /tells angry, .*sad.* apart, and the data has angry, .*bored.*: start from weights of the same labels/,
+    );
+    const swapped = [...dataset.labels].reverse();
+    await expect(trainTiny(settings, { dataset: { ...dataset, labels: swapped } })).rejects.toThrow(FerError);
+    const damaged = at('damaged');
+    cpSync(SOURCE, damaged, { recursive: true });
+    writeFileSync(join(damaged, 'best.safetensors'), 'no weights');
+    await expect(trainTiny({ ...settings, from: damaged }, { dataset })).rejects.toThrow(/not a usable/);
+    expect(snapshot(join(runs, 'a'))).toEqual(before);
+  });
+});
+
+describe('val=none', () => {
+  test('the last weights are the best, and the columns of validation are empty', async () => {
+    const runs = at('no validation');
+    const settings = { runs, val: 'none', train: ['Training', 'PublicTest'], n_epochs: 3 } as const;
+    const { best, history, ended } = await trainTiny(settings, { dataset: faces({ PublicTest: 5 }) });
+    expect(history.map(({ valLoss, valAccuracy }) => [valLoss, valAccuracy])).toEqual(
+      new Array(3).fill([null, null]),
+    );
+    expect({ best: best.epoch, ended }).toEqual({ best: 3, ended: 'epochs' });
+    const run = join(runs, 'a');
+    expect(tensorsOf(join(run, 'best.safetensors'))).toEqual(tensorsOf(join(run, 'last.safetensors')));
+    const [header, ...rows] = figuresOf(run);
+    const columns = header.map((name, i) => [name, rows.map((row) => row[i])] as const);
+    for (const [name, cells] of columns) expect(cells.includes('')).toBe(name.startsWith('val_'));
+  });
+
+  test('needs no image to validate on, and trains to the same weights as with validation', async () => {
+    const [without, with_] = [at('without'), at('with')];
+    await trainTiny({ runs: without, val: 'none' }, { dataset: faces({ PublicTest: 0 }) });
+    await trainTiny({ runs: with_ }, { dataset });
+    const last = (runs: string) => tensorsOf(join(runs, 'a', 'last.safetensors'));
+    expect(last(without)).toEqual(last(with_));
+  });
+
+  test('goes on with the same bits, and not with another split', async () => {
+    const runs = at('no validation, broken');
+    const settings = { runs, val: 'none' } as const;
+    let steps = 0;
+    const stopped = trainTiny(settings, {
+      dataset,
+      listener: { onStep: () => steps++ },
+      interrupted: () => steps === 4,
+    });
+    await expect(stopped).rejects.toThrow(Interrupted);
+    await expect(trainTiny({ runs, resume: true, val: 'PublicTest' }, { dataset })).rejects.toThrow(
+      /val was none, now PublicTest/,
+    );
+    await trainTiny({ runs, resume: true }, { dataset });
+    await trainTiny({ ...settings, runs: at('no validation, unbroken') }, { dataset });
+    expect(outcomeOf(join(runs, 'a'))).toEqual(outcomeOf(at('no validation, unbroken', 'a')));
+  });
+
+  test('what looks at validation is refused', () => {
+    const refused = (settings: Partial<TrainConfig>, message: RegExp) => {
+      const attempt = () => configOf({ runs: at('none'), ...settings });
+      expect(attempt).toThrow(UsageError);
+      expect(attempt).toThrow(message);
+    };
+    refused({ val: 'none', scheduler: 'plateau' }, /scheduler=plateau looks at the accuracy on val=/);
+    refused({ val: 'none', patience: 3 }, /patience=3 looks at the accuracy on val=/);
+    refused(
+      { train: ['Training', 'PublicTest'] },
+      /train=Training\+PublicTest contains val=PublicTest: .*val=none to train without validation/,
+    );
+  });
+
+  test('on the command line', async () => {
+    const stage = ['train=Training+PublicTest', 'val=none', 'scheduler=cosine', 'lr=1e-4', 'n_epochs=2'];
+    const where = ['data=synthetic:60', `runs=${folder.path}`, 'name=stage', 'bs=16', 'threads=2'];
+    const { code, stdout, stderr } = await fer('train', `from=${SOURCE}`, ...where, ...stage);
+    expect({ code, stderr }).toMatchObject({ code: 0 });
+    expect(stdout).toMatch(
+      /stage: 2 epochs, without validation: the last weights are in best\.safetensors\n$/,
+    );
+    expect(stderr).toContain(`starting from the weights of ${BEST}`);
+    expect(stderr).toMatch(/^epoch 2\/2 {2}lr [\d.e-]+ {2}train \d\.\d{4} \d+\.\d\d % {2}[\d.]+ images\/s/m);
+    const judged = await fer('evaluate', `model=${at('stage')}`, 'data=synthetic:60', 'split=PrivateTest');
+    expect(judged.code).toBe(0);
+  });
+});
