@@ -314,7 +314,12 @@ export const evaluateOptions = {
   bs: shared.bs,
   threads: shared.threads,
   device: shared.device,
-  out: option(text(/^/), '', 'also write the figures as JSON to this file'),
+  out: option(
+    text(/^/),
+    '',
+    'folder for figures, predictions and confusion matrix; a name that ends in .json: one file, the figures',
+  ),
+  theme: shared.theme,
   json: shared.json,
 };
 

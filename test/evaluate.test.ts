@@ -1,4 +1,4 @@
-import { cpSync, mkdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdirSync, readdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import sharp from 'sharp';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
@@ -13,6 +13,7 @@ import { readSafetensors, writeSafetensors } from '../src/io/safetensors.ts';
 import { readModel, type StoredModel } from '../src/nn/model.ts';
 import { fer } from './commands.ts';
 import { temporaryFolder } from './dataFiles.ts';
+import { placedTexts, textGrid } from './svg.ts';
 import { trainTiny } from './training.ts';
 
 const folder = temporaryFolder();
@@ -143,6 +144,71 @@ describe('figures', () => {
     expect(figures.n).toBe(14);
     expect(stdout).toContain((100 * figures.accuracy).toFixed(2));
     for (const label of figures.labels) expect(stdout).toContain(label);
+  });
+
+  test('in a folder: figures, predictions, and the confusion matrix four times', async () => {
+    const out = at('evaluation');
+    const args = [`model=${MODEL}`, `data=${DATA}`, 'split=Training', 'crops=1', `out=${out}`];
+    const figures = await evaluate(...args);
+    expect(readdirSync(out).sort()).toEqual(
+      ['json', 'csv', 'png', 'svg']
+        .map((type) => `confusion.${type}`)
+        .concat('metrics.json', 'predictions.csv')
+        .sort(),
+    );
+    const read = (name: string): string => readFileSync(join(out, name), 'utf8');
+    const rows = (name: string): string[][] =>
+      read(name)
+        .trimEnd()
+        .split('\n')
+        .map((line) => line.split(','));
+    expect(JSON.parse(read('metrics.json'))).toEqual(figures);
+    const { labels, confusion, confusionNormalized } = figures;
+    expect(JSON.parse(read('confusion.json'))).toEqual({
+      rows: 'target',
+      columns: 'prediction',
+      labels,
+      counts: confusion,
+      normalized: confusionNormalized,
+    });
+    const texts = placedTexts(read('confusion.svg'));
+    expect(textGrid(texts, 15)).toEqual(
+      confusionNormalized.map((row: number[]) => row.map((share) => (100 * share).toFixed(1))),
+    );
+    expect(textGrid(texts, 11)).toEqual(confusion.map((row: number[]) => row.map(String)));
+    const accuracy = (100 * figures.accuracy).toFixed(2);
+    expect(texts.map(({ text }) => text).join('\n')).toContain(
+      `a on Training, ${figures.n} images: accuracy ${accuracy} %`,
+    );
+    const [head, ...cells] = rows('confusion.csv');
+    expect(head).toEqual(['target', 'prediction', 'images', 'share_of_target']);
+    expect(cells).toEqual(
+      labels.flatMap((target: string, r: number) =>
+        labels.map((prediction: string, c: number) => [
+          target,
+          prediction,
+          String(confusion[r][c]),
+          String(confusionNormalized[r][c]),
+        ]),
+      ),
+    );
+    const { width } = await sharp(join(out, 'confusion.png')).metadata();
+    expect(width).toBeGreaterThan(1100);
+
+    const [columns, ...predictions] = rows('predictions.csv');
+    const scores = labels.map((label: string) => `score_${label}`);
+    expect(columns).toEqual(['image', 'target', 'prediction', 'correct', ...scores]);
+    expect(predictions).toHaveLength(figures.n);
+    const counted = labels.map(() => labels.map(() => 0));
+    const { names } = facesOf(await loadDataset(DATA), 'Training', figures.n);
+    predictions.forEach(([image, target, prediction, correct, ...shares], n) => {
+      expect([Number(image), target, correct]).toEqual([n, names[n], target === prediction ? '1' : '0']);
+      const numbers = shares.map(Number);
+      expect(numbers.reduce((a, b) => a + b)).toBeCloseTo(1, 4);
+      expect(labels[numbers.indexOf(Math.max(...numbers))]).toBe(prediction);
+      counted[labels.indexOf(target)][labels.indexOf(prediction)]++;
+    });
+    expect(counted).toEqual(confusion);
   });
 
   test('are printed even where out= cannot be written', async () => {

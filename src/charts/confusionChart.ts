@@ -45,7 +45,11 @@ export function confusionChart(
     title,
     description: describe(labels, confusionNormalized),
     spec: (palette) => ({
-      title: { text: title, subtitle: subtitle ?? '% of each row, and images' },
+      title: {
+        text: title,
+        subtitle: [...(subtitle === undefined ? [] : [subtitle]), '% of each row, and images'],
+        limit: step * C + 90,
+      },
       data: { values },
       width: { step },
       height: { step },

@@ -1,0 +1,68 @@
+import type { Dataset, Split } from '../data/dataset.ts';
+import { FerError } from '../errors.ts';
+import type { ModelDescription } from '../nn/model.ts';
+import { computeMetrics, type Metrics } from './metrics.ts';
+import type { Recognizer } from './recognizer.ts';
+
+/** The images that a model is judged on. */
+export interface JudgedFaces {
+  /** [N, size, size], 0 black to 255 white. */
+  readonly images: Uint8Array;
+  /** [N], indices into the model's labels. */
+  readonly targets: Uint8Array;
+}
+
+/** A model's answers on some faces, and what they are worth. */
+export interface Judgement extends JudgedFaces {
+  /** [N, L], before softmax. */
+  readonly logits: Float32Array;
+  readonly metrics: Metrics;
+}
+
+/**
+ * The images of a split, with targets in the model's order of labels: matched by name.
+ *
+ * @throws FerError if the split is empty, or its images or labels are not what the model knows
+ */
+export function facesOf(
+  { splits, source, size, images, targets, labels }: Dataset,
+  split: Split,
+  model: ModelDescription,
+): JudgedFaces {
+  const indices = splits[split];
+  if (indices.length === 0) {
+    const there = Object.entries(splits).map(([name, { length }]) => `${name} ${length}`);
+    throw new FerError(`${source} has no image in ${split} (${there.join(', ')}): choose another split=`);
+  }
+  if (size !== model.imageSize) {
+    throw new FerError(
+      `${source} has images of ${size}x${size}, the model was trained on ${model.imageSize}x${model.imageSize}`,
+    );
+  }
+  const place = labels.map((label) => model.labels.indexOf(label));
+  const missing = labels.filter((_, i) => place[i] < 0);
+  if (missing.length > 0) {
+    throw new FerError(
+      `${source} has labels the model does not know: ${missing.join(', ')}; it knows ${model.labels.join(', ')}`,
+    );
+  }
+  const pixels = size * size;
+  const faces = new Uint8Array(indices.length * pixels);
+  indices.forEach((index, i) => {
+    faces.set(images.subarray(index * pixels, (index + 1) * pixels), i * pixels);
+  });
+  return { images: faces, targets: Uint8Array.from(indices, (index) => place[targets[index]]) };
+}
+
+/** Runs a model on faces, timed. */
+export async function judge(
+  recognizer: Recognizer,
+  { images, targets }: JudgedFaces,
+  onBatch?: (done: number) => void,
+): Promise<Judgement> {
+  const started = performance.now();
+  const logits = await recognizer.logits(images, onBatch);
+  const seconds = (performance.now() - started) / 1000;
+  const metrics = computeMetrics(logits, targets, recognizer.description.labels, seconds);
+  return { images, targets, logits, metrics };
+}
