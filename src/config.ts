@@ -300,6 +300,7 @@ export const SYNONYMS: Readonly<Record<string, string>> = {
   arch: 'network',
   dataset: 'data',
   checkpoint: 'model',
+  methods: 'method',
   weights: 'model',
   workers: 'threads',
   project: 'runs',
@@ -378,6 +379,7 @@ export const explainOptions = {
       'the label whose score is explained, as in target=happy; else the winning one',
     ),
     crops: shared.crops,
+    theme: shared.theme,
     bs: shared.bs,
     threads: shared.threads,
     device: shared.device,
@@ -454,6 +456,7 @@ export const tuneOptions = {
       true,
       'judge each best network on PrivateTest too, where no trial learns from or watches it; no rank looks at it',
     ),
+    theme: shared.theme,
     json: shared.json,
   }),
   ...group('Where it runs', {

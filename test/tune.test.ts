@@ -230,7 +230,9 @@ describe('what goes wrong with one trial', () => {
     process.kill(JSON.parse(readFileSync(lock() ?? '', 'utf8')).pid, 'SIGKILL');
     const { code, stderr } = await running.ended;
     expect(code).toBe(1);
-    expect(stderr).toMatch(/lr=0\.1 optimizer=sgd {2}failed: its process was ended by SIGKILL \(out of memory\?\)/);
+    expect(stderr).toMatch(
+      /lr=0\.1 optimizer=sgd {2}failed: its process was ended by SIGKILL \(out of memory\?\)/,
+    );
     expect(stderr).toMatch(/2\/2 {2}lr=0\.001 optimizer=adam {2}best/);
     const again = await cli(...long);
     expect(again.code, again.stderr).toBe(0);

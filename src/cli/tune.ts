@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import { writeChart } from '../charts/writeChart.ts';
 import type { Parsed } from '../config/parse.ts';
 import type { TuneConfig, tuneOptions } from '../config.ts';
 import { availableThreads } from '../engine/createBackend.ts';
@@ -13,6 +14,7 @@ import type { Runner } from '../tune/runner.ts';
 import { runStudy, type StudyListener } from '../tune/runStudy.ts';
 import type { Results } from '../tune/search.ts';
 import { checkSplits, type DataHashes, Study, seedsOf } from '../tune/study.ts';
+import { studyChart } from '../tune/studyChart.ts';
 import { StudyFolder, type StudyRecord } from '../tune/studyFolder.ts';
 import { StudyProgress } from '../tune/studyProgress.ts';
 import { percentText, studyTable } from '../tune/studyTable.ts';
@@ -30,7 +32,9 @@ export const run: Run<typeof tuneOptions> = async (parsed, out) => {
   const unlock = lockRun(folder.path);
   try {
     const record = await carryOut(config, study, folder, out);
-    out.result(record, () => resultText(record, study, folder));
+    const chart = studyChart(record, configurations.space);
+    if (chart) await writeChart(chart, folder.file('accuracy'), { theme: config.theme });
+    out.result(record, () => resultText(record, study, folder, chart !== undefined));
     const failed = record.configurations.filter(({ state }) => state === 'failed').length;
     if (failed > 0) out.note(`trials of ${failed} configurations failed; the same command tries them again`);
     return failed > 0 ? 1 : 0;
@@ -171,15 +175,12 @@ function farewell({ queue }: TuneConfig): string {
   return `stopping: ${what}; once more to stop at once`;
 }
 
-function resultText(record: StudyRecord, study: Study, folder: StudyFolder): string {
+function resultText(record: StudyRecord, study: Study, folder: StudyFolder, hasChart: boolean): string {
   const { configurations, trials } = record;
-  const table = studyTable(configurations, study.keys);
-  const [first] = configurations;
-  const weights = trials.find(({ trial }) => trial === first?.trials[0]);
-  const where = weights?.best
-    ? `best weights: ${join(weights.run, 'best.safetensors')} on ${weights.host}`
-    : '';
-  return [table, '', where, `all figures: ${folder.file('study.csv')}, study.json`]
-    .filter((l, i) => i === 1 || l)
-    .join('\n');
+  const seeds = trials.filter(({ trial }) => configurations[0]?.trials.includes(trial));
+  const [best] = seeds.sort((a, b) => (b.best?.valAccuracy ?? 0) - (a.best?.valAccuracy ?? 0));
+  const lines = [studyTable(configurations, study.keys), ''];
+  if (best?.best) lines.push(`best weights: ${join(best.run, 'best.safetensors')} on ${best.host}`);
+  lines.push(`all figures: ${folder.path}/study.csv, study.json${hasChart ? ', accuracy.svg and .png' : ''}`);
+  return lines.join('\n');
 }
