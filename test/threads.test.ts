@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
+import type { TrainConfig } from '../src/config.ts';
 import { ReferenceBackend } from '../src/engine/backend/reference.ts';
 import { WasmBackend } from '../src/engine/backend/wasm.ts';
 import { buildsHere } from './backends.ts';
@@ -53,16 +54,20 @@ test('another seed, other weights', async () => {
   }
 });
 
-test('the fast backends train as the definition does', async () => {
+test.each<Partial<TrainConfig>>([
+  {},
+  { optimizer: 'adamw', no_decay: ['norm', 'bias'], mixup: 1, ema: 0.9, label_smoothing: 0.1 },
+  { optimizer: 'asgd', asgd_t0: 0, cutmix: 1 },
+])('the fast backends train as the definition does: %j', async (given) => {
   const dataset = faces({ Training: 3, PublicTest: 2 });
-  const settings = { bs: 2, n_epochs: 1, lr: 0.001 };
+  const settings = { bs: 2, n_epochs: 1, lr: 0.001, ...given };
   const histories = [];
   for (const open of [
     () => new ReferenceBackend(),
     ...builds.map((build) => () => WasmBackend.create({ threads: 2, build })),
   ]) {
     const backend = await open();
-    const runs = at(`${histories.length}`);
+    const runs = at(JSON.stringify(given).replaceAll(/\W+/g, ' '), `${histories.length}`);
     const { history } = await trainTiny({ ...settings, runs }, { dataset, backend });
     await backend.close();
     histories.push(history);
