@@ -13,6 +13,7 @@ export const STREAMS = {
   search: 5,
   noise: 6,
   mixture: 7,
+  bootstrap: 8,
 } as const;
 
 /** Mixes 32 bits; constants of Chris Wellons' `lowbias32` (public domain). */

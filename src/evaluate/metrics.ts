@@ -78,15 +78,42 @@ export function computeMetrics(
     if (prediction !== target && rank(row, target) === 1) second++;
     loss += crossEntropy(row, target);
   }
-  const hits = confusion.reduce((sum, row, c) => sum + row[c], 0);
-  const accuracy = hits / N;
-  const perClass = labels.map((label, c) => classMetrics(label, c, confusion));
-  const present = perClass.filter(({ support }) => support > 0);
+  const hits = confusion.reduce((total, row, c) => total + row[c], 0);
+  const { accuracy, ...rest } = countMetrics(confusion, labels);
   return {
     n: N,
     accuracy,
     top2: (hits + second) / N,
     loss: loss / N,
+    ...rest,
+    labels: [...labels],
+    confusion,
+    confusionNormalized: confusion.map((row) => row.map((count) => ratio(count, sum(row)))),
+    imagesPerSecond: seconds === undefined ? null : ratio(N, seconds),
+  };
+}
+
+/** The figures that follow from the confusion matrix alone. */
+export type CountMetrics = Pick<
+  Metrics,
+  'accuracy' | 'macro' | 'micro' | 'balancedAccuracy' | 'cohenKappa' | 'matthews' | 'perClass'
+>;
+
+/**
+ * @param confusion counts, [C][C]: row the target, column the prediction
+ * @param labels names of the C classes
+ */
+export function countMetrics(
+  confusion: readonly (readonly number[])[],
+  labels: readonly string[],
+): CountMetrics {
+  const N = sum(confusion.map(sum));
+  const hits = confusion.reduce((total, row, c) => total + row[c], 0);
+  const accuracy = ratio(hits, N);
+  const perClass = labels.map((label, c) => classMetrics(label, c, confusion));
+  const present = perClass.filter(({ support }) => support > 0);
+  return {
+    accuracy,
     macro: {
       precision: mean(perClass.map(({ precision }) => precision)),
       recall: mean(perClass.map(({ recall }) => recall)),
@@ -96,10 +123,6 @@ export function computeMetrics(
     balancedAccuracy: mean(present.map(({ recall }) => recall)),
     ...agreement(confusion, hits, N),
     perClass,
-    labels: [...labels],
-    confusion,
-    confusionNormalized: confusion.map((row) => row.map((count) => ratio(count, sum(row)))),
-    imagesPerSecond: seconds === undefined ? null : ratio(N, seconds),
   };
 }
 
@@ -118,8 +141,8 @@ export function softmax(row: ArrayLike<number>): number[] {
   return powers.map((power) => power / total);
 }
 
-/** -log(softmax(row)[target]), exact also where that probability underflows. */
-function crossEntropy(row: ArrayLike<number>, target: number): number {
+/** -log(softmax(row)[target]), in nats; exact also where that probability underflows. */
+export function crossEntropy(row: ArrayLike<number>, target: number): number {
   const largest = row[argmax(row)];
   let total = 0;
   for (let c = 0; c < row.length; c++) total += Math.exp(row[c] - largest);
@@ -127,7 +150,7 @@ function crossEntropy(row: ArrayLike<number>, target: number): number {
 }
 
 /** Place of `target` among the logits from the highest, 0 first; of equal ones the lower class comes first. */
-function rank(row: ArrayLike<number>, target: number): number {
+export function rank(row: ArrayLike<number>, target: number): number {
   let before = 0;
   for (let c = 0; c < row.length; c++) {
     if (row[c] > row[target] || (row[c] === row[target] && c < target)) before++;
