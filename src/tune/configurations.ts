@@ -16,7 +16,7 @@ import { settingsText } from './trial.ts';
 import { withoutUnused } from './usedSettings.ts';
 
 /** Draws of what was drawn already before a space counts as exhausted. */
-const DRAWS_IN_VAIN = 10_000;
+const DRAWS_IN_VAIN = 1000;
 
 /** What a command line asks to be tried. */
 export interface Configurations {

@@ -1,0 +1,152 @@
+import { describe, expect, test } from 'vitest';
+import { asked } from '../../test/trials.ts';
+import { type TrialSettings, trialOptions } from '../config.ts';
+
+const all = (key: keyof TrialSettings, ...args: string[]) => asked(...args).settings.map((each) => each[key]);
+
+describe('a grid', () => {
+  test('every combination, in an order that a longer list keeps', () => {
+    const { settings, study } = asked('lr=0.1,0.01', 'bs=32,64', 'n_epochs=5');
+    expect(settings.map(({ lr, bs }) => [lr, bs])).toEqual(
+      expect.arrayContaining([
+        [0.1, 32],
+        [0.1, 64],
+        [0.01, 32],
+        [0.01, 64],
+      ]),
+    );
+    expect(settings).toHaveLength(4);
+    expect(study.keys).toEqual(['bs', 'lr']);
+  });
+
+  test('a setting that has no effect makes no second trial', () => {
+    const { settings } = asked('optimizer=sgd,sgd_nesterov,adam', 'momentum=0.5,0.9');
+    expect(settings.map(({ optimizer, momentum }) => `${optimizer} ${momentum}`).sort()).toEqual([
+      'adam 0.9',
+      'sgd 0.9',
+      'sgd_nesterov 0.5',
+      'sgd_nesterov 0.9',
+    ]);
+  });
+
+  test('auto is what it stands for, and so is not another trial', () => {
+    expect(all('lr', 'optimizer=adam', 'lr=auto,0.001')).toEqual([0.001]);
+    expect(asked('optimizer=sgd,adam').study.keys).toEqual(['lr', 'optimizer']);
+  });
+
+  test('lists of splits', () => {
+    expect(all('train', 'train=Training,Training+PublicTest', 'val=PrivateTest')).toEqual([
+      ['Training'],
+      ['Training', 'PublicTest'],
+    ]);
+  });
+});
+
+describe('random search', () => {
+  const args = [
+    'search=random',
+    'lr=1e-4..1e-1',
+    'bs=16..64',
+    'drop=0..0.5',
+    'optimizer=sgd,adam',
+    'n_epochs=5',
+  ];
+
+  test('draws within the ranges, on their scales', () => {
+    const { settings } = asked(...args, 'trials=1000', 'seed=1');
+    expect(settings).toHaveLength(1000);
+    const share = (test: (each: TrialSettings) => boolean) => settings.filter(test).length / settings.length;
+    for (const { lr, bs, drop } of settings) {
+      expect(lr).toBeGreaterThanOrEqual(1e-4);
+      expect(lr).toBeLessThanOrEqual(1e-1);
+      expect(Number(lr.toPrecision(3))).toBe(lr);
+      expect(Number.isInteger(bs) && bs >= 16 && bs <= 64).toBe(true);
+      expect(drop >= 0 && drop <= 0.5).toBe(true);
+    }
+    // A third of a range of three powers of ten; half of one that is not logarithmic; the middle of 16..64.
+    expect(share(({ lr }) => lr < 1e-3)).toBeCloseTo(1 / 3, 1);
+    expect(share(({ drop }) => drop < 0.25)).toBeCloseTo(1 / 2, 1);
+    expect(share(({ bs }) => bs < 32)).toBeCloseTo(1 / 2, 1);
+    expect(share(({ optimizer }) => optimizer === 'sgd')).toBeCloseTo(1 / 2, 1);
+    expect(share(({ bs }) => bs === 16 || bs === 64)).toBeGreaterThan(0);
+  });
+
+  test('the same for the same seed; more trials add to them', () => {
+    const { settings } = asked(...args, 'trials=10');
+    expect(asked(...args, 'trials=30').settings.slice(0, 10)).toEqual(settings);
+    expect(asked(...args, 'trials=10', 'seed=1').settings.map(({ lr }) => lr)).not.toEqual(
+      settings.map(({ lr }) => lr),
+    );
+  });
+
+  test('one more setting leaves the others as they are', () => {
+    const wider = asked(...args, 'trials=10', 'label_smoothing=0..0.2').settings;
+    expect(wider.map(({ lr }) => lr)).toEqual(all('lr', ...args, 'trials=10'));
+  });
+
+  test('a small space is exhausted, and each configuration is there once', () => {
+    const { settings } = asked('search=random', 'trials=50', 'lr=0.1,0.01', 'bs=32,64');
+    expect(new Set(settings.map(({ lr, bs }) => `${lr} ${bs}`)).size).toBe(4);
+    expect(settings).toHaveLength(4);
+  });
+});
+
+describe('ready-made studies', () => {
+  test('optimizers: the seven of the paper, each with constant and with decaying rate', () => {
+    const { settings, study } = asked('study=optimizers', 'n_epochs=60');
+    expect(settings).toHaveLength(14);
+    expect(new Set(settings.map(({ optimizer }) => optimizer))).toEqual(
+      new Set(['sgd', 'sgd_nesterov', 'asgd', 'adam', 'adam_amsgrad', 'adadelta', 'adagrad']),
+    );
+    for (const { scheduler, plateau_patience, lr, optimizer } of settings) {
+      expect(['constant', 'plateau']).toContain(scheduler);
+      // A fifth of the epochs of the paper, a fifth of its patience.
+      if (scheduler === 'plateau') expect(plateau_patience).toBe(1);
+      if (optimizer === 'adadelta') expect(lr).toBe(1);
+    }
+    expect(study.keys).toEqual(['lr', 'optimizer', 'scheduler']);
+  });
+
+  test('with the settings of the paper', () => {
+    const { settings } = asked('study=optimizers', 'recipe=paper');
+    expect(settings).toHaveLength(14);
+    for (const { lr, n_epochs, crops, scheduler, plateau_patience } of settings) {
+      expect({ lr, n_epochs, crops }).toEqual({ lr: 0.01, n_epochs: 300, crops: 10 });
+      if (scheduler === 'plateau') expect(plateau_patience).toBe(5);
+    }
+  });
+
+  test('schedulers', () => {
+    const { settings, study } = asked('study=schedulers', 'recipe=paper');
+    expect(settings.map(({ scheduler }) => scheduler)).toEqual([
+      ...['constant', 'plateau', 'step', 'one_cycle', 'cosine', 'cosine_warm_restarts'],
+    ]);
+    expect(settings.find(({ scheduler }) => scheduler === 'step')).toMatchObject({
+      step_size: 20,
+      gamma: 0.5,
+    });
+    expect(study.keys).toEqual(['scheduler']);
+  });
+
+  test('grid, and what is given overrides what a study says', () => {
+    expect(asked('study=grid').settings).toHaveLength(24);
+    const { settings } = asked('study=grid', 'lr=0.5', 'momentum=0.8,0.9');
+    expect(settings).toHaveLength(12);
+    expect(new Set(settings.map(({ lr }) => lr))).toEqual(new Set([0.5]));
+  });
+
+  test.each(['optimizers', 'schedulers', 'grid'])('%s has values that fer train takes', (name) => {
+    for (const epochs of [1, 6, 60, 300]) {
+      for (const each of asked(`study=${name}`, `n_epochs=${epochs}`).settings) {
+        for (const [key, { type }] of Object.entries(trialOptions)) {
+          const value = each[key as keyof TrialSettings];
+          expect(type.parse(type.show(value as never)), key).toEqual(value);
+        }
+      }
+    }
+  });
+});
+
+test('trials= without a search that draws', () => {
+  expect(() => asked('trials=5')).toThrow(/give search=random or search=asha/);
+});

@@ -1,0 +1,129 @@
+import { describe, expect, test } from 'vitest';
+import { attribute, elements, placedTexts } from '../../test/svg.ts';
+import { asked, resultOf } from '../../test/trials.ts';
+import { type Chart, renderSvg } from '../charts/renderSvg.ts';
+import type { TrialResult } from './result.ts';
+import type { Configuration } from './search.ts';
+import { studyChart } from './studyChart.ts';
+
+/** The figure of a study in which each configuration has this accuracy (with the first seed; others are like it). */
+function chartOf(
+  args: string[],
+  accuracy: (settings: Configuration['settings'], seed: number) => number,
+  test = false,
+) {
+  const { study, space } = asked('n_epochs=2', ...args);
+  const results = new Map<string, TrialResult>();
+  for (const trial of study.configurations.flatMap(({ trials }) => trials)) {
+    const value = accuracy(trial.settings, trial.settings.seed);
+    const judged = test ? { split: 'PrivateTest' as const, accuracy: value / 2, images: 10 } : null;
+    results.set(trial.hash, resultOf(trial, [value / 3, value], { test: judged }));
+  }
+  return studyChart(study.record(results, []), space);
+}
+
+async function draw(chart: Chart | undefined) {
+  const svg = await renderSvg(chart as Chart);
+  const texts = placedTexts(svg).map(({ text }) => text);
+  return { svg, texts };
+}
+
+const rank = (names: readonly string[], name: string): number => 0.1 + 0.05 * names.indexOf(name);
+
+test('optimizers: a bar for each with each rate, the best to the left', async () => {
+  const names = ['adadelta', 'sgd', 'adagrad', 'asgd', 'adam', 'adam_amsgrad', 'sgd_nesterov'];
+  const chart = chartOf(
+    ['study=optimizers'],
+    ({ optimizer, scheduler }) => rank(names, optimizer) + (scheduler === 'plateau' ? 0.01 : 0),
+  );
+  const { texts } = await draw(chart);
+  expect(chart?.title).toBe('Optimizers, with constant and with decaying learning rate');
+  expect(texts.filter((text) => /^\d+\.\d$/.test(text)).sort()).toEqual(
+    names.flatMap((name) => [0, 0.01].map((more) => (100 * (rank(names, name) + more)).toFixed(1))).sort(),
+  );
+  expect(texts).toEqual(expect.arrayContaining(['constant', 'plateau']));
+  const order = [...names].reverse();
+  const places = order.map((name) => chart?.description.indexOf(` ${name} constant`) ?? -1);
+  expect(places).toEqual([...places].sort((a, b) => a - b));
+  expect(chart?.description).toContain('sgd_nesterov constant 40.00 %, plateau 41.00 %');
+});
+
+test('schedules: validation and test beside each other', async () => {
+  const chart = chartOf(['study=schedulers', 'seeds=2'], (_, seed) => 0.4 + 0.1 * seed, true);
+  const { texts } = await draw(chart);
+  expect(chart?.title).toBe('Learning-rate schedules');
+  expect(texts.filter((text) => text === '45.0')).toHaveLength(6);
+  expect(texts.filter((text) => text === '22.5')).toHaveLength(6);
+  expect(texts.join(' ')).toContain('mean of 2 seeds');
+  expect(texts).toEqual(expect.arrayContaining(['validation', 'test']));
+});
+
+test('schedules without a test split: validation alone', async () => {
+  const { texts } = await draw(chartOf(['study=schedulers'], () => 0.4));
+  expect(texts).not.toContain('test');
+  expect(texts.filter((text) => text === '40.0')).toHaveLength(6);
+});
+
+test('one number: bars in its own order', async () => {
+  const chart = chartOf(['lr=0.1,0.001,0.01'], ({ lr }) => lr);
+  expect(chart?.description).toBe('Bars: 0.001 0.10 %; 0.01 1.00 %; 0.1 10.00 %.');
+  await draw(chart);
+});
+
+test('one range: a point for each draw', async () => {
+  const chart = chartOf(['search=random', 'trials=12', 'lr=1e-4..1e-1'], ({ lr }) => lr * 9);
+  const { svg } = await draw(chart);
+  expect(chart?.description).toMatch(/^Validation accuracy of 12 values of lr; the best is/);
+  expect(elements(svg, 'path').filter((each) => /A/.test(attribute(each, 'd') ?? ''))).toHaveLength(12);
+});
+
+test('two numbers: a heat map, rows and columns ascending', async () => {
+  const chart = chartOf(['lr=0.1,0.001,0.01', 'bs=64,32'], ({ lr, bs }) => lr + bs / 1000);
+  const { svg } = await draw(chart);
+  const cells = placedTexts(svg).filter(({ size }) => size === 14);
+  const grid = [...new Set(cells.map(({ y }) => y))]
+    .sort((a, b) => a - b)
+    .map((y) =>
+      cells
+        .filter((cell) => cell.y === y)
+        .sort((a, b) => a.x - b.x)
+        .map(({ text }) => text),
+    );
+  expect(grid).toEqual([
+    ['3.3', '4.2', '13.2'],
+    ['6.5', '7.4', '16.4'],
+  ]);
+});
+
+test('the ready-made grid: a heat map for each weight decay', async () => {
+  const { texts } = await draw(chartOf(['study=grid'], ({ lr }) => lr));
+  expect(texts).toEqual(expect.arrayContaining(['weight_decay 0.0001', 'weight_decay 0.0005']));
+  expect(texts.filter((text) => text === '10.0')).toHaveLength(6);
+});
+
+describe('many settings: a line for each configuration', () => {
+  const args = ['search=random', 'trials=9', 'lr=1e-4..1e-1', 'drop=0..0.5', 'optimizer=sgd_nesterov,adam'];
+  test('through all of them to its accuracy', async () => {
+    const chart = chartOf([...args, 'momentum=0.5..0.9'], ({ lr }) => lr);
+    const { texts, svg } = await draw(chart);
+    for (const name of ['lr', 'drop', 'optimizer', 'momentum', 'accuracy']) expect(texts).toContain(name);
+    expect(texts).toEqual(expect.arrayContaining(['sgd_nesterov', 'adam', '0.1', '0.0001', '0.0032']));
+    expect(
+      elements(svg, (each) => attribute(each, 'stroke-width') === '3' && each.tagName === 'path'),
+    ).toHaveLength(1);
+    expect(chart?.description).toContain('9 configurations of');
+  });
+});
+
+test('what everything was made with', async () => {
+  const { texts } = await draw(
+    chartOf(['lr=0.1,0.01', 'width=16', 'limit=4000', 'eval_crops=1'], ({ lr }) => lr),
+  );
+  const text = texts.join(' ');
+  for (const fact of ['best of 2 epochs', '(PublicTest)', 'limit=4000', 'width=16', 'eval_crops=1'])
+    expect(text).toContain(fact);
+});
+
+test('nothing to compare: no figure', () => {
+  expect(chartOf(['lr=0.1'], () => 0.4)).toBeUndefined();
+});
