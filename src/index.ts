@@ -34,6 +34,7 @@ export {
 } from './explain/explainer.ts';
 export type { MethodSettings } from './explain/method.ts';
 export { METHOD_NAMES, METHODS, type MethodName } from './explain/methods.ts';
+export { type PanelOptions, saliencyPanel } from './explain/panel.ts';
 export { listImages } from './image/list.ts';
 export { readGrayImage } from './image/read.ts';
 export { type ModelDescription, readModel, type StoredModel } from './nn/model.ts';

@@ -1,14 +1,9 @@
 import type { predictOptions } from '../config.ts';
 import { createBackend } from '../engine/createBackend.ts';
-import { FerError } from '../errors.ts';
 import { type Recognition, Recognizer } from '../evaluate/recognizer.ts';
-import { listImages } from '../image/list.ts';
-import { readGrayImage } from '../image/read.ts';
 import { readModel } from '../nn/model.ts';
+import { type Failure, facesOf, picturesOf, readPictures } from './pictures.ts';
 import type { Run } from './verb.ts';
-
-/** A path that is no readable picture, and why. */
-type Failure = { readonly file: string; readonly error: string };
 
 /** One picture's answer; a picture that could not be read has an error instead. */
 type Prediction = ({ readonly file: string } & Recognition) | Failure;
@@ -36,44 +31,9 @@ export const run: Run<typeof predictOptions> = async ({ config, positionals }, o
   }
 };
 
-/**
- * The pictures that the user named, and the named paths that are none.
- *
- * @throws FerError if there is no picture at all
- */
-function picturesOf(paths: readonly string[]): { files: string[]; failures: Failure[] } {
-  const files = new Set<string>();
-  const failures: Failure[] = [];
-  for (const path of paths) {
-    try {
-      for (const file of listImages([path])) files.add(file);
-    } catch (error) {
-      if (!(error instanceof FerError)) throw error;
-      failures.push({ file: path, error: error.message });
-    }
-  }
-  if (files.size === 0) throw new FerError(failures.map(({ error }) => error).join('\n'));
-  return { files: [...files], failures };
-}
-
 async function predict(files: readonly string[], recognizer: Recognizer): Promise<Prediction[]> {
-  const size = recognizer.description.imageSize;
-  const read = await Promise.all(
-    files.map(async (file): Promise<{ file: string; pixels: Uint8Array } | Failure> => {
-      try {
-        return { file, pixels: await readGrayImage(file, size) };
-      } catch (error) {
-        if (!(error instanceof FerError)) throw error;
-        return { file, error: error.message };
-      }
-    }),
-  );
-  const good = read.filter((picture) => 'pixels' in picture);
-  const faces = new Uint8Array(good.length * size * size);
-  good.forEach(({ pixels }, i) => {
-    faces.set(pixels, i * size * size);
-  });
-  const answers = await recognizer.recognize(faces);
+  const read = await readPictures(files, recognizer.description.imageSize);
+  const answers = await recognizer.recognize(facesOf(read));
   let next = 0;
   return read.map((picture) => ('error' in picture ? picture : { file: picture.file, ...answers[next++] }));
 }

@@ -3,6 +3,7 @@ import {
   checkTrainConfig,
   dataOptions,
   evaluateOptions,
+  explainOptions,
   predictOptions,
   RECIPES,
   SYNONYMS,
@@ -82,6 +83,23 @@ export const VERBS: readonly Verb[] = [
     },
     examples: ['fer predict face.jpg model=runs/my_vgg', 'fer predict faces/ model=runs/my_vgg json=true'],
     load: () => import('./predict.ts'),
+  }),
+  verb({
+    name: 'explain',
+    summary: 'saliency maps: where in a face a score comes from',
+    options: explainOptions,
+    synonyms: SYNONYMS,
+    positionals: {
+      label: 'IMAGE|FOLDER...',
+      help: 'pictures, and folders to look through for pictures',
+      min: 1,
+      max: Number.POSITIVE_INFINITY,
+    },
+    examples: [
+      'fer explain face.jpg model=runs/my_vgg',
+      'fer explain faces/ model=runs/my_vgg out=maps method=gradient+integrated+gradcam target=fear',
+    ],
+    load: () => import('./explain.ts'),
   }),
   verb({
     name: 'bench',

@@ -129,15 +129,15 @@ export function targetIndex(name: string, labels: readonly string[]): number {
 }
 
 /**
- * A map as it is shown, 0..1: the size of the values, or the part of them that speaks for the label, from
- * the smallest to the largest. A map that is the same everywhere is 0.
+ * A map as it is shown, 0..1: the size of the values (of pixels), or what speaks for the label (of regions),
+ * from the smallest to the largest. A map that is the same everywhere is 0.
  *
  * @param cap the share of the pixels that is told apart; those above all are 1, so that a few do not darken
  *   the rest
  */
 export function shownMap({ method, values }: Pick<SaliencyMap, 'method' | 'values'>, cap = 1): Float32Array {
-  const { shows } = methodOf(method);
-  const parts = values.map((value) => (shows === 'size' ? Math.abs(value) : Math.max(0, value)));
+  const { grain } = methodOf(method);
+  const parts = values.map((value) => (grain === 'pixel' ? Math.abs(value) : Math.max(0, value)));
   const sorted = parts.slice().sort();
   const least = sorted[0];
   const range = sorted[Math.ceil(cap * sorted.length) - 1] - least;

@@ -42,8 +42,11 @@ export interface Method {
   readonly title: string;
   /** What a value of the map is. */
   readonly unit: string;
-  /** Which part of the values is shown: their size, or what speaks for the label. */
-  readonly shows: 'size' | 'positive';
+  /**
+   * How fine the map is. The sign of a single pixel means little, so of a map of pixels the size of the
+   * values is shown; of a map of regions, what speaks for the label.
+   */
+  readonly grain: 'pixel' | 'region';
   /** Refuses settings that do not fit the faces, with a UsageError. */
   check?(settings: MethodSettings, crops: Crops): void;
   /** One finding a subject, in their order. */

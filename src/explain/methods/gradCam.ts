@@ -11,7 +11,7 @@ import type { Inner } from '../probe.ts';
 export const gradCam: Method = {
   title: 'Grad-CAM',
   unit: 'weighted activation',
-  shows: 'positive',
+  grain: 'region',
   async explain(probe, subjects) {
     const { crops } = probe;
     const node = lastFeatures(probe.model.graph);

@@ -8,7 +8,7 @@ import type { Method } from '../method.ts';
 export const gradient: Method = {
   title: 'Gradient',
   unit: 'logit per full range of a pixel',
-  shows: 'size',
+  grain: 'pixel',
   async explain(probe, subjects) {
     const values: Float64Array[] = [];
     await probe.gradients(

@@ -36,7 +36,7 @@ interface Interval {
 export const integrated: Method = {
   title: 'Integrated gradients',
   unit: 'logit',
-  shows: 'size',
+  grain: 'pixel',
   async explain(probe, subjects, settings) {
     const found: Found[] = [];
     for (const subject of subjects) found.push(await integrate(probe, subject, settings));

@@ -11,7 +11,7 @@ import type { Probe } from '../probe.ts';
 export const occlusion: Method = {
   title: 'Occlusion',
   unit: 'fall of the logit',
-  shows: 'positive',
+  grain: 'region',
   check({ patch, stride }, { size }) {
     if (patch > size)
       throw new UsageError(

@@ -9,7 +9,7 @@ import type { Method } from '../method.ts';
 export const smoothGrad: Method = {
   title: 'SmoothGrad',
   unit: 'logit per full range of a pixel',
-  shows: 'size',
+  grain: 'pixel',
   async explain(probe, subjects, { samples, noise, seed }) {
     const sums = subjects.map(({ pixels }) => new Float64Array(pixels.length));
     // The same noise for every face, so that a map does not depend on which faces are asked about with it.

@@ -1,0 +1,57 @@
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, expect, it } from 'vitest';
+import { FerError } from '../errors.ts';
+import { makeFolder, resultNames, writeExplanation } from './files.ts';
+
+const folder = mkdtempSync(join(tmpdir(), 'fer-explain-'));
+afterAll(() => rmSync(folder, { recursive: true }));
+
+it('pictures of the same name have results of different names', () => {
+  expect(resultNames(['a/face.png', 'b/face.jpg', 'b/FACE.webp', 'face-2.png', 'x.y.png', 'plain'])).toEqual([
+    'face',
+    'face-2',
+    'FACE-3',
+    'face-2-2',
+    'x.y',
+    'plain',
+  ]);
+});
+
+it('a folder is made, or the reason is told', () => {
+  const deep = join(folder, 'a', 'b');
+  makeFolder(deep);
+  makeFolder(deep);
+  expect(existsSync(deep)).toBe(true);
+  writeFileSync(join(folder, 'file'), '');
+  expect(() => makeFolder(join(folder, 'file', 'c'))).toThrow(FerError);
+  expect(() => makeFolder(join(folder, 'file'))).toThrow(/cannot make the folder .*file/);
+});
+
+it('an explanation is written as PNG, SVG and raw maps, and nothing else', async () => {
+  const out = join(folder, 'out');
+  makeFolder(out);
+  const values = Float32Array.from({ length: 64 }, (_, i) => Math.sin(i));
+  const explanation = {
+    label: 'happy',
+    scores: { happy: 1 },
+    target: 'happy',
+    logit: 1,
+    maps: [{ method: 'gradient', values, figures: {} }],
+  } as const;
+  const place = { folder: out, name: 'face', title: 'face.png' };
+  const written = await writeExplanation(new Uint8Array(64).fill(90), explanation, place);
+  expect(readdirSync(out).sort()).toEqual(['face.gradient.npy', 'face.png', 'face.svg']);
+  expect(written).toEqual({
+    png: join(out, 'face.png'),
+    svg: join(out, 'face.svg'),
+    npy: { gradient: join(out, 'face.gradient.npy') },
+  });
+  const npy = readFileSync(written.npy.gradient as string);
+  expect(npy.toString('latin1')).toContain("'shape': (8, 8)");
+  const raw = npy.subarray(npy.length - 256);
+  expect(Array.from({ length: 64 }, (_, i) => raw.readFloatLE(4 * i))).toEqual([...values]);
+  expect(readFileSync(written.png).subarray(1, 4).toString()).toBe('PNG');
+  expect(readFileSync(written.svg, 'utf8')).toContain('@font-face');
+});
