@@ -44,6 +44,8 @@ describe('a grid', () => {
       );
       expect(best?.valAccuracy).toBe(Math.max(...accuracies));
     }
+    expect(readFileSync(at('whole', 'accuracy.png')).subarray(1, 4).toString()).toBe('PNG');
+    expect(readFileSync(at('whole', 'accuracy.svg'), 'utf8')).toContain('<title');
     const csv = readFileSync(at('whole', 'study.csv'), 'utf8').trimEnd().split('\n');
     expect(csv[0]).toBe('rank,lr,optimizer,state,seeds,epochs,val_mean,val_std,test_mean,test_std,seconds');
     expect(csv).toHaveLength(5);

@@ -22,6 +22,9 @@ import { readData, untilSignal } from './common.ts';
 import type { Output } from './output.ts';
 import type { Run } from './verb.ts';
 
+/** Milliseconds between two drawings of the table. */
+const REDRAW = 1000;
+
 /** `fer tune`: every trial of a study, its table and its figures. Exit code 1 if a trial failed. */
 export const run: Run<typeof tuneOptions> = async (parsed, out) => {
   const { config } = parsed;
@@ -88,6 +91,7 @@ async function carryOut(
   const record = (all: Results): StudyRecord => study.record(all, past);
   const signal = untilSignal(() => out.note(farewell(config)));
   const runner = await openRunner(config, folder, out);
+  const display = show(study, results, out);
   try {
     out.note(opening(config, study, folder, results));
     await runStudy({
@@ -97,13 +101,14 @@ async function carryOut(
       runs: folder.trials,
       test: config.test,
       save: (all) => folder.write(record(all)),
-      listener: show(study, results, out),
+      listener: display,
       stopped: signal.received,
     });
   } catch (error) {
     if (!(error instanceof Interrupted)) throw error;
     throw new Interrupted(`stopped; the same command goes on with ${folder.path}`);
   } finally {
+    display.end();
     await runner.close();
     signal.ignore();
   }
@@ -127,11 +132,14 @@ async function openRunner(config: TuneConfig, folder: StudyFolder, out: Output):
 }
 
 /** A table that is drawn in place on a terminal, and one plain line a trial everywhere. */
-function show(study: Study, results: Results, out: Output): StudyListener {
+function show(study: Study, results: Results, out: Output): StudyListener & { end(): void } {
   const progress = new StudyProgress(study, results);
   const block = out.block();
   const redraw = (): void => block.update(() => progress.lines());
+  // The time left runs on where an epoch takes minutes.
+  const timer = setInterval(redraw, REDRAW);
   return {
+    end: () => clearInterval(timer),
     onStart(order) {
       progress.started(order);
       redraw();

@@ -25,7 +25,7 @@ test('bar, best so far, trials under way and time left', () => {
     '  1. 50.00 %  lr=0.1  (5 epochs)',
     'under way',
     '  lr=0.01  epoch 3/5  60.00 %',
-    '  lr=0.001  waiting',
+    '  lr=0.001  no epoch yet',
   ]);
   results.set(b.trial.hash, resultOf(b.trial, [0.1, 0.2, 0.6, 0.7, 0.6]));
   progress.ended(b);

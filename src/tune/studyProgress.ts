@@ -75,7 +75,7 @@ export class StudyProgress {
     const running = [...this.#running.values()].map(({ order, report }) => {
       const at = report
         ? `epoch ${report.epoch}/${order.epochs}  ${(100 * report.accuracy).toFixed(2)} %`
-        : 'waiting';
+        : 'no epoch yet';
       return `  ${this.#study.label(order.trial)}  ${at}`;
     });
     const hidden = running.length - RUNNING;
