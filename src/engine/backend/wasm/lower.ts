@@ -15,8 +15,11 @@ const NORM_BLOCK = 128;
 /** Rows up to which a linear layer reads its weights as a stream instead of packing them. */
 const STREAM_ROWS = 8;
 const STREAM_BLOCK = 32;
+/** Outputs of a block of a linear layer on more rows, and samples of a packed panel. */
+const LINEAR_BLOCK = 32;
+const PANEL = 8;
 /** A block of the product of a linear layer. */
-const GEMM_BLOCK = { rows: 64, columns: 128 } as const;
+const GEMM_BLOCK = { rows: 64, columns: 256 } as const;
 /** Depth of a packed block, as in kernels/gemm.ts. */
 const GEMM_DEPTH = 256;
 /** The block itself and its packed operands. */
@@ -116,7 +119,15 @@ export const LOWER: {
       list.push('linear.stream', CODE.LINEAR_STREAM, items, [x, w, b, y, N, I, O, STREAM_BLOCK], {
         multiplications,
       });
-    } else gemm(list, 'linear', x, w, b, y, { M: N, N: O, depth: I, aRow: I, bDepth: 1, bColumn: I });
+    } else {
+      const panels = Math.ceil(N / PANEL);
+      const packed = list.temporary('packed', panels * PANEL * I);
+      list.push('linear.pack', CODE.LINEAR_PACK, panels, [x, packed, N, I]);
+      list.push('linear', CODE.LINEAR, Math.ceil(O / LINEAR_BLOCK), [packed, w, b, y, N, I, O, LINEAR_BLOCK], {
+        scratch: LINEAR_BLOCK * panels * PANEL * 4,
+        multiplications: N * I * O,
+      });
+    }
   },
   'linear.backwardInput'({ dy, w, dx }, list) {
     const [N, O] = dy.shape;
@@ -133,10 +144,17 @@ export const LOWER: {
   'linear.backwardWeight'({ x, dy, dw, db }, list) {
     const [N, I] = x.shape;
     const O = dy.shape[1];
-    const { rows, columns } = GEMM_BLOCK;
-    const items = Math.ceil(O / rows) * Math.ceil(I / columns);
-    list.push('linear.dw', CODE.GEMM_TRANSPOSED, items, [dy, x, dw, O, I, N, rows, columns], {
-      scratch: GEMM_SCRATCH,
+    const strips = (name: string, of: Tensor, F: number, width: number): Tensor => {
+      const items = Math.ceil(F / width);
+      const packed = list.temporary(name, items * width * N);
+      list.push('linear.dw.strips', CODE.LINEAR_STRIPS, items, [of, packed, N, F, width]);
+      return packed;
+    };
+    const ofX = strips('strips of x', x, I, PANEL);
+    const ofDy = strips('strips of dy', dy, O, 4);
+    const items = Math.ceil(O / LINEAR_BLOCK);
+    list.push('linear.dw', CODE.LINEAR_GRADIENT, items, [ofX, ofDy, dw, N, I, O, LINEAR_BLOCK], {
+      scratch: 128,
       multiplications: N * I * O,
     });
     list.push('linear.db', CODE.COLUMN_SUMS, Math.ceil(O / COLUMN_BLOCK), [dy, db, N, O, COLUMN_BLOCK]);

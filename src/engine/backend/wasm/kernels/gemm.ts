@@ -9,6 +9,67 @@ import { PANEL, ROWS, tileColumns, tileRows } from './tiles';
 /** Depth of a packed block: a panel of B stays in the first cache. */
 const DEPTH: usize = 256;
 
+/** Depth of a block of a linear layer's output: a panel of samples and four rows of weights fit the first cache. */
+const LINEAR_DEPTH: usize = 512;
+
+/** Bytes of the strips of x that a block of the weight gradient goes over again and again. */
+const CHUNK: usize = 384 << 10;
+
+/** Item: a panel of 8 samples. packed[n / 8][I][8] of x [N, I]. Record: x, packed, N, I. */
+export function linearPack(r: usize, item: usize, scratch: usize): void {
+  const I = arg(r, 3);
+  const n = item * PANEL;
+  const count = least(PANEL, arg(r, 2) - n);
+  packColumns(arg(r, 0) + n * I * 4, I << 2, 4, count, I, arg(r, 1) + n * I * 4);
+}
+
+/**
+ * y [N, O] = x·wᵀ + b with the weights as the rows of the register tile, straight from memory, and the samples
+ * packed. Item: a block of outputs. Record: packed, w, b, y, N, I, O, block.
+ */
+export function linear(r: usize, item: usize, scratch: usize): void {
+  const N = arg(r, 4);
+  const I = arg(r, 5);
+  const O = arg(r, 6);
+  const block = arg(r, 7);
+  const first = item * block;
+  const outputs = least(block, O - first);
+  const whole = outputs & ~(ROWS - 1);
+  const w = arg(r, 1) + first * I * 4;
+  const ldc = ((N + PANEL - 1) & ~(PANEL - 1)) << 2;
+  for (let k: usize = 0; k < I; k += LINEAR_DEPTH) {
+    const deep = least(LINEAR_DEPTH, I - k);
+    for (let o: usize = 0; o < whole; o += ROWS) {
+      for (let n: usize = 0; n < N; n += PANEL) {
+        tileRows(w + (o * I + k) * 4, I << 2, arg(r, 0) + (n * I + k * PANEL) * 4, deep, scratch + o * ldc + (n << 2), ldc, k > 0);
+      }
+    }
+  }
+  for (let o = whole; o < outputs; o++) {
+    // Outputs that fill no register tile: the seven classes of the last layer.
+    for (let n: usize = 0; n < N; n += PANEL) {
+      let s0 = f32x4.splat(0);
+      let s1 = f32x4.splat(0);
+      let row = w + o * I * 4;
+      let b: usize = arg(r, 0) + n * I * 4;
+      for (const end = row + (I << 2); row < end; row += 4) {
+        const value = v128.load32_splat(row);
+        s0 = madd(value, v128.load(b), s0);
+        s1 = madd(value, v128.load(b, 16), s1);
+        b += 32;
+      }
+      v128.store(scratch + o * ldc + (n << 2), s0);
+      v128.store(scratch + o * ldc + (n << 2), s1, 16);
+    }
+  }
+  for (let n: usize = 0; n < N; n++) {
+    const to = arg(r, 3) + (n * O + first) * 4;
+    for (let o: usize = 0; o < outputs; o++) {
+      store<f32>(to + (o << 2), load<f32>(scratch + o * ldc + (n << 2)) + load<f32>(arg(r, 2) + ((first + o) << 2)));
+    }
+  }
+}
+
 /** to[row][depth] for rows first..first+count, zero rows up to a multiple of ROWS. */
 function packRows(from: usize, rowStride: usize, count: usize, depth: usize, to: usize): void {
   for (let row: usize = 0; row < count; row++) memory.copy(to + row * depth * 4, from + row * rowStride, depth << 2);
@@ -144,36 +205,48 @@ function packStrips(from: usize, stride: usize, count: usize, depth: usize, widt
 }
 
 /**
- * The product of a linear layer's weight gradient: c [M, N] = aᵀ·b, a [depth, M], b [depth, N].
- * Item: a block of c, rows × columns. Record: a, b, c, M, N, depth, blockRows, blockColumns.
+ * Item: a strip of `width` (4 or 8) columns of x [N, F]. strips[F / width][N][width], zero beyond F.
+ * Record: x, strips, N, F, width.
  */
-export function gemmTransposed(r: usize, item: usize, scratch: usize): void {
-  const M = arg(r, 3);
-  const N = arg(r, 4);
-  const depth = arg(r, 5);
-  const blockRows = arg(r, 6);
-  const blockColumns = arg(r, 7);
-  const across = (N + blockColumns - 1) / blockColumns;
-  const row = (item / across) * blockRows;
-  const column = (item % across) * blockColumns;
-  const rows = least(blockRows, M - row);
-  const columns = least(blockColumns, N - column);
-  const ldc: usize = blockColumns << 2;
-  const stripsA = scratch + blockRows * ldc;
-  const stripsB = stripsA + blockRows * DEPTH * 4;
-  for (let k: usize = 0; k < depth; k += DEPTH) {
-    const deep = least(DEPTH, depth - k);
-    packStrips(arg(r, 0) + (k * M + row) * 4, M << 2, rows, deep, ROWS, stripsA);
-    packStrips(arg(r, 1) + (k * N + column) * 4, N << 2, columns, deep, PANEL, stripsB);
-    for (let i: usize = 0; i < rows; i += ROWS) {
-      for (let j: usize = 0; j < columns; j += PANEL) {
-        const b = stripsB + j * deep * 4;
-        tileColumns(stripsA + i * deep * 4, 16, b, 32, deep, scratch + i * ldc + (j << 2), ldc, k > 0);
+export function linearStrips(r: usize, item: usize, scratch: usize): void {
+  const N = arg(r, 2);
+  const F = arg(r, 3);
+  const width = arg(r, 4);
+  const first = item * width;
+  packStrips(arg(r, 0) + (first << 2), F << 2, least(width, F - first), N, width, arg(r, 1) + first * N * 4);
+}
+
+/**
+ * The product of a linear layer's weight gradient: dw [O, I] = dyᵀ·x from the strips of both. Four rows of dw at a
+ * time are written from end to end, as far as a chunk of x stays in the second cache.
+ * Item: a block of outputs. Record: strips of x (8 wide), strips of dy (4 wide), dw, N, I, O, block.
+ */
+export function linearGradient(r: usize, item: usize, scratch: usize): void {
+  const N = arg(r, 3);
+  const I = arg(r, 4);
+  const O = arg(r, 5);
+  const block = arg(r, 6);
+  const first = item * block;
+  const last = least(O, first + block);
+  const panels = (I + PANEL - 1) / PANEL;
+  const bytes = N * PANEL * 4;
+  const chunk = CHUNK / bytes + 1;
+  for (let p: usize = 0; p < panels; p += chunk) {
+    const end = least(panels, p + chunk);
+    for (let o = first; o < last; o += ROWS) {
+      for (let panel = p; panel < end; panel++) {
+        const i = panel * PANEL;
+        const to = arg(r, 2) + (o * I + i) * 4;
+        const inside = o + ROWS <= O && i + PANEL <= I;
+        const strip = arg(r, 1) + o * N * 4;
+        tileColumns(strip, 16, arg(r, 0) + panel * bytes, 32, N, inside ? to : scratch, inside ? I << 2 : 32, false);
+        if (!inside) {
+          for (let row: usize = 0; row < least(ROWS, O - o); row++) {
+            memory.copy(to + row * I * 4, scratch + (row << 5), least(PANEL, I - i) << 2);
+          }
+        }
       }
     }
-  }
-  for (let i: usize = 0; i < rows; i++) {
-    memory.copy(arg(r, 2) + ((row + i) * N + column) * 4, scratch + i * ldc, columns << 2);
   }
 }
 
