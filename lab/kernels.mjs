@@ -165,13 +165,23 @@ for (const kernel of cases().filter(({ name }) => name.includes(only))) {
     });
   }
   const seconds = rows.reduce((sum, row) => sum + row.seconds, 0);
-  results.push({ kernel: kernel.name, error, seconds, effective: (2 * kernel.work * samples) / seconds / 1e9, stages: Object.fromEntries(stages) });
+  results.push({
+    kernel: kernel.name,
+    error,
+    seconds,
+    effective: (2 * kernel.work * samples) / seconds / 1e9,
+    stages: Object.fromEntries(stages),
+  });
 }
 const { gflops, gigabytesPerSecond } = roof();
 if (json) console.log(JSON.stringify({ n, turns, build, peak: gflops, gigabytesPerSecond, results }));
 else {
-  console.log(`peak ${gflops.toFixed(1)} GFLOP/s, reading ${gigabytesPerSecond.toFixed(1)} GB/s; one thread, ${n} images, ${build}`);
-  console.log(`${'kernel'.padEnd(40)}${'error'.padStart(9)}${'ms'.padStart(9)}${'effective'.padStart(11)}${'% peak'.padStart(8)}`);
+  console.log(
+    `peak ${gflops.toFixed(1)} GFLOP/s, reading ${gigabytesPerSecond.toFixed(1)} GB/s; one thread, ${n} images, ${build}`,
+  );
+  console.log(
+    `${'kernel'.padEnd(40)}${'error'.padStart(9)}${'ms'.padStart(9)}${'effective'.padStart(11)}${'% peak'.padStart(8)}`,
+  );
   for (const { kernel, error, seconds, effective, stages } of results) {
     const run = Object.values(stages).reduce((sum, stage) => sum + stage.multiplications, 0);
     const share = (work, time) => (work === 0 ? '' : ((100 * 2 * work) / time / 1e9 / gflops).toFixed(0));
@@ -180,7 +190,9 @@ else {
     );
     if (Object.keys(stages).length > 1) {
       for (const [stage, { seconds: time, multiplications }] of Object.entries(stages)) {
-        console.log(`  ${stage.padEnd(47)}${(time * 1e3).toFixed(2).padStart(9)}${''.padStart(11)}${share(multiplications, time).padStart(8)}`);
+        console.log(
+          `  ${stage.padEnd(47)}${(time * 1e3).toFixed(2).padStart(9)}${''.padStart(11)}${share(multiplications, time).padStart(8)}`,
+        );
       }
     }
   }

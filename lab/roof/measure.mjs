@@ -14,7 +14,8 @@ export async function startRoof() {
       .concat(['--enable', 'simd', '--enable', 'relaxed-simd'])
       .concat(['--initialMemory', String(1 + READ_BYTES / 65536)]),
     {
-      readFile: (file) => (file === 'roof.ts' ? readFileSync(new URL('roof.ts', import.meta.url), 'utf8') : null),
+      readFile: (file) =>
+        file === 'roof.ts' ? readFileSync(new URL('roof.ts', import.meta.url), 'utf8') : null,
       writeFile: (_, contents) => {
         bytes = contents;
       },

@@ -22,7 +22,10 @@ export function multiplyAdd(turns: i32): f32 {
     g = f32x4.relaxed_madd(g, x, y);
     h = f32x4.relaxed_madd(h, x, y);
   }
-  const sum = f32x4.add(f32x4.add(f32x4.add(a, b), f32x4.add(c, d)), f32x4.add(f32x4.add(e, f), f32x4.add(g, h)));
+  const sum = f32x4.add(
+    f32x4.add(f32x4.add(a, b), f32x4.add(c, d)),
+    f32x4.add(f32x4.add(e, f), f32x4.add(g, h)),
+  );
   return f32x4.extract_lane(sum, 0);
 }
 

@@ -5,7 +5,15 @@
  */
 
 /** Uses of randomness in a run or a search; each hashes to keys of its own. */
-export const STREAMS = { init: 1, shuffle: 2, augment: 3, dropout: 4, search: 5, noise: 6, mixture: 7 } as const;
+export const STREAMS = {
+  init: 1,
+  shuffle: 2,
+  augment: 3,
+  dropout: 4,
+  search: 5,
+  noise: 6,
+  mixture: 7,
+} as const;
 
 /** Mixes 32 bits; constants of Chris Wellons' `lowbias32` (public domain). */
 export function mix(x: number): number {

@@ -18,7 +18,7 @@ const STREAM_BLOCK = 32;
 /** Outputs of a block of a linear layer on more rows, and samples of a packed panel. */
 const LINEAR_BLOCK = 32;
 const PANEL = 8;
-/** A block of the product of a linear layer. */
+/** A block of the input gradient of a linear layer. */
 const GEMM_BLOCK = { rows: 64, columns: 256 } as const;
 /** Depth of a packed block, as in kernels/gemm.ts. */
 const GEMM_DEPTH = 256;
@@ -123,22 +123,26 @@ export const LOWER: {
       const panels = Math.ceil(N / PANEL);
       const packed = list.temporary('packed', panels * PANEL * I);
       list.push('linear.pack', CODE.LINEAR_PACK, panels, [x, packed, N, I]);
-      list.push('linear', CODE.LINEAR, Math.ceil(O / LINEAR_BLOCK), [packed, w, b, y, N, I, O, LINEAR_BLOCK], {
-        scratch: LINEAR_BLOCK * panels * PANEL * 4,
-        multiplications: N * I * O,
-      });
+      list.push(
+        'linear',
+        CODE.LINEAR,
+        Math.ceil(O / LINEAR_BLOCK),
+        [packed, w, b, y, N, I, O, LINEAR_BLOCK],
+        {
+          scratch: LINEAR_BLOCK * panels * PANEL * 4,
+          multiplications: N * I * O,
+        },
+      );
     }
   },
   'linear.backwardInput'({ dy, w, dx }, list) {
     const [N, O] = dy.shape;
     const I = w.shape[1];
-    gemm(list, 'linear.dx', dy, w, null, dx, {
-      M: N,
-      N: I,
-      depth: O,
-      aRow: O,
-      bDepth: I,
-      bColumn: 1,
+    const { rows, columns } = GEMM_BLOCK;
+    const items = Math.ceil(N / rows) * Math.ceil(I / columns);
+    list.push('linear.dx', CODE.GEMM, items, [dy, w, dx, N, I, O, rows, columns], {
+      scratch: GEMM_SCRATCH,
+      multiplications: N * I * O,
     });
   },
   'linear.backwardWeight'({ x, dy, dw, db }, list) {
@@ -252,34 +256,6 @@ function affineOf(
   const affine = list.temporary('affine', 2 * C);
   list.push('norm.affine', CODE.NORM_AFFINE, C, [saved, gamma, beta, affine, C]);
   return affine;
-}
-
-interface Product {
-  readonly M: number;
-  readonly N: number;
-  readonly depth: number;
-  readonly aRow: number;
-  readonly bDepth: number;
-  readonly bColumn: number;
-}
-
-/** c [M, N] = a·b + bias, strides in elements. */
-function gemm(
-  list: EntryList,
-  name: string,
-  a: Tensor,
-  b: Tensor,
-  bias: Tensor | null,
-  c: Tensor,
-  { M, N, depth, aRow, bDepth, bColumn }: Product,
-): void {
-  const { rows, columns } = GEMM_BLOCK;
-  const items = Math.ceil(M / rows) * Math.ceil(N / columns);
-  const operands = [a, b, bias, c, M, N, depth, aRow, bDepth, bColumn, rows, columns];
-  list.push(name, CODE.GEMM, items, operands, {
-    scratch: GEMM_SCRATCH,
-    multiplications: M * N * depth,
-  });
 }
 
 function dropout(
