@@ -22,8 +22,21 @@
 //     Predicted x 0.6 for the transforms, result x 1.0, output transform x 1.12: taken out again.
 //  7. Points without 0, all in pairs (1/4, 1, 2): rounding error x 0.75 in simulation, and decisions of ReLU and pooling
 //     that fall otherwise than in float64 went from 3 and 4 in the golden run to 1 and 0. Same speed.
+//  8. Deep layers: kernels of 12 to 50 MB went to memory and back. Panels of 8 outputs (forward, input gradient) and
+//     squares of 64 by 64 (weight gradient) instead, made and used up within the second cache. Predicted x 0.8. Panels
+//     with four rows of V as separate streams: x 1.7, worse; every register tile began on a new page, where no
+//     prefetcher helps. With the four tiles of a channel side by side, one stream: x 0.85 (256 and 512 channels).
+//     Squares: x 0.9 at 512 channels, x 1.03 at 256, so only for kernels above 16 MB.
+//  9. Linear layers: weights as the rows of the register tile, straight from memory, samples packed. Predicted x 0.85,
+//     result x 0.88. Weight gradient from strips packed once, rows of dw written from end to end: predicted x 0.75,
+//     result x 0.71.
+// 10. A word of each pixel of a patch read first, so that its cache lines arrive together. Predicted x 0.75 for the
+//     transforms, result x 1.0: taken out again. The column pass is bound by instructions even from the first cache.
+// 11. Even and odd parts shared in the input transform (its pairs of rows differ in the sign of the even entries). Alone
+//     x 0.77, in the output pass x 0.97; but the other rounding flips a decision of the golden run, and its gradients
+//     then miss 2e-3. Taken out again.
 // Where the output pass stands: at 40x40, 64 to 64 channels, a third of the time are transforms, bound by instructions;
-// the rest is the product at 88 % of the 128-bit peak. In the deep layers the product falls to 60-70 % of the peak.
+// `node lab/kernels.mjs` gives every kernel alone.
 import { measureFer } from './peers/fer.mjs';
 import { startPyTorch } from './peers/pytorch.mjs';
 

@@ -28,6 +28,9 @@ const GEOMETRIES: readonly Geometry[] = [
   [1, 5, 6, 256, 256],
   // Several blocks of the output pass and several chunks of the weight gradient.
   [9, 40, 40, 8, 8],
+  // Kernels so large that they go in panels and squares: several blocks of tiles, squares cut short.
+  [259, 1, 2, 8, 5600],
+  [6, 5, 6, 8, 10720],
 ];
 
 /** A first layer: one channel. */

@@ -15,13 +15,19 @@ const GROUP_TILES = 8;
 /** Bytes of the two patches that a transform works in, and of the places of a group of tiles. */
 const PATCHES = 2 * POINTS * 16 + GROUP_TILES * 16;
 /**
- * Tiles of a block of the output pass. Where the transformed kernel is small, the block's own data should
- * stay in the second cache; where it is read from memory for every block, blocks must be large enough to
- * pay for that.
+ * Bytes of the tiles of a block of the output pass, which should stay in the second cache; where a large kernel
+ * is read anew for every block, blocks must be large enough to pay for that.
  */
 const BLOCK_BYTES = 640 << 10;
 const BLOCK_TILES = { least: 8, streaming: 32 } as const;
-const STREAMED_BYTES = 8 << 20;
+/** Transformed kernels larger than this are made and used up in pieces: panels, and squares of the gradient. */
+const PANEL_BYTES = 8 << 20;
+const SQUARE_BYTES = 16 << 20;
+/** Tiles up to which all of them are transformed at once for that. */
+const MOST_TILES = 1024;
+/** As in kernels/winograd.ts. */
+const PANEL_TILES = 256;
+const SQUARE = 64;
 /** Tiles transformed between two products of the weight gradient. */
 const CHUNK_TILES = 512;
 /** Parts of a sum over images: fixed, so that the result does not depend on the threads. */
@@ -49,6 +55,16 @@ export function convolutionKind({
     `a convolution from ${C} to ${K} channels does not fit the wasm kernels: ` +
       'use multiples of 8 (a first layer from 1 channel: a multiple of 4), or device=reference',
   );
+}
+
+/**
+ * Whether a transformed kernel is made or used up a piece at a time, so that it stays in the cache while the
+ * tiles go through memory: worth it where the kernel is the larger of the two.
+ */
+function inPieces({ C, K, tiles }: { C: number; K: number; tiles: number }, bytes: number): boolean {
+  const largeKernel = POINTS * K * C * 4 > bytes;
+  const fewTiles = tiles <= MOST_TILES;
+  return largeKernel && fewTiles;
 }
 
 /** Floats from one point's data to the next: an odd number of cache lines, as in kernels/winograd.ts. */
@@ -119,11 +135,27 @@ function correlate(
     });
     return;
   }
-  const u = list.temporary('U', POINTS * planeFloats(K * C));
   const tiles = N * Math.ceil(H / M) * Math.ceil(W / M);
+  if (inPieces({ C, K, tiles }, PANEL_BYTES)) {
+    const groups = Math.ceil(tiles / ROWS);
+    const v = list.temporary('V', POINTS * planeFloats(groups * ROWS * inputs));
+    list.push(`winograd.input${suffix}`, CODE.WINOGRAD_INPUT, groups, [x, v, H, W, inputs, tiles], {
+      scratch: PATCHES + POINTS * ROWS * 16,
+    });
+    const perPanel = planeFloats(inputs * 8) + planeFloats(PANEL_TILES * 8);
+    list.push(
+      `winograd.panel${suffix}`,
+      CODE.WINOGRAD_PANEL,
+      outputs / 8,
+      [v, w, bias, y, H, W, K, C, flip ? 1 : 0, tiles],
+      { scratch: PATCHES + POINTS * perPanel * 4, multiplications: tiles * POINTS * inputs * outputs },
+    );
+    return;
+  }
+  const u = list.temporary('U', POINTS * planeFloats(K * C));
   const perTile = POINTS * (inputs + outputs) * 4;
   const fit = Math.floor(BLOCK_BYTES / perTile / 4) * 4;
-  const streamed = POINTS * K * C * 4 > STREAMED_BYTES;
+  const streamed = POINTS * K * C * 4 > PANEL_BYTES;
   const block = streamed ? BLOCK_TILES.streaming : Math.max(BLOCK_TILES.least, fit);
   const planes = planeFloats(ROWS * inputs) + planeFloats(ROWS * outputs);
   const scratch = PATCHES + Math.ceil(block / ROWS) * POINTS * planes * 4;
@@ -168,14 +200,11 @@ export function lowerBackwardWeight(
     return;
   }
   const tiles = N * Math.ceil(H / M) * Math.ceil(W / M);
-  const chunk = Math.min(CHUNK_TILES, tiles);
+  const inSquares = inPieces({ C, K, tiles }, SQUARE_BYTES);
+  const chunk = inSquares ? tiles : Math.min(CHUNK_TILES, tiles);
   const v = list.temporary('V', POINTS * planeFloats(chunk * C));
   const d = list.temporary('D', POINTS * planeFloats(chunk * K));
-  const du = list.temporary('dU', POINTS * planeFloats(C * K));
-  // A slice of the channels keeps an item short where there are few points a thread.
-  const slices = C % 128 === 0 ? C / 128 : 1;
-  for (let first = 0; first < tiles; first += chunk) {
-    const count = Math.min(chunk, tiles - first);
+  const transform = (first: number, count: number): void =>
     list.push(
       'winograd.dw.transform',
       CODE.WINOGRAD_GRADIENT_TRANSFORM,
@@ -183,6 +212,21 @@ export function lowerBackwardWeight(
       [x, dy, v, d, H, W, C, K, first, count, GROUP_TILES, chunk],
       { scratch: PATCHES },
     );
+  if (inSquares) {
+    transform(0, tiles);
+    const items = Math.ceil(C / SQUARE) * Math.ceil(K / SQUARE);
+    list.push('winograd.dw.square', CODE.WINOGRAD_GRADIENT_SQUARE, items, [v, d, dw, db, C, K, tiles], {
+      scratch: PATCHES + POINTS * planeFloats(SQUARE * SQUARE) * 4,
+      multiplications: POINTS * tiles * C * K,
+    });
+    return;
+  }
+  const du = list.temporary('dU', POINTS * planeFloats(C * K));
+  // A slice of the channels keeps an item short where there are few points a thread.
+  const slices = C % 128 === 0 ? C / 128 : 1;
+  for (let first = 0; first < tiles; first += chunk) {
+    const count = Math.min(chunk, tiles - first);
+    transform(first, count);
     list.push(
       'winograd.dw.gemm',
       CODE.WINOGRAD_GRADIENT_GEMM,

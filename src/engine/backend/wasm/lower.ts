@@ -15,8 +15,11 @@ const NORM_BLOCK = 128;
 /** Rows up to which a linear layer reads its weights as a stream instead of packing them. */
 const STREAM_ROWS = 8;
 const STREAM_BLOCK = 32;
-/** A block of the product of a linear layer. */
-const GEMM_BLOCK = { rows: 64, columns: 128 } as const;
+/** Outputs of a block of a linear layer on more rows, and samples of a packed panel. */
+const LINEAR_BLOCK = 32;
+const PANEL = 8;
+/** A block of the input gradient of a linear layer. */
+const GEMM_BLOCK = { rows: 64, columns: 256 } as const;
 /** Depth of a packed block, as in kernels/gemm.ts. */
 const GEMM_DEPTH = 256;
 /** The block itself and its packed operands. */
@@ -116,27 +119,46 @@ export const LOWER: {
       list.push('linear.stream', CODE.LINEAR_STREAM, items, [x, w, b, y, N, I, O, STREAM_BLOCK], {
         multiplications,
       });
-    } else gemm(list, 'linear', x, w, b, y, { M: N, N: O, depth: I, aRow: I, bDepth: 1, bColumn: I });
+    } else {
+      const panels = Math.ceil(N / PANEL);
+      const packed = list.temporary('packed', panels * PANEL * I);
+      list.push('linear.pack', CODE.LINEAR_PACK, panels, [x, packed, N, I]);
+      list.push(
+        'linear',
+        CODE.LINEAR,
+        Math.ceil(O / LINEAR_BLOCK),
+        [packed, w, b, y, N, I, O, LINEAR_BLOCK],
+        {
+          scratch: LINEAR_BLOCK * panels * PANEL * 4,
+          multiplications: N * I * O,
+        },
+      );
+    }
   },
   'linear.backwardInput'({ dy, w, dx }, list) {
     const [N, O] = dy.shape;
     const I = w.shape[1];
-    gemm(list, 'linear.dx', dy, w, null, dx, {
-      M: N,
-      N: I,
-      depth: O,
-      aRow: O,
-      bDepth: I,
-      bColumn: 1,
+    const { rows, columns } = GEMM_BLOCK;
+    const items = Math.ceil(N / rows) * Math.ceil(I / columns);
+    list.push('linear.dx', CODE.GEMM, items, [dy, w, dx, N, I, O, rows, columns], {
+      scratch: GEMM_SCRATCH,
+      multiplications: N * I * O,
     });
   },
   'linear.backwardWeight'({ x, dy, dw, db }, list) {
     const [N, I] = x.shape;
     const O = dy.shape[1];
-    const { rows, columns } = GEMM_BLOCK;
-    const items = Math.ceil(O / rows) * Math.ceil(I / columns);
-    list.push('linear.dw', CODE.GEMM_TRANSPOSED, items, [dy, x, dw, O, I, N, rows, columns], {
-      scratch: GEMM_SCRATCH,
+    const strips = (name: string, of: Tensor, F: number, width: number): Tensor => {
+      const items = Math.ceil(F / width);
+      const packed = list.temporary(name, items * width * N);
+      list.push('linear.dw.strips', CODE.LINEAR_STRIPS, items, [of, packed, N, F, width]);
+      return packed;
+    };
+    const ofX = strips('strips of x', x, I, PANEL);
+    const ofDy = strips('strips of dy', dy, O, 4);
+    const items = Math.ceil(O / LINEAR_BLOCK);
+    list.push('linear.dw', CODE.LINEAR_GRADIENT, items, [ofX, ofDy, dw, N, I, O, LINEAR_BLOCK], {
+      scratch: 128,
       multiplications: N * I * O,
     });
     list.push('linear.db', CODE.COLUMN_SUMS, Math.ceil(O / COLUMN_BLOCK), [dy, db, N, O, COLUMN_BLOCK]);
@@ -234,34 +256,6 @@ function affineOf(
   const affine = list.temporary('affine', 2 * C);
   list.push('norm.affine', CODE.NORM_AFFINE, C, [saved, gamma, beta, affine, C]);
   return affine;
-}
-
-interface Product {
-  readonly M: number;
-  readonly N: number;
-  readonly depth: number;
-  readonly aRow: number;
-  readonly bDepth: number;
-  readonly bColumn: number;
-}
-
-/** c [M, N] = a·b + bias, strides in elements. */
-function gemm(
-  list: EntryList,
-  name: string,
-  a: Tensor,
-  b: Tensor,
-  bias: Tensor | null,
-  c: Tensor,
-  { M, N, depth, aRow, bDepth, bColumn }: Product,
-): void {
-  const { rows, columns } = GEMM_BLOCK;
-  const items = Math.ceil(M / rows) * Math.ceil(N / columns);
-  const operands = [a, b, bias, c, M, N, depth, aRow, bDepth, bColumn, rows, columns];
-  list.push(name, CODE.GEMM, items, operands, {
-    scratch: GEMM_SCRATCH,
-    multiplications: M * N * depth,
-  });
 }
 
 function dropout(

@@ -1,13 +1,84 @@
 /**
- * Matrix products of the linear layers: C [M, N] = A·B (+ bias of each column), packed into panels on the
- * way; A's rows are contiguous along the depth, B may have any strides. The weight gradient, a sum over
- * samples, has a product of its own.
+ * Matrix products of the linear layers, each operand brought into panels or strips that a register tile reads
+ * from end to end; the weights, by far the largest, are moved as little as the product allows.
  */
 import { arg, lanes, least, madd } from './madd';
 import { PANEL, ROWS, tileColumns, tileRows } from './tiles';
 
 /** Depth of a packed block: a panel of B stays in the first cache. */
 const DEPTH: usize = 256;
+
+/** Depth of a block of a linear layer's output: a panel of samples and four rows of weights fit the first cache. */
+const LINEAR_DEPTH: usize = 512;
+
+/** Bytes of the strips of x that a block of the weight gradient goes over again and again. */
+const CHUNK: usize = 384 << 10;
+
+/** Item: a panel of 8 samples. packed[n / 8][I][8] of x [N, I], zero beyond N. Record: x, packed, N, I. */
+export function linearPack(r: usize, item: usize, scratch: usize): void {
+  const I = arg(r, 3);
+  const n = item * PANEL;
+  const count = least(PANEL, arg(r, 2) - n);
+  const from = arg(r, 0) + n * I * 4;
+  const to = arg(r, 1) + n * I * 4;
+  if (count == PANEL) {
+    packFour(from, I << 2, I, to);
+    packFour(from + I * 16, I << 2, I, to + 16);
+    return;
+  }
+  for (let i: usize = 0; i < I; i++) {
+    for (let j: usize = 0; j < PANEL; j++) {
+      store<f32>(to + (i * PANEL + j) * 4, j < count ? load<f32>(from + (j * I + i) * 4) : 0);
+    }
+  }
+}
+
+/**
+ * y [N, O] = x·wᵀ + b with the weights as the rows of the register tile, straight from memory, and the samples
+ * packed. Item: a block of outputs. Record: packed, w, b, y, N, I, O, block.
+ */
+export function linear(r: usize, item: usize, scratch: usize): void {
+  const N = arg(r, 4);
+  const I = arg(r, 5);
+  const O = arg(r, 6);
+  const block = arg(r, 7);
+  const first = item * block;
+  const outputs = least(block, O - first);
+  const whole = outputs & ~(ROWS - 1);
+  const w = arg(r, 1) + first * I * 4;
+  const ldc = ((N + PANEL - 1) & ~(PANEL - 1)) << 2;
+  for (let k: usize = 0; k < I; k += LINEAR_DEPTH) {
+    const deep = least(LINEAR_DEPTH, I - k);
+    for (let o: usize = 0; o < whole; o += ROWS) {
+      for (let n: usize = 0; n < N; n += PANEL) {
+        tileRows(w + (o * I + k) * 4, I << 2, arg(r, 0) + (n * I + k * PANEL) * 4, deep, scratch + o * ldc + (n << 2), ldc, k > 0);
+      }
+    }
+  }
+  for (let o = whole; o < outputs; o++) {
+    // Outputs that fill no register tile: the seven classes of the last layer.
+    for (let n: usize = 0; n < N; n += PANEL) {
+      let s0 = f32x4.splat(0);
+      let s1 = f32x4.splat(0);
+      let row = w + o * I * 4;
+      let b: usize = arg(r, 0) + n * I * 4;
+      for (const end = row + (I << 2); row < end; row += 4) {
+        const value = v128.load32_splat(row);
+        s0 = madd(value, v128.load(b), s0);
+        s1 = madd(value, v128.load(b, 16), s1);
+        b += 32;
+      }
+      v128.store(scratch + o * ldc + (n << 2), s0);
+      v128.store(scratch + o * ldc + (n << 2), s1, 16);
+    }
+  }
+  for (let n: usize = 0; n < N; n++) {
+    const to = arg(r, 3) + (n * O + first) * 4;
+    for (let o: usize = 0; o < outputs; o++) {
+      store<f32>(to + (o << 2), load<f32>(scratch + o * ldc + (n << 2)) + load<f32>(arg(r, 2) + ((first + o) << 2)));
+    }
+  }
+}
 
 /** to[row][depth] for rows first..first+count, zero rows up to a multiple of ROWS. */
 function packRows(from: usize, rowStride: usize, count: usize, depth: usize, to: usize): void {
@@ -16,110 +87,27 @@ function packRows(from: usize, rowStride: usize, count: usize, depth: usize, to:
   if (rounded > count) memory.fill(to + count * depth * 4, 0, (rounded - count) * depth * 4);
 }
 
-/** to[column / 8][depth][8], columns beyond `count` zero. */
-function packColumns(from: usize, columnStride: usize, depthStride: usize, count: usize, depth: usize, to: usize): void {
-  for (let column: usize = 0; column < count; column += PANEL) {
-    const width = least(PANEL, count - column);
-    const source = from + column * columnStride;
-    let target = to + column * depth * 4;
-    if (width < PANEL) {
-      for (let k: usize = 0; k < depth; k++) {
-        for (let j: usize = 0; j < PANEL; j++) {
-          store<f32>(target + (j << 2), j < width ? load<f32>(source + k * depthStride + j * columnStride) : 0);
-        }
-        target += 32;
-      }
-    } else if (columnStride == 4) {
-      for (let k: usize = 0; k < depth; k++) {
-        const at = source + k * depthStride;
-        v128.store(target, v128.load(at));
-        v128.store(target, v128.load(at, 16), 16);
-        target += 32;
-      }
-    } else {
-      transposePanel(source, columnStride, depthStride, depth, target);
-      transposePanel(source + 4 * columnStride, columnStride, depthStride, depth, target + 16);
-    }
-  }
-}
-
-/** Four columns, contiguous along the depth, into every other 16 bytes of a panel. */
-function transposePanel(source: usize, columnStride: usize, depthStride: usize, depth: usize, target: usize): void {
+/** Four rows of `depth`, `stride` bytes apart, as columns into every other 16 bytes of a panel. */
+function packFour(from: usize, stride: usize, depth: usize, to: usize): void {
   let k: usize = 0;
-  if (depthStride == 4) {
-    for (; k + 4 <= depth; k += 4) {
-      const at = source + (k << 2);
-      const r0 = v128.load(at);
-      const r1 = v128.load(at + columnStride);
-      const r2 = v128.load(at + 2 * columnStride);
-      const r3 = v128.load(at + 3 * columnStride);
-      const l0 = v128.shuffle<f32>(r0, r1, 0, 4, 1, 5);
-      const l1 = v128.shuffle<f32>(r2, r3, 0, 4, 1, 5);
-      const h0 = v128.shuffle<f32>(r0, r1, 2, 6, 3, 7);
-      const h1 = v128.shuffle<f32>(r2, r3, 2, 6, 3, 7);
-      const to = target + k * 32;
-      v128.store(to, v128.shuffle<f32>(l0, l1, 0, 1, 4, 5));
-      v128.store(to, v128.shuffle<f32>(l0, l1, 2, 3, 6, 7), 32);
-      v128.store(to, v128.shuffle<f32>(h0, h1, 0, 1, 4, 5), 64);
-      v128.store(to, v128.shuffle<f32>(h0, h1, 2, 3, 6, 7), 96);
-    }
+  for (; k + 4 <= depth; k += 4) {
+    const at = from + (k << 2);
+    const r0 = v128.load(at);
+    const r1 = v128.load(at + stride);
+    const r2 = v128.load(at + 2 * stride);
+    const r3 = v128.load(at + 3 * stride);
+    const l0 = v128.shuffle<f32>(r0, r1, 0, 4, 1, 5);
+    const l1 = v128.shuffle<f32>(r2, r3, 0, 4, 1, 5);
+    const h0 = v128.shuffle<f32>(r0, r1, 2, 6, 3, 7);
+    const h1 = v128.shuffle<f32>(r2, r3, 2, 6, 3, 7);
+    const panel = to + k * 32;
+    v128.store(panel, v128.shuffle<f32>(l0, l1, 0, 1, 4, 5));
+    v128.store(panel, v128.shuffle<f32>(l0, l1, 2, 3, 6, 7), 32);
+    v128.store(panel, v128.shuffle<f32>(h0, h1, 0, 1, 4, 5), 64);
+    v128.store(panel, v128.shuffle<f32>(h0, h1, 2, 3, 6, 7), 96);
   }
   for (; k < depth; k++) {
-    for (let j: usize = 0; j < 4; j++) {
-      store<f32>(target + k * 32 + (j << 2), load<f32>(source + k * depthStride + j * columnStride));
-    }
-  }
-}
-
-/**
- * Item: a block of C, rows × columns. Strides in elements.
- * Record: a, b, bias (0: none), c, M, N, depth, aRow, bDepth, bColumn, blockRows, blockColumns.
- * The rows of a are contiguous along the depth.
- */
-export function gemm(r: usize, item: usize, scratch: usize): void {
-  const bias: usize = arg(r, 2);
-  const M = arg(r, 4);
-  const N = arg(r, 5);
-  const depth = arg(r, 6);
-  const aRow: usize = arg(r, 7) << 2;
-  const bDepth: usize = arg(r, 8) << 2;
-  const bColumn: usize = arg(r, 9) << 2;
-  const blockRows = arg(r, 10);
-  const blockColumns = arg(r, 11);
-  const across = (N + blockColumns - 1) / blockColumns;
-  const row = (item / across) * blockRows;
-  const column = (item % across) * blockColumns;
-  const rows = least(blockRows, M - row);
-  const columns = least(blockColumns, N - column);
-  const a = arg(r, 0) + row * aRow;
-  const b = arg(r, 1) + column * bColumn;
-  const ldc: usize = blockColumns << 2;
-  const block = scratch;
-  const packedA = block + blockRows * ldc;
-  const packedB = packedA + blockRows * DEPTH * 4;
-  for (let k: usize = 0; k < depth; k += DEPTH) {
-    const deep = least(DEPTH, depth - k);
-    packRows(a + (k << 2), aRow, rows, deep, packedA);
-    packColumns(b + k * bDepth, bColumn, bDepth, columns, deep, packedB);
-    for (let j: usize = 0; j < columns; j += PANEL) {
-      const panel = packedB + j * deep * 4;
-      for (let i: usize = 0; i < rows; i += ROWS) {
-        tileRows(packedA + i * deep * 4, deep << 2, panel, deep, block + i * ldc + (j << 2), ldc, k > 0);
-      }
-    }
-  }
-  for (let i: usize = 0; i < rows; i++) {
-    const from = block + i * ldc;
-    const to = arg(r, 3) + ((row + i) * N + column) * 4;
-    let j: usize = 0;
-    for (; j + 4 <= columns; j += 4) {
-      const value = v128.load(from + (j << 2));
-      v128.store(to + (j << 2), bias ? f32x4.add(value, v128.load(bias + ((column + j) << 2))) : value);
-    }
-    for (; j < columns; j++) {
-      const value = load<f32>(from + (j << 2));
-      store<f32>(to + (j << 2), bias ? value + load<f32>(bias + ((column + j) << 2)) : value);
-    }
+    for (let j: usize = 0; j < 4; j++) store<f32>(to + k * 32 + (j << 2), load<f32>(from + (k << 2) + j * stride));
   }
 }
 
@@ -144,10 +132,10 @@ function packStrips(from: usize, stride: usize, count: usize, depth: usize, widt
 }
 
 /**
- * The product of a linear layer's weight gradient: c [M, N] = aᵀ·b, a [depth, M], b [depth, N].
- * Item: a block of c, rows × columns. Record: a, b, c, M, N, depth, blockRows, blockColumns.
+ * The input gradient of a linear layer: c [M, N] = a [M, depth]·b [depth, N]. Item: a block of c, rows × columns.
+ * Record: a, b, c, M, N, depth, blockRows, blockColumns.
  */
-export function gemmTransposed(r: usize, item: usize, scratch: usize): void {
+export function gemm(r: usize, item: usize, scratch: usize): void {
   const M = arg(r, 3);
   const N = arg(r, 4);
   const depth = arg(r, 5);
@@ -159,21 +147,71 @@ export function gemmTransposed(r: usize, item: usize, scratch: usize): void {
   const rows = least(blockRows, M - row);
   const columns = least(blockColumns, N - column);
   const ldc: usize = blockColumns << 2;
-  const stripsA = scratch + blockRows * ldc;
-  const stripsB = stripsA + blockRows * DEPTH * 4;
+  const block = scratch;
+  const packedA = block + blockRows * ldc;
+  const packedB = packedA + blockRows * DEPTH * 4;
   for (let k: usize = 0; k < depth; k += DEPTH) {
     const deep = least(DEPTH, depth - k);
-    packStrips(arg(r, 0) + (k * M + row) * 4, M << 2, rows, deep, ROWS, stripsA);
-    packStrips(arg(r, 1) + (k * N + column) * 4, N << 2, columns, deep, PANEL, stripsB);
-    for (let i: usize = 0; i < rows; i += ROWS) {
-      for (let j: usize = 0; j < columns; j += PANEL) {
-        const b = stripsB + j * deep * 4;
-        tileColumns(stripsA + i * deep * 4, 16, b, 32, deep, scratch + i * ldc + (j << 2), ldc, k > 0);
+    packRows(arg(r, 0) + (row * depth + k) * 4, depth << 2, rows, deep, packedA);
+    for (let j: usize = 0; j < columns; j += PANEL) {
+      const from = arg(r, 1) + (k * N + column + j) * 4;
+      packStrips(from, N << 2, least(PANEL, columns - j), deep, PANEL, packedB + j * deep * 4);
+    }
+    for (let j: usize = 0; j < columns; j += PANEL) {
+      const panel = packedB + j * deep * 4;
+      for (let i: usize = 0; i < rows; i += ROWS) {
+        tileRows(packedA + i * deep * 4, deep << 2, panel, deep, block + i * ldc + (j << 2), ldc, k > 0);
       }
     }
   }
   for (let i: usize = 0; i < rows; i++) {
-    memory.copy(arg(r, 2) + ((row + i) * N + column) * 4, scratch + i * ldc, columns << 2);
+    memory.copy(arg(r, 2) + ((row + i) * N + column) * 4, block + i * ldc, columns << 2);
+  }
+}
+
+/**
+ * Item: a strip of `width` (4 or 8) columns of x [N, F]. strips[F / width][N][width], zero beyond F.
+ * Record: x, strips, N, F, width.
+ */
+export function linearStrips(r: usize, item: usize, scratch: usize): void {
+  const N = arg(r, 2);
+  const F = arg(r, 3);
+  const width = arg(r, 4);
+  const first = item * width;
+  packStrips(arg(r, 0) + (first << 2), F << 2, least(width, F - first), N, width, arg(r, 1) + first * N * 4);
+}
+
+/**
+ * The product of a linear layer's weight gradient: dw [O, I] = dyᵀ·x from the strips of both. Four rows of dw at a
+ * time are written from end to end, as far as a chunk of x stays in the second cache.
+ * Item: a block of outputs. Record: strips of x (8 wide), strips of dy (4 wide), dw, N, I, O, block.
+ */
+export function linearGradient(r: usize, item: usize, scratch: usize): void {
+  const N = arg(r, 3);
+  const I = arg(r, 4);
+  const O = arg(r, 5);
+  const block = arg(r, 6);
+  const first = item * block;
+  const last = least(O, first + block);
+  const panels = (I + PANEL - 1) / PANEL;
+  const bytes = N * PANEL * 4;
+  const chunk = CHUNK / bytes + 1;
+  for (let p: usize = 0; p < panels; p += chunk) {
+    const end = least(panels, p + chunk);
+    for (let o = first; o < last; o += ROWS) {
+      for (let panel = p; panel < end; panel++) {
+        const i = panel * PANEL;
+        const to = arg(r, 2) + (o * I + i) * 4;
+        const inside = o + ROWS <= O && i + PANEL <= I;
+        const strip = arg(r, 1) + o * N * 4;
+        tileColumns(strip, 16, arg(r, 0) + panel * bytes, 32, N, inside ? to : scratch, inside ? I << 2 : 32, false);
+        if (!inside) {
+          for (let row: usize = 0; row < least(ROWS, O - o); row++) {
+            memory.copy(to + row * I * 4, scratch + (row << 5), least(PANEL, I - i) << 2);
+          }
+        }
+      }
+    }
   }
 }
 

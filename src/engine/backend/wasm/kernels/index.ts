@@ -112,9 +112,12 @@ function dispatch(code: u32, record: usize, item: u32, scratch: usize): void {
     case CODE.AUGMENT: return AUGMENT.augment(record, item, scratch);
     case CODE.GATHER_LABELS: return AUGMENT.gatherLabels(record, item, scratch);
     case CODE.WINOGRAD_KERNEL: return WINOGRAD.winogradKernel(record, item, scratch);
+    case CODE.WINOGRAD_INPUT: return WINOGRAD.winogradInput(record, item, scratch);
+    case CODE.WINOGRAD_PANEL: return WINOGRAD.winogradPanel(record, item, scratch);
     case CODE.WINOGRAD_CONV: return WINOGRAD.winogradConv(record, item, scratch);
     case CODE.WINOGRAD_GRADIENT_TRANSFORM: return WINOGRAD.winogradGradientTransform(record, item, scratch);
     case CODE.WINOGRAD_GRADIENT_GEMM: return WINOGRAD.winogradGradientGemm(record, item, scratch);
+    case CODE.WINOGRAD_GRADIENT_SQUARE: return WINOGRAD.winogradGradientSquare(record, item, scratch);
     case CODE.WINOGRAD_GRADIENT_OUTPUT: return WINOGRAD.winogradGradientOutput(record, item, scratch);
     case CODE.DIRECT_KERNEL: return DIRECT.directKernel(record, item, scratch);
     case CODE.DIRECT_CONV: return DIRECT.directConv(record, item, scratch);
@@ -136,8 +139,11 @@ function dispatch(code: u32, record: usize, item: u32, scratch: usize): void {
     case CODE.POOL: return POOL.pool(record, item, scratch);
     case CODE.POOL_GRADIENT: return POOL.poolGradient(record, item, scratch);
     case CODE.GEMM: return GEMM.gemm(record, item, scratch);
-    case CODE.GEMM_TRANSPOSED: return GEMM.gemmTransposed(record, item, scratch);
+    case CODE.LINEAR_STRIPS: return GEMM.linearStrips(record, item, scratch);
+    case CODE.LINEAR_GRADIENT: return GEMM.linearGradient(record, item, scratch);
     case CODE.COLUMN_SUMS: return GEMM.columnSums(record, item, scratch);
+    case CODE.LINEAR_PACK: return GEMM.linearPack(record, item, scratch);
+    case CODE.LINEAR: return GEMM.linear(record, item, scratch);
     case CODE.LINEAR_STREAM: return GEMM.linearStream(record, item, scratch);
     case CODE.RELU: return ELEMENTWISE.relu(record, item, scratch);
     case CODE.RELU_GRADIENT: return ELEMENTWISE.reluGradient(record, item, scratch);

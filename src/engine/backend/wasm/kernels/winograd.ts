@@ -18,6 +18,10 @@ const POINTS: usize = TILE * TILE;
 const DEPTH: usize = 256;
 /** Outputs whose weight gradients are finished together: a cache line of each point's products. */
 const LINE: usize = 16;
+/** Side of a square of the weight gradient, multiple of a register tile. */
+const BLOCK: usize = 64;
+/** Tiles whose products of one panel are held at a time: they fit the second cache beside the panel's kernel. */
+const PANEL_TILES: usize = 256;
 /** Bytes of a tile of one vector in scratch. */
 const PATCH: usize = TILE * TILE * 16;
 
@@ -100,8 +104,11 @@ function transformGradient(place: usize, H: usize, W: usize, pixel: usize, k: us
   for (let i: usize = 0; i < TILE; i++) gradientTransform(half + i * M * 16, 16, out + i * TILE * plane, plane);
 }
 
-/** Aᵀ P A + bias (0: none) of one tile, all K channels: its outputs that lie inside y [N, H, W, K]. */
-function transformOutput(from: usize, plane: usize, H: usize, W: usize, K: usize, tile: usize, bias: usize, y: usize, scratch: usize): void {
+/**
+ * Aᵀ P A + bias (0: none) of one tile and `bytes` of channels: its outputs that lie inside y [N, H, W, K].
+ * `y` and `bias` point at the first of these channels.
+ */
+function transformOutput(from: usize, plane: usize, H: usize, W: usize, K: usize, bytes: usize, tile: usize, bias: usize, y: usize, scratch: usize): void {
   const pixel: usize = K << 2;
   const half = scratch;
   const patch = scratch + PATCH;
@@ -112,7 +119,7 @@ function transformOutput(from: usize, plane: usize, H: usize, W: usize, K: usize
   const height = least(M, H - y0);
   const width = least(M, W - x0);
   const corner = <usize>load<u32>(place) + (y0 * W + x0) * pixel;
-  for (let k: usize = 0; k < pixel; k += 16) {
+  for (let k: usize = 0; k < bytes; k += 16) {
     for (let j: usize = 0; j < TILE; j++) outputTransform(from + k + j * plane, TILE * plane, half + (j << 4), TILE * 16);
     const b = bias ? v128.load(bias + k) : f32x4.splat(0);
     for (let i: usize = 0; i < height; i++) {
@@ -146,31 +153,35 @@ function gatherTaps(w: usize, stride: usize, flip: bool, taps: usize): void {
 }
 
 /**
- * Item: a panel of 8 outputs. U[xi][out / 8][in][8] of w [K, C, 3, 3]; `flip` gives the kernel of the
- * input gradient (channels exchanged, taps turned by 180 degrees).
- * Record: w, u, K, C, flip.
+ * U[xi][in][8] of one panel of 8 outputs of w [K, C, 3, 3], points `plane` bytes apart; `flip` gives the kernel
+ * of the input gradient (channels exchanged, taps turned by 180 degrees).
  */
-export function winogradKernel(a: usize, item: usize, scratch: usize): void {
-  const w: usize = arg(a, 0);
-  const u: usize = arg(a, 1);
-  const K = arg(a, 2);
-  const C = arg(a, 3);
-  const flip = arg(a, 4) != 0;
+function transformPanel(w: usize, K: usize, C: usize, flip: bool, panel: usize, u: usize, plane: usize, scratch: usize): void {
   const inputs = flip ? K : C;
-  const outputs = flip ? C : K;
   const half = scratch + 9 * 16;
-  const plane = planeBytes(outputs * inputs * 4);
   const inputStride: usize = flip ? C * 36 : 36;
   const outputStride: usize = flip ? 36 : C * 36;
   for (let c: usize = 0; c < inputs; c++) {
-    const from = w + c * inputStride + item * 8 * outputStride;
-    const to = u + (item * inputs + c) * 32;
+    const from = w + c * inputStride + panel * 8 * outputStride;
+    const to = u + c * 32;
     for (let part: usize = 0; part < 2; part++) {
       gatherTaps(from + part * 4 * outputStride, outputStride, flip, scratch);
       for (let s: usize = 0; s < 3; s++) kernelTransform(scratch + (s << 4), 48, half + (s << 4), 48);
       for (let i: usize = 0; i < TILE; i++) kernelTransform(half + i * 48, 16, to + (part << 4) + i * TILE * plane, plane);
     }
   }
+}
+
+/**
+ * Item: a panel of 8 outputs. U[xi][out / 8][in][8].
+ * Record: w, u, K, C, flip.
+ */
+export function winogradKernel(a: usize, item: usize, scratch: usize): void {
+  const K = arg(a, 2);
+  const C = arg(a, 3);
+  const flip = arg(a, 4) != 0;
+  const u = arg(a, 1) + item * (flip ? K : C) * 32;
+  transformPanel(arg(a, 0), K, C, flip, item, u, planeBytes(K * C * 4), scratch);
 }
 
 /**
@@ -217,7 +228,89 @@ export function winogradConv(a: usize, item: usize, scratch: usize): void {
   }
   for (let t: usize = 0; t < count; t++) {
     const from = p + (t / ROWS) * POINTS * planeP + (t % ROWS) * K * 4;
-    transformOutput(from, planeP, H, W, K, first + t, bias, y, scratch);
+    transformOutput(from, planeP, H, W, K, K << 2, first + t, bias, y, scratch);
+  }
+}
+
+/**
+ * Item: the tiles of a register tile. V[xi][tile / 4][C][4] of x for `winogradPanel`, which reads it from end to
+ * end: the four tiles of a channel lie together.
+ * Record: x, v, H, W, C, tiles.
+ */
+export function winogradInput(a: usize, item: usize, scratch: usize): void {
+  const H = arg(a, 2);
+  const W = arg(a, 3);
+  const C = arg(a, 4);
+  const tiles = arg(a, 5);
+  const first = item * ROWS;
+  const count = least(ROWS, tiles - first);
+  const plane = planeBytes(((tiles + ROWS - 1) & ~(ROWS - 1)) * C * 4);
+  const places = scratch + 2 * PATCH;
+  const points = places + ROWS * PLACE;
+  const v = arg(a, 1) + first * C * 4;
+  for (let t: usize = 0; t < count; t++) locate(arg(a, 0), H, W, C << 2, first + t, 1, TILE, places + t * PLACE);
+  memory.fill(points, 0, POINTS * 64);
+  for (let c: usize = 0; c < C << 2; c += 16) {
+    for (let t: usize = 0; t < count; t++) {
+      transformInput(places + t * PLACE, H, W, C << 2, c, points + (t << 4), 64, scratch);
+    }
+    for (let xi: usize = 0; xi < POINTS; xi++) {
+      const from = points + (xi << 6);
+      const to = v + xi * plane + (c << 2);
+      const r0 = v128.load(from);
+      const r1 = v128.load(from, 16);
+      const r2 = v128.load(from, 32);
+      const r3 = v128.load(from, 48);
+      const l0 = v128.shuffle<f32>(r0, r1, 0, 4, 1, 5);
+      const l1 = v128.shuffle<f32>(r2, r3, 0, 4, 1, 5);
+      const h0 = v128.shuffle<f32>(r0, r1, 2, 6, 3, 7);
+      const h1 = v128.shuffle<f32>(r2, r3, 2, 6, 3, 7);
+      v128.store(to, v128.shuffle<f32>(l0, l1, 0, 1, 4, 5));
+      v128.store(to, v128.shuffle<f32>(l0, l1, 2, 3, 6, 7), 16);
+      v128.store(to, v128.shuffle<f32>(h0, h1, 0, 1, 4, 5), 32);
+      v128.store(to, v128.shuffle<f32>(h0, h1, 2, 3, 6, 7), 48);
+    }
+  }
+}
+
+/**
+ * Item: a panel of 8 outputs through all stages that follow V, for kernels so large that U, made here, should
+ * not go through memory. y [N, H, W, outputs]; K and C are those of w.
+ * Record: v, w, bias, y, H, W, K, C, flip, tiles.
+ */
+export function winogradPanel(a: usize, item: usize, scratch: usize): void {
+  const H = arg(a, 4);
+  const W = arg(a, 5);
+  const K = arg(a, 6);
+  const C = arg(a, 7);
+  const flip = arg(a, 8) != 0;
+  const tiles = arg(a, 9);
+  const inputs = flip ? K : C;
+  const outputs = flip ? C : K;
+  const planeV = planeBytes(((tiles + ROWS - 1) & ~(ROWS - 1)) * inputs * 4);
+  const planeU = planeBytes(inputs * 32);
+  const planeP = planeBytes(PANEL_TILES * 32);
+  const u = scratch + 2 * PATCH + 64;
+  const p = u + POINTS * planeU;
+  transformPanel(arg(a, 1), K, C, flip, item, u, planeU, scratch);
+  const bias: usize = arg(a, 2) ? arg(a, 2) + item * 32 : 0;
+  for (let first: usize = 0; first < tiles; first += PANEL_TILES) {
+    const count = least(PANEL_TILES, tiles - first);
+    const groups = (count + ROWS - 1) / ROWS;
+    const v = arg(a, 0) + first * inputs * 4;
+    for (let xi: usize = 0; xi < POINTS; xi++) {
+      let rows = v + xi * planeV;
+      let out = p + xi * planeP;
+      for (let group: usize = 0; group < groups; group++) {
+        tileColumns(rows, 16, u + xi * planeU, 32, inputs, out, 32, false);
+        rows += ROWS * inputs * 4;
+        out += ROWS * 32;
+      }
+    }
+    for (let t: usize = 0; t < count; t++) {
+      const from = p + t * 32;
+      transformOutput(from, planeP, H, W, outputs, 32, first + t, bias, arg(a, 3) + item * 32, scratch);
+    }
   }
 }
 
@@ -258,8 +351,7 @@ export function winogradGradientTransform(a: usize, item: usize, scratch: usize)
 }
 
 /**
- * Item: one point and a slice of C. dU[xi][C][K] (+)= Vᵀ D over the tiles of a chunk. At p = 1 in
- * both directions D is the plain sum of a tile: its sum is the bias gradient.
+ * Item: one point and a slice of C. dU[xi][C][K] (+)= Vᵀ D over the tiles of a chunk.
  * Record: v, d, du, db, C, K, count, chunk, accumulate, slices.
  */
 export function winogradGradientGemm(a: usize, item: usize, scratch: usize): void {
@@ -285,45 +377,87 @@ export function winogradGradientGemm(a: usize, item: usize, scratch: usize): voi
       }
     }
   }
-  if (xi == UNIT * TILE + UNIT && slice == 0) {
-    const db: usize = arg(a, 3);
-    for (let k: usize = 0; k < K << 2; k += 16) {
-      const strip = d + (k >> 5) * chunk * 32 + (k & 16);
-      let sum = accumulate ? v128.load(db + k) : f32x4.splat(0);
-      for (let t: usize = 0; t < count; t++) sum = f32x4.add(sum, v128.load(strip + (t << 5)));
-      v128.store(db + k, sum);
+  if (xi == UNIT * TILE + UNIT && slice == 0) sumBias(arg(a, 1), K, count, chunk, arg(a, 3), 0, K << 2, accumulate);
+}
+
+/**
+ * dw [K, C, 3, 3] = Gᵀ dU G for outputs k..kEnd, inputs c..cEnd; `du` is dU of (k, c) = (0, 0), a row of K every
+ * `row` bytes, points `plane` bytes apart.
+ */
+function transformKernelGradient(du: usize, row: usize, plane: usize, dw: usize, C: usize, k: usize, kEnd: usize, c: usize, cEnd: usize, scratch: usize): void {
+  const half = scratch;
+  const taps = scratch + PATCH;
+  for (let i = c; i < cEnd; i++) {
+    for (let o = k; o < kEnd; o += 4) {
+      const from = du + i * row + (o << 2);
+      for (let j: usize = 0; j < TILE; j++) {
+        kernelGradientTransform(from + j * plane, TILE * plane, half + (j << 4), TILE * 16);
+      }
+      for (let s: usize = 0; s < 3; s++) kernelGradientTransform(half + s * TILE * 16, 16, taps + s * 48, 16);
+      for (let lane: usize = 0; lane < 4; lane++) {
+        const to = dw + ((o + lane) * C + i) * 36;
+        for (let s: usize = 0; s < 9; s++) store<f32>(to + (s << 2), load<f32>(taps + (s << 4) + (lane << 2)));
+      }
     }
   }
 }
 
 /**
- * Item: 16 outputs k (fewer at the end) and a slice of C. dw [K, C, 3, 3] = Gᵀ dU G.
+ * Item: 16 outputs k (fewer at the end) and a slice of C. dw from dU.
  * Record: du, dw, C, K, slices.
  */
 export function winogradGradientOutput(a: usize, item: usize, scratch: usize): void {
-  const du: usize = arg(a, 0);
-  const dw: usize = arg(a, 1);
   const C = arg(a, 2);
   const K = arg(a, 3);
   const slices = arg(a, 4);
-  const first = (item / slices) * LINE;
-  const last = least(K, first + LINE);
+  const k = (item / slices) * LINE;
   const width = C / slices;
-  const start = (item % slices) * width;
-  const half = scratch;
-  const taps = scratch + PATCH;
-  const plane = planeBytes(C * K * 4);
-  for (let c = start; c < start + width; c++) {
-    for (let k = first; k < last; k += 4) {
-      const from = du + (c * K + k) * 4;
-      for (let j: usize = 0; j < TILE; j++) {
-        kernelGradientTransform(from + j * plane, TILE * plane, half + (j << 4), TILE * 16);
-      }
-      for (let i: usize = 0; i < 3; i++) kernelGradientTransform(half + i * TILE * 16, 16, taps + i * 48, 16);
-      for (let lane: usize = 0; lane < 4; lane++) {
-        const to = dw + ((k + lane) * C + c) * 36;
-        for (let s: usize = 0; s < 9; s++) store<f32>(to + (s << 2), load<f32>(taps + (s << 4) + (lane << 2)));
+  const c = (item % slices) * width;
+  transformKernelGradient(arg(a, 0), K << 2, planeBytes(C * K * 4), arg(a, 1), C, k, least(K, k + LINE), c, c + width, scratch);
+}
+
+/**
+ * Item: a square of dU, BLOCK inputs by BLOCK outputs, from the products over all tiles to dw, for kernels so
+ * large that dU should not go through memory. The first column of squares also sums the bias gradient.
+ * Record: v, d, dw, db, C, K, tiles.
+ */
+export function winogradGradientSquare(a: usize, item: usize, scratch: usize): void {
+  const C = arg(a, 4);
+  const K = arg(a, 5);
+  const tiles = arg(a, 6);
+  const across = (K + BLOCK - 1) / BLOCK;
+  const c = (item / across) * BLOCK;
+  const k = (item % across) * BLOCK;
+  const cEnd = least(C, c + BLOCK);
+  const kEnd = least(K, k + BLOCK);
+  const planeV = planeBytes(C * tiles * 4);
+  const planeD = planeBytes(K * tiles * 4);
+  const planeU = planeBytes(BLOCK * BLOCK * 4);
+  const u = scratch + 2 * PATCH;
+  for (let xi: usize = 0; xi < POINTS; xi++) {
+    for (let t: usize = 0; t < tiles; t += DEPTH) {
+      const deep = least(DEPTH, tiles - t);
+      for (let o = k; o < kEnd; o += 8) {
+        const strip = arg(a, 1) + xi * planeD + (o * tiles + t * 8) * 4;
+        for (let i = c; i < cEnd; i += ROWS) {
+          const rows = arg(a, 0) + xi * planeV + (i * tiles + t * 4) * 4;
+          tileColumns(rows, 16, strip, 32, deep, u + xi * planeU + ((i - c) * BLOCK + (o - k)) * 4, BLOCK << 2, t > 0);
+        }
       }
     }
+  }
+  transformKernelGradient(u - (c * BLOCK + k) * 4, BLOCK << 2, planeU, arg(a, 2), C, k, kEnd, c, cEnd, scratch);
+  if (c == 0) sumBias(arg(a, 1), K, tiles, tiles, arg(a, 3), k << 2, kEnd << 2, false);
+}
+
+/** The bias gradient of channel bytes k..kEnd: D at p = 1 in both directions is the plain sum of a tile. */
+function sumBias(d: usize, K: usize, count: usize, chunk: usize, db: usize, k: usize, kEnd: usize, accumulate: bool): void {
+  const unit = d + (UNIT * TILE + UNIT) * planeBytes(K * chunk * 4);
+  for (; k < kEnd; k += 16) {
+    // Two vectors make a row of a strip of 8.
+    const strip = unit + (k >> 5) * chunk * 32 + (k & 16);
+    let sum = accumulate ? v128.load(db + k) : f32x4.splat(0);
+    for (let t: usize = 0; t < count; t++) sum = f32x4.add(sum, v128.load(strip + (t << 5)));
+    v128.store(db + k, sum);
   }
 }

@@ -1,0 +1,43 @@
+// Compiles roof.ts and measures what one thread reaches: the roofs that kernels are held against.
+import { readFileSync } from 'node:fs';
+import { setFlagsFromString } from 'node:v8';
+import { main as asc } from 'assemblyscript/asc';
+
+const READ_BYTES = 256 << 20;
+const TURNS = 4_000_000;
+
+/** Resolves to a function that measures once: `{ gflops, gigabytesPerSecond }`, each the best so far. */
+export async function startRoof() {
+  let bytes;
+  const { error, stderr } = await asc(
+    ['roof.ts', '--outFile', 'roof.wasm', '--optimizeLevel', '3', '--noAssert', '--runtime', 'stub']
+      .concat(['--enable', 'simd', '--enable', 'relaxed-simd'])
+      .concat(['--initialMemory', String(1 + READ_BYTES / 65536)]),
+    {
+      readFile: (file) =>
+        file === 'roof.ts' ? readFileSync(new URL('roof.ts', import.meta.url), 'utf8') : null,
+      writeFile: (_, contents) => {
+        bytes = contents;
+      },
+      listFiles: () => [],
+    },
+  );
+  if (error) throw new Error(`roof.ts: ${error.message}\n${stderr}`);
+  if (!WebAssembly.validate(bytes)) setFlagsFromString('--experimental-wasm-relaxed-simd');
+  const { exports } = await WebAssembly.instantiate(await WebAssembly.compile(bytes));
+  const best = { gflops: 0, gigabytesPerSecond: 0 };
+  return () => {
+    best.gflops = Math.max(best.gflops, (64 * TURNS) / seconds(() => exports.multiplyAdd(TURNS)) / 1e9);
+    best.gigabytesPerSecond = Math.max(
+      best.gigabytesPerSecond,
+      READ_BYTES / seconds(() => exports.read(READ_BYTES)) / 1e9,
+    );
+    return best;
+  };
+}
+
+function seconds(work) {
+  const started = performance.now();
+  work();
+  return (performance.now() - started) / 1000;
+}
