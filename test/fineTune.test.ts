@@ -148,7 +148,7 @@ describe('a source that will not do', () => {
   };
 
   test('is told before anything is read or written', () => {
-    refused({ from: at('nowhere') }, /there is no model at .*nowhere/);
+    refused({ from: at('nowhere') }, /there is no model at .*nowhere: give a run folder, as in from=/);
     mkdirSync(at('empty'));
     refused({ from: at('empty') }, /config\.json is missing/);
     cpSync(join(SOURCE, 'config.json'), join(at('empty'), 'config.json'));

@@ -52,11 +52,12 @@ export function readModel(path: string): StoredModel {
 /**
  * Finds a model and reads its description alone.
  *
+ * @param option what the user gave the path to, for messages
  * @throws FerError as `readModel`, for all but the weights
  */
-export function findModel(path: string): Pick<StoredModel, 'description' | 'file'> {
+export function findModel(path: string, option = 'model'): Pick<StoredModel, 'description' | 'file'> {
   if (!existsSync(path))
-    throw new FerError(`there is no model at ${path}: give a run folder, as in model=runs/my_vgg`);
+    throw new FerError(`there is no model at ${path}: give a run folder, as in ${option}=runs/my_vgg`);
   const isFolder = statSync(path).isDirectory();
   const folder = isFolder ? path : dirname(path);
   const description = readDescription(join(folder, 'config.json'));

@@ -19,7 +19,7 @@ export interface WeightsOrigin {
  * @throws FerError if there are no weights, they are of another network than asked for, or would be deleted
  */
 export function withSource(config: TrainConfig, explicit: ReadonlySet<string>): TrainConfig {
-  const { description, file } = findModel(config.from);
+  const { description, file } = findModel(config.from, 'from');
   const { network, width } = description;
   for (const [key, value] of Object.entries({ network, width })) {
     const wanted = config[key as 'network' | 'width'];
