@@ -148,6 +148,26 @@ describe.runIf(hasRedis())('with a real Redis', () => {
     expect(said()).not.toContain('is gone');
   });
 
+  test('a worker that the server is gone for too long saves its trial, and goes on when it is back', async () => {
+    worker(at('studies'));
+    const study = tune('fenced', 'lr=0.01', 'n_epochs=30');
+    await until(() => lines(STARTED).length === 1);
+    const [, hash] = lines(STARTED)[0].split('-');
+    const history = at('studies', 'fenced', 'trials', hash, 'history.csv');
+    await until(() => existsSync(history));
+    await redis.kill();
+    await until(() => said().includes('saved and given up, as the server was not reached in time'));
+    await until(() => !existsSync(at('studies', 'fenced', 'trials', hash, '.lock')));
+    const epochs = readFileSync(history, 'utf8').trimEnd().split('\n').length - 1;
+    expect(epochs).toBeLessThan(30);
+    await redis.start();
+    const { code, stderr } = await study.ended;
+    expect(code, stderr).toBe(0);
+    expect(lines(STARTED)).toHaveLength(2);
+    expect(recordOf(at('studies', 'fenced')).trials[0]).toMatchObject({ status: 'finished' });
+    expect(readFileSync(history, 'utf8').trimEnd().split('\n')).toHaveLength(31);
+  });
+
   test('data is known by its content; a worker without it says so', async () => {
     const rows = (first: number) =>
       Array.from({ length: 60 }, (_, i) =>

@@ -22,6 +22,8 @@ import { readData, untilSignal } from './common.ts';
 import type { Output } from './output.ts';
 import type { Run } from './verb.ts';
 
+/** Characters of a trial's problem that are shown; `study.json` has it all. */
+const MOST_PROBLEM = 300;
 /** Milliseconds between two drawings of the table. */
 const REDRAW = 1000;
 
@@ -163,7 +165,8 @@ function outcomeText({ status, best, accuracies, test, seconds, problem }: Trial
     test ? `test ${percentText({ mean: test.accuracy, std: null })}` : '',
     formatDuration(seconds),
   ];
-  const state = status === 'finished' || status === 'paused' ? '' : `${status}: ${problem}`;
+  const state =
+    status === 'finished' || status === 'paused' ? '' : `${status}: ${problem?.slice(0, MOST_PROBLEM)}`;
   return [...(figures ?? []), state].filter(Boolean).join('  ');
 }
 

@@ -3,8 +3,8 @@ import { type TrainConfig, type TrialSettings, trainOptions, trialOptions } from
 import { FerError } from '../errors.ts';
 
 /**
- * Raise it when the same settings come to train to other figures: results of before are then not taken for
- * those of now.
+ * Raise it when the same settings come to train otherwise (more than rounding, in which machines differ too):
+ * results of before are then not taken for those of now.
  */
 export const OUTCOMES = 1;
 
