@@ -347,7 +347,7 @@ export const methodOptions = group('Methods', {
   ),
   seed: option(int({ min: 0, max: 0xffffffff }), 0, 'smoothgrad: start of the random draws'),
   steps: option(
-    int({ min: 1, max: 10_000 }),
+    int({ min: 1 }),
     32,
     'integrated: points between baseline and face at first; more are added until the sum is complete',
   ),
