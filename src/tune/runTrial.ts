@@ -13,6 +13,7 @@ import { readModel } from '../nn/model.ts';
 import type { EpochRow } from '../train/history.ts';
 import { prepareRun } from '../train/prepareRun.ts';
 import { RunFolder } from '../train/runFolder.ts';
+import { refuseLocked } from '../train/runLock.ts';
 import { train } from '../train/train.ts';
 import { readResult, type TrialResult } from './result.ts';
 import { type Trial, trainConfigOf } from './trial.ts';
@@ -40,6 +41,9 @@ export interface TrialListener {
 
 /** The result in the run folder of a trial; it is written when a process has done what it was told. */
 const RESULT = 'trial.json';
+/** Milliseconds that a run may still be another process's, and between two looks at it. */
+const PATIENCE = 60_000;
+const LOOK = 100;
 
 /**
  * Brings a trial to a number of epochs, from wherever its run folder stands.
@@ -104,6 +108,7 @@ async function trainTrial(
   stopped: () => boolean,
 ): Promise<TrialResult> {
   const folder = new RunFolder(runs, trial.hash);
+  await untilFree(folder.path, stopped);
   const config = trainConfigOf(trial, {
     runs,
     threads,
@@ -161,6 +166,24 @@ async function trainTrial(
     run: folder.path,
     ...(problem === undefined ? {} : { problem }),
   };
+}
+
+/**
+ * Waits for a process that has the run: one whose study or worker was killed a moment ago still saves.
+ *
+ * @throws FerError if it goes on for long, so that it seems to be another's on purpose
+ */
+async function untilFree(run: string, stopped: () => boolean): Promise<void> {
+  const end = performance.now() + PATIENCE;
+  for (;;) {
+    try {
+      return refuseLocked(run);
+    } catch (error) {
+      if (stopped()) throw new Interrupted('stopped');
+      if (performance.now() > end) throw error;
+      await new Promise((resolve) => setTimeout(resolve, LOOK));
+    }
+  }
 }
 
 /** Accuracy of the best weights on the split that had no part in the training; null where there is none. */

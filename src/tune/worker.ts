@@ -22,8 +22,12 @@ const MAX_DEATHS = 10;
 const REFUSAL = 5000;
 /** Share of the lease after which a worker that cannot renew it gives the trial up by itself. */
 const GIVE_UP = 0.8;
-/** Milliseconds that a trial has to save and end. */
-const GRACE = 10_000;
+/** Share of the lease after which such a trial is ended without having saved: a step may take long. */
+const END = 0.95;
+/** Milliseconds that a trial has to save and end when the worker is stopped. */
+const GRACE = 60_000;
+/** Milliseconds that leaving may take where the server is gone. */
+const FAREWELL = 3000;
 /** Milliseconds until something that the server did not take is tried again. */
 const RETRY = 1000;
 
@@ -102,8 +106,12 @@ export class TrialWorker {
   async close(): Promise<void> {
     this.#closing = true;
     clearInterval(this.#watch);
-    for (const id of this.#running.keys()) this.#stop(id);
-    const late = new Promise((resolve) => setTimeout(resolve, GRACE + RETRY).unref());
+    const children = [...this.#running].map(([id, { child }]) => {
+      this.#stop(id, GRACE);
+      return child.ended;
+    });
+    await Promise.all(children);
+    const late = new Promise((resolve) => setTimeout(resolve, FAREWELL).unref());
     await Promise.race([this.#worker.close(), late]);
     this.#options.client.disconnect();
   }
@@ -180,13 +188,15 @@ export class TrialWorker {
   }
 
   #giveUp(id: string, why: string): void {
-    if (this.#stop(id)) this.#options.onNote(`${id}: saved and given up, as ${why}`);
+    const left = 1000 * (END - GIVE_UP) * this.#options.lease;
+    if (this.#stop(id, left)) this.#options.onNote(`${id}: given up, as ${why}`);
   }
 
-  #stop(id: string): boolean {
+  /** @param grace milliseconds until the trial is ended, saved or not */
+  #stop(id: string, grace: number): boolean {
     const child = this.#running.get(id)?.child;
     if (!child?.stop()) return false;
-    setTimeout(() => child.kill(), GRACE).unref();
+    setTimeout(() => child.kill(), grace).unref();
     return true;
   }
 }
