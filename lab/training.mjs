@@ -1,11 +1,13 @@
 // How fast the network of the paper trains here and in PyTorch, measured in turns on the same machine.
 //
 //     node lab/training.mjs [what=train|infer] [bs=64] [crops=1] [threads=2] [rounds=5] [steps=4]
-//                           [layout=channels_last|nchw] [json=true]
+//                           [layout=channels_last|nchw]
+//                           [blas=optimised|reference] [json=true]
 //
 // Turns (A B A B ...) because a shared machine's speed drifts: each round gives one ratio, and the median of
 // the ratios is what counts. `steps` is how many steps a turn times, after warming up. `layout` is PyTorch's, which is
 // faster in channels_last: the peer gets its best.
+// `blas=reference` is PyTorch as Debian installs it, without an optimised BLAS beside it.
 //
 // Lab book (two cores of a Zen 4 server, Node 20, relaxed SIMD; shares are of our own step at the time)
 //  1. Points of a tile an odd number of cache lines apart. Predicted: the 49 stores of a transform no longer meet in
@@ -48,6 +50,7 @@ const defaults = {
   rounds: 5,
   steps: 4,
   layout: 'channels_last',
+  blas: 'optimised',
   json: false,
 };
 
@@ -74,9 +77,9 @@ function median(values) {
 }
 
 async function main() {
-  const { rounds, layout, json, ...settings } = parse(process.argv.slice(2));
+  const { rounds, layout, blas, json, ...settings } = parse(process.argv.slice(2));
   const print = json ? () => {} : (line) => console.log(line);
-  const torch = startPyTorch();
+  const torch = startPyTorch(blas);
   const turns = [];
   try {
     print('round   fer img/s   PyTorch img/s   ratio');
@@ -96,6 +99,7 @@ async function main() {
   const result = {
     ...settings,
     layout,
+    blas,
     rounds,
     fer: median(turns.map((turn) => turn.ours.imagesPerSecond)),
     pytorch: median(turns.map((turn) => turn.theirs.imagesPerSecond)),

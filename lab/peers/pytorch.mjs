@@ -1,13 +1,12 @@
 // PyTorch as a peer: a child process that answers one request a line (lab/pytorch/vgg.py).
 import { spawn, spawnSync } from 'node:child_process';
-import { once } from 'node:events';
-import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
+import { askLines } from './lines.mjs';
 
 const server = fileURLToPath(new URL('../pytorch/vgg.py', import.meta.url));
 
 /** The first Python that has PyTorch: the one named by FER_PYTHON, else Debian's, else the one on the path. */
-function pythonWithTorch() {
+export function pythonWithTorch() {
   const named = process.env.FER_PYTHON;
   const candidates = named ? [named] : ['/usr/bin/python3', 'python3'];
   const found = candidates.find(
@@ -20,30 +19,20 @@ function pythonWithTorch() {
   );
 }
 
+/** Where Debian keeps the BLAS that python3-torch pulls in by itself. */
+const REFERENCE_BLAS = '/usr/lib/x86_64-linux-gnu/blas';
+
 /**
  * Starts the server. `measure({ what, bs, crops, threads, steps, layout })` resolves to its answer, with `seconds` a
  * step and `imagesPerSecond`; one request at a time. Between requests the process sleeps on its input.
+ *
+ * @param blas `optimised` is whatever the system links, and refused if it is the reference BLAS; `reference` is
+ *   that one on purpose: PyTorch as Debian installs it
  */
-export function startPyTorch() {
-  const child = spawn(pythonWithTorch(), [server], {
-    stdio: ['pipe', 'pipe', 'inherit'],
-    env: { ...process.env, PYTHONDONTWRITEBYTECODE: '1' },
-  });
-  const answers = createInterface({ input: child.stdout });
-  const ended = once(child, 'close').then(([code]) => {
-    throw new Error(`PyTorch's process ended with code ${code}`);
-  });
-  ended.catch(() => {}); // reported where an answer is awaited
-  return {
-    async measure(request) {
-      child.stdin.write(`${JSON.stringify(request)}\n`);
-      const [line] = await Promise.race([once(answers, 'line'), ended]);
-      const answer = JSON.parse(line);
-      if (answer.error) throw new Error(`PyTorch: ${answer.error}`);
-      return answer;
-    },
-    stop() {
-      child.stdin.end();
-    },
-  };
+export function startPyTorch(blas = 'optimised') {
+  const env = { ...process.env, PYTHONDONTWRITEBYTECODE: '1' };
+  if (blas === 'reference') Object.assign(env, { LD_LIBRARY_PATH: REFERENCE_BLAS, FER_BLAS: 'reference' });
+  const child = spawn(pythonWithTorch(), [server], { stdio: ['pipe', 'pipe', 'inherit'], env });
+  const { ask, stop } = askLines(child, 'PyTorch');
+  return { measure: ask, stop };
 }

@@ -1,0 +1,59 @@
+// How fast the network of the paper answers here, in ONNX Runtime and in PyTorch, in turns on the same machine.
+//
+//     FER_ORT=FOLDER node lab/inference.mjs [threads=2] [rounds=5] [json=true]
+//
+// Batches of 64 crops, of 10 (one face, ten crops) and of 1. Ours starts from uint8 images and cuts the crops itself,
+// PyTorch as well; ONNX Runtime gets the crops ready made. A ratio above 1 means that this project is faster.
+import { measureFer } from './peers/fer.mjs';
+import { startOnnxRuntime } from './peers/onnxruntime.mjs';
+import { startPyTorch } from './peers/pytorch.mjs';
+
+const CASES = [
+  { name: '64', bs: 64, crops: 1, steps: 6 },
+  { name: '10 (one face)', bs: 1, crops: 10, steps: 20 },
+  { name: '1', bs: 1, crops: 1, steps: 60 },
+];
+
+const options = { threads: 2, rounds: 5, json: false };
+for (const arg of process.argv.slice(2)) {
+  const [key, value] = arg.split('=');
+  if (!Object.hasOwn(options, key) || !value) throw new Error(`${arg}: expected threads=, rounds= or json=`);
+  options[key] = key === 'json' ? value === 'true' : Number(value);
+}
+
+const median = (values) => values.toSorted((a, b) => a - b)[values.length >> 1];
+
+const { threads, rounds, json } = options;
+const onnx = startOnnxRuntime();
+const torch = startPyTorch();
+const results = [];
+try {
+  for (const { name, bs, crops, steps } of CASES) {
+    const turns = [];
+    for (let round = 0; round < rounds; round++) {
+      const ours = await measureFer({ what: 'infer', bs, crops, threads, steps });
+      const ort = await onnx.measure({ samples: bs * crops, threads, steps });
+      const pytorch = await torch.measure({
+        what: 'infer',
+        bs,
+        crops,
+        threads,
+        steps,
+        layout: 'channels_last',
+      });
+      turns.push({ onnx: ort.seconds / ours.seconds, pytorch: pytorch.seconds / ours.seconds });
+    }
+    results.push({
+      batch: name,
+      onnx: median(turns.map((turn) => turn.onnx)),
+      pytorch: median(turns.map((turn) => turn.pytorch)),
+    });
+    const { onnx: a, pytorch: b } = results.at(-1);
+    if (!json)
+      console.log(`batch ${name.padEnd(14)} over ONNX Runtime ${a.toFixed(2)}, over PyTorch ${b.toFixed(2)}`);
+  }
+} finally {
+  onnx.stop();
+  torch.stop();
+}
+if (json) console.log(JSON.stringify({ threads, rounds, results }));
