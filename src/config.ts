@@ -324,6 +324,38 @@ export const evaluateOptions = {
   json: shared.json,
 };
 
+export const reportOptions = {
+  data: shared.data,
+  split: option(
+    choice(SPLITS),
+    'PrivateTest',
+    'the part of the data to judge on; by default one that trainings neither learn from nor watch',
+  ),
+  out: option(
+    text(/^/),
+    '',
+    'the HTML file; default: report.html in the run folder, of several runs in this folder',
+  ),
+  crops: shared.crops,
+  limit: shared.limit,
+  resamples: option(
+    int({ min: 100, max: 100_000 }),
+    2000,
+    'draws of the bootstrap: more make the intervals steadier',
+  ),
+  seed: option(int({ min: 0, max: 0xffffffff }), 0, 'start of the random draws'),
+  mistakes: option(int({ min: 0, max: 1000 }), 18, 'most confident mistakes shown'),
+  faces: option(
+    int({ min: 0, max: 100 }),
+    4,
+    'faces of each expression shown with saliency maps; 0: no maps, which takes less time',
+  ),
+  bs: shared.bs,
+  threads: shared.threads,
+  device: shared.device,
+  json: shared.json,
+};
+
 export const predictOptions = {
   model: shared.model,
   crops: shared.crops,
@@ -498,6 +530,7 @@ export const dataOptions = {
 export type TrainConfig = ConfigOf<typeof trainOptions>;
 export type EvaluateConfig = ConfigOf<typeof evaluateOptions>;
 export type ExplainConfig = ConfigOf<typeof explainOptions>;
+export type ReportConfig = ConfigOf<typeof reportOptions>;
 export type PredictConfig = ConfigOf<typeof predictOptions>;
 export type BenchConfig = ConfigOf<typeof benchOptions>;
 export type DataConfig = ConfigOf<typeof dataOptions>;

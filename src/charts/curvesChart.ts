@@ -23,6 +23,8 @@ export interface CurvesOptions {
 
 const TRAINING = 'training';
 const PANEL = { width: 330, height: 220 };
+/** A panel alone, on a page of three columns or a phone. */
+const SINGLE = { width: 268, height: 190 };
 const GAP = 28;
 /** Up to so many epochs each has a dot. */
 const MOST_DOTS = 40;
@@ -63,8 +65,8 @@ export function curveChart(
     description: describe(history, options),
     spec: (palette) => ({
       ...(figure === 'lr'
-        ? rates(history, options, palette, PANEL)
-        : panel(figure, history, options, palette)),
+        ? rates(history, options, palette, SINGLE)
+        : panel(figure, history, options, palette, SINGLE)),
       padding: 6,
     }),
   };
@@ -77,6 +79,7 @@ function panel(
   history: readonly CurvePoint[],
   { val, best }: CurvesOptions,
   palette: Palette,
+  size = PANEL,
 ): Panel {
   const keys = { accuracy: ['trainAccuracy', 'valAccuracy'], loss: ['trainLoss', 'valLoss'] } as const;
   const [train, validation] = keys[figure];
@@ -93,7 +96,7 @@ function panel(
       domain: series,
       range: series.map((each) => palette.series[each === TRAINING ? 1 : 0]),
     },
-    legend: { orient: 'top', offset: 8, symbolType: 'stroke' },
+    legend: { orient: 'top', offset: size === PANEL ? 8 : 24, symbolType: 'stroke' },
   } as const;
   const mark = values.find((point) => point.epoch === best && point.series === val);
   const y = {
@@ -107,7 +110,7 @@ function panel(
     },
   } as const;
   return {
-    ...PANEL,
+    ...size,
     data: { values },
     encoding: { x: epochs(history) },
     layer: [

@@ -6,6 +6,7 @@ import {
   explainOptions,
   predictOptions,
   RECIPES,
+  reportOptions,
   SYNONYMS,
   trainOptions,
   tuneOptions,
@@ -69,6 +70,23 @@ export const VERBS: readonly Verb[] = [
       'fer evaluate model=runs/my_vgg data=fer2013.csv split=PrivateTest json=true > figures.json',
     ],
     load: () => import('./evaluate.ts'),
+  }),
+  verb({
+    name: 'report',
+    summary: 'one HTML page about a run: figures with intervals, mistakes, saliency; or runs compared',
+    options: reportOptions,
+    synonyms: SYNONYMS,
+    positionals: {
+      label: 'RUN...',
+      help: 'a run folder; several are compared on the same images, each pair by a test',
+      min: 1,
+      max: 7,
+    },
+    examples: [
+      'fer report runs/my_vgg data=fer2013.csv',
+      'fer report runs/my_vgg runs/other runs/paper data=fer2013.csv out=comparison.html',
+    ],
+    load: () => import('./report.ts'),
   }),
   verb({
     name: 'predict',

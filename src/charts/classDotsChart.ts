@@ -1,0 +1,65 @@
+import type { ClassFigure } from './classBarsChart.ts';
+import type { Chart } from './renderSvg.ts';
+
+/** The classes of one run. */
+export interface RunClasses {
+  readonly name: string;
+  readonly classes: readonly ClassFigure[];
+}
+
+/** A figure of each class for several runs beside each other: a dot and the interval, a colour a run. */
+export function classDotsChart(figure: string, runs: readonly RunClasses[]): Chart {
+  const names = runs.map(({ name }) => name);
+  const labels = runs[0].classes.map(({ label }) => label);
+  const values = runs.flatMap(({ name, classes }) => classes.map((each) => ({ ...each, name })));
+  const step = Math.max(9, Math.round(40 / runs.length));
+  return {
+    title: `${figure} of each class, by run`,
+    description: runs
+      .map(({ name, classes }) => {
+        const list = classes.map(({ label, value }) => `${label} ${(100 * value).toFixed(1)} %`);
+        return `${name}: ${list.join(', ')}`;
+      })
+      .join('; '),
+    spec: (palette) => {
+      const color = {
+        field: 'name',
+        type: 'nominal',
+        scale: { domain: names, range: names.map((_, i) => palette.series[i % palette.series.length]) },
+        legend: { orient: 'top', symbolType: 'circle', symbolSize: 60, columns: 2, labelLimit: 150 },
+      } as const;
+      const x = {
+        type: 'quantitative',
+        scale: { domain: [0, 1] as number[], nice: false },
+        axis: { format: '.0%', tickCount: 5 },
+      } as const;
+      return {
+        padding: 6,
+        width: 240,
+        height: { step, for: 'offset' },
+        data: { values },
+        encoding: {
+          y: {
+            field: 'label',
+            type: 'nominal',
+            sort: labels,
+            scale: { paddingInner: 0.25 },
+            axis: { title: null, labelColor: palette.ink, grid: false },
+          },
+          yOffset: { field: 'name', type: 'nominal', sort: names },
+        },
+        layer: [
+          {
+            transform: [{ filter: 'isValid(datum.low)' }],
+            mark: { type: 'rule', strokeWidth: 1.5 },
+            encoding: { x: { ...x, field: 'low', title: null }, x2: { field: 'high' }, color },
+          },
+          {
+            mark: { type: 'circle', size: 50, opacity: 1 },
+            encoding: { x: { ...x, field: 'value' }, color },
+          },
+        ],
+      };
+    },
+  };
+}

@@ -1,0 +1,109 @@
+import { join } from 'node:path';
+import type { ReportConfig, reportOptions } from '../config.ts';
+import type { Dataset } from '../data/dataset.ts';
+import { createBackend } from '../engine/createBackend.ts';
+import { facesOf } from '../evaluate/judge.ts';
+import { writeFileAtomic } from '../io/files.ts';
+import { comparePairs, type Pair } from '../report/compareRuns.ts';
+import { comparisonReport } from '../report/comparisonReport.ts';
+import { type JudgedRun, judgeRun, readRuns, type StoredRun } from '../report/judgedRun.ts';
+import type { ReportContext } from '../report/reportParts.ts';
+import { runReport } from '../report/runReport.ts';
+import { type ShownFaces, shownFaces } from '../report/saliency.ts';
+import { programVersion } from '../train/programVersion.ts';
+import { readData } from './common.ts';
+import type { Output } from './output.ts';
+import type { Run } from './verb.ts';
+
+/** `fer report`: one run, or several beside each other, as one HTML file. */
+export const run: Run<typeof reportOptions> = async ({ config, positionals }, out) => {
+  const runs = readRuns(positionals);
+  const dataset = await readData(config, out);
+  // Before minutes are spent on the first.
+  for (const { model } of runs) facesOf(dataset, config.split, model.description);
+  const context: ReportContext = {
+    dataset,
+    split: config.split,
+    crops: config.crops,
+    version: programVersion().version,
+    date: new Date(),
+  };
+  const judged: JudgedRun[] = [];
+  let faces: ShownFaces = { mistakes: [], gallery: [] };
+  for (const each of runs) {
+    const found = await judgeOne(each, dataset, config, runs.length === 1, out);
+    judged.push(found.run);
+    faces = found.faces;
+  }
+  const single = judged.length === 1;
+  const page = single ? await runReport(judged[0], faces, context) : await comparisonReport(judged, context);
+  const file = config.out || (single ? join(runs[0].path, 'report.html') : 'report.html');
+  writeFileAtomic(file, page);
+  const pairs = comparePairs(judged);
+  out.result(resultOf(file, config, judged, pairs), () => summary(file, judged, pairs));
+  return 0;
+};
+
+/** Judges one run, on a backend of its own: memory for several networks may not be there. */
+async function judgeOne(
+  stored: StoredRun,
+  dataset: Dataset,
+  config: ReportConfig,
+  withFaces: boolean,
+  out: Output,
+): Promise<{ run: JudgedRun; faces: ShownFaces }> {
+  const backend = await createBackend(config);
+  try {
+    const bar = out.progress({
+      label: `${stored.name}: ${config.split}`,
+      total: dataset.splits[config.split].length,
+      unit: 'images',
+    });
+    const { run: judged, recognizer } = await judgeRun(stored, dataset, backend, config, (done) =>
+      bar.update(done),
+    );
+    if (!withFaces) return { run: judged, faces: { mistakes: [], gallery: [] } };
+    let maps: ReturnType<Output['progress']> | undefined;
+    const faces = await shownFaces(judged, backend, recognizer, {
+      mistakes: config.mistakes,
+      faces: config.faces,
+      crops: config.crops,
+      batch: Math.max(1, Math.floor(config.bs / config.crops)),
+      onProgress(done, total) {
+        maps ??= out.progress({ label: 'saliency', total });
+        maps.update(done);
+      },
+    });
+    return { run: judged, faces };
+  } finally {
+    await backend.close();
+  }
+}
+
+function resultOf(file: string, { split }: ReportConfig, runs: readonly JudgedRun[], pairs: readonly Pair[]) {
+  return {
+    file,
+    split,
+    runs: runs.map(({ path, judgement, bootstrap, calibration }) => {
+      const { accuracies: _, ...intervals } = bootstrap;
+      return { run: path, metrics: judgement.metrics, intervals, calibration };
+    }),
+    pairs,
+  };
+}
+
+function summary(file: string, runs: readonly JudgedRun[], pairs: readonly Pair[]): string {
+  const percent = (share: number): string => (100 * share).toFixed(2);
+  const width = Math.max(...runs.map(({ name }) => name.length));
+  return [
+    ...runs.map(({ name, judgement, bootstrap }) => {
+      const { low, high } = bootstrap.figures.accuracy;
+      return `${name.padEnd(width)}  ${percent(judgement.metrics.accuracy)} % (${percent(low)} to ${percent(high)})`;
+    }),
+    ...pairs.map(
+      ({ first, second, onlyFirst, onlySecond, p }) =>
+        `${first} against ${second}: ${onlyFirst} and ${onlySecond} images that one alone gets right, p ${p < 0.001 ? p.toExponential(1) : p.toFixed(3)}`,
+    ),
+    file,
+  ].join('\n');
+}

@@ -1,0 +1,118 @@
+import { existsSync, statSync } from 'node:fs';
+import { basename, dirname, join } from 'node:path';
+import type { ReportConfig } from '../config.ts';
+import type { Dataset } from '../data/dataset.ts';
+import type { Backend } from '../engine/backend.ts';
+import { FerError } from '../errors.ts';
+import { type Bootstrap, bootstrap } from '../evaluate/bootstrap.ts';
+import { type Calibration, calibration } from '../evaluate/calibration.ts';
+import { facesOf, type Judgement, judge } from '../evaluate/judge.ts';
+import { argmax, softmax } from '../evaluate/metrics.ts';
+import { Recognizer } from '../evaluate/recognizer.ts';
+import { readModel, type StoredModel } from '../nn/model.ts';
+import { bestRow, type EpochRow } from '../train/history.ts';
+import { RunFolder, type RunRecord } from '../train/runFolder.ts';
+
+/** A finished run as its folder holds it. */
+export interface StoredRun {
+  /** What the user called it. */
+  readonly path: string;
+  /** Its name in the report: that of the folder, or the path where several have the same. */
+  readonly name: string;
+  readonly record: RunRecord;
+  /** At least one epoch. */
+  readonly history: readonly EpochRow[];
+  readonly best: EpochRow;
+  readonly model: StoredModel;
+}
+
+/** One answer of a network. */
+export interface Answer {
+  readonly prediction: number;
+  /** Softmax of the prediction. */
+  readonly confidence: number;
+  readonly correct: boolean;
+}
+
+/** A run, and what its network is worth on the images of the report. */
+export interface JudgedRun extends StoredRun {
+  readonly judgement: Judgement;
+  readonly answers: readonly Answer[];
+  readonly bootstrap: Bootstrap;
+  readonly calibration: Calibration;
+}
+
+/**
+ * Reads run folders.
+ *
+ * @throws FerError for a path that is no run, a run without history, and the same run twice
+ */
+export function readRuns(paths: readonly string[]): StoredRun[] {
+  const names = paths.map((path) => basename(join(path, '.')));
+  const unique = new Set(names).size === names.length;
+  const seen = new Set<string>();
+  return paths.map((path, i) => {
+    const place = join(path, '.');
+    if (seen.has(place)) throw new FerError(`${path} is named twice: a run is compared with others`);
+    seen.add(place);
+    return readRun(path, unique ? names[i] : path);
+  });
+}
+
+function readRun(path: string, name: string): StoredRun {
+  if (!existsSync(path)) throw new FerError(`there is no run at ${path}: give its folder, as in runs/my_vgg`);
+  if (!statSync(path).isDirectory()) {
+    throw new FerError(
+      `${path} is a file: a report is about a whole run, so give its folder; for weights alone there is ` +
+        'fer evaluate model=... out=FOLDER',
+    );
+  }
+  const model = readModel(path);
+  const folder = new RunFolder(dirname(path), basename(path));
+  const history = folder.readHistory();
+  const best = bestRow(history);
+  if (best === null) {
+    throw new FerError(
+      `${path} has no history: its history.csv is missing, empty or damaged. A report shows a whole training; ` +
+        `for weights alone there is fer evaluate model=${path} out=FOLDER`,
+    );
+  }
+  return { path, name, record: folder.readRecord(), history, best, model };
+}
+
+/** Judges a run's network on the images of the report. The recognizer stays on the backend. */
+export async function judgeRun(
+  run: StoredRun,
+  dataset: Dataset,
+  backend: Backend,
+  config: ReportConfig,
+  onBatch?: (done: number) => void,
+): Promise<{ run: JudgedRun; recognizer: Recognizer }> {
+  const faces = facesOf(dataset, config.split, run.model.description);
+  const batch = Math.max(1, Math.floor(config.bs / config.crops));
+  const recognizer = new Recognizer(backend, run.model, { crops: config.crops, batch });
+  const judgement = await judge(recognizer, faces, onBatch);
+  const answers = answersOf(judgement);
+  return {
+    recognizer,
+    run: {
+      ...run,
+      judgement,
+      answers,
+      bootstrap: bootstrap(judgement, { resamples: config.resamples, seed: config.seed }),
+      calibration: calibration(
+        answers.map(({ confidence }) => confidence),
+        answers.map(({ correct }) => correct),
+      ),
+    },
+  };
+}
+
+function answersOf({ logits, targets, metrics }: Judgement): Answer[] {
+  const C = metrics.labels.length;
+  return Array.from(targets, (target, n) => {
+    const row = logits.subarray(n * C, (n + 1) * C);
+    const prediction = argmax(row);
+    return { prediction, confidence: softmax(row)[prediction], correct: prediction === target };
+  });
+}

@@ -1,0 +1,184 @@
+import { classBarsChart } from '../charts/classBarsChart.ts';
+import { HEAT_SWITCH } from '../charts/confusionChart.ts';
+import { curveChart } from '../charts/curvesChart.ts';
+import { linesChart } from '../charts/linesChart.ts';
+import { FEW_ANSWERS, reliabilityChart } from '../charts/reliabilityChart.ts';
+import { type Chart, renderSvg } from '../charts/renderSvg.ts';
+import type { Figure, Interval } from '../evaluate/bootstrap.ts';
+import { CALIBRATION_BINS } from '../evaluate/calibration.ts';
+import type { Metrics } from '../evaluate/metrics.ts';
+import { counted, duration, grouped, percent, percentRange, range } from './format.ts';
+import { type Content, type Html, html, raw } from './html.ts';
+import type { JudgedRun, StoredRun } from './judgedRun.ts';
+
+/** A chart in the page's colours, with a heading where it needs one. */
+export async function chartFigure(chart: Chart, heading?: string): Promise<Html> {
+  const svg = await renderSvg(chart, { theme: 'css' });
+  return html`<figure class="chart">${heading && html`<h3>${heading}</h3>`}${raw(svg)}</figure>`;
+}
+
+export const charts = (figures: readonly Html[]): Html => html`<div class="charts">${figures}</div>`;
+
+/** A table that scrolls by itself where the screen is narrower. */
+export function scrolling(label: string, table: Html): Html {
+  return html`<div class="scroll" role="region" aria-label="${label}" tabindex="0">${table}</div>`;
+}
+
+interface FigureRow {
+  readonly key: Figure;
+  readonly name: string;
+  readonly meaning: string;
+  readonly value: (run: JudgedRun) => number;
+  readonly unit: 'share' | 'number';
+  /** Whether more is better. */
+  readonly rises: boolean;
+}
+
+/** The figures of a report, in its order. */
+export const FIGURE_ROWS: readonly FigureRow[] = [
+  row('accuracy', 'Accuracy', 'images whose highest score is the target', ({ accuracy }) => accuracy),
+  row('balancedAccuracy', 'Balanced accuracy', 'mean recall of the classes', (m) => m.balancedAccuracy),
+  row('macroF1', 'Macro F1', 'mean F1 of the classes', ({ macro }) => macro.f1),
+  row('top2', 'Top-2 accuracy', 'target among the two highest scores', ({ top2 }) => top2),
+  row('cohenKappa', "Cohen's kappa", 'agreement beyond chance', (m) => m.cohenKappa, 'number'),
+  row('matthews', 'Matthews correlation', 'of targets and predictions', (m) => m.matthews, 'number'),
+  row('loss', 'Loss', 'mean cross-entropy, in nats', ({ loss }) => loss, 'number', false),
+  {
+    key: 'ece',
+    name: 'Calibration error',
+    meaning: `expected, over ${CALIBRATION_BINS} bins`,
+    value: ({ calibration }) => calibration.ece,
+    unit: 'share',
+    rises: false,
+  },
+];
+
+function row(
+  key: Figure,
+  name: string,
+  meaning: string,
+  of: (metrics: Metrics) => number,
+  unit: FigureRow['unit'] = 'share',
+  rises = true,
+): FigureRow {
+  return { key, name, meaning, value: ({ judgement }) => of(judgement.metrics), unit, rises };
+}
+
+export function figureText({ value, unit }: FigureRow, run: JudgedRun): string {
+  return unit === 'share' ? percent(value(run)) : value(run).toFixed(4);
+}
+
+export function figureRange({ key, unit }: FigureRow, { bootstrap }: JudgedRun): string {
+  return rangeText(bootstrap.figures[key], unit);
+}
+
+function rangeText(interval: Interval, unit: FigureRow['unit']): string {
+  return unit === 'share' ? percentRange(interval) : range(interval);
+}
+
+export function figuresTable(run: JudgedRun): Html {
+  return scrolling(
+    'Figures',
+    html`<table>
+<thead><tr><td></td><th scope="col">figure</th><th scope="col">95 % interval</th><th scope="col" class="text">what it is</th></tr></thead>
+<tbody>${FIGURE_ROWS.map(
+      (each) =>
+        html`<tr><th scope="row">${each.name}</th><td>${figureText(each, run)}</td><td>${figureRange(each, run)}</td><td class="text muted">${each.meaning}</td></tr>\n`,
+    )}</tbody></table>`,
+  );
+}
+
+export async function curvesSection(run: StoredRun): Promise<Html> {
+  const { history, best, record, name } = run;
+  const options = {
+    name,
+    val: record.train.val,
+    best: best.valAccuracy === null ? null : best.epoch,
+  };
+  const figures = await Promise.all(
+    (['accuracy', 'loss', 'lr'] as const).map((figure) => chartFigure(curveChart(figure, history, options))),
+  );
+  const summary =
+    best.valAccuracy === null
+      ? html`<p>${counted(history.length, 'epoch')}, without validation: the weights of the last one are judged here.</p>`
+      : html`<p>${counted(history.length, 'epoch')}. The best validation accuracy, ${percent(best.valAccuracy)} on ${record.train.val}, came after epoch ${best.epoch} (dashed); its weights are judged here.</p>`;
+  return html`${summary}${charts(figures)}<p class="note">Training figures are those of augmented images while the network still learns, so they may lie below those of validation.</p>`;
+}
+
+export async function classesSection({ judgement, bootstrap }: JudgedRun): Promise<Html> {
+  const { perClass } = judgement.metrics;
+  const figures = await Promise.all(
+    (['recall', 'precision', 'f1'] as const).map((key) => {
+      const classes = perClass.map((each, c) => ({
+        label: each.label,
+        value: each[key],
+        low: bootstrap.perClass[c][key]?.low ?? null,
+        high: bootstrap.perClass[c][key]?.high ?? null,
+      }));
+      return chartFigure(
+        classBarsChart({ recall: 'Recall', precision: 'Precision', f1: 'F1' }[key], classes),
+      );
+    }),
+  );
+  const cell = (value: number, interval: Interval | null): Html =>
+    html`<td>${percent(value)}<br><small class="muted">${interval ? percentRange(interval) : '–'}</small></td>`;
+  return html`<p>Recall: of the images of a class, how many are found. Precision: of the images called so, how many are. F1 is their harmonic mean. Lines are 95 % intervals.</p>
+${charts(figures)}
+${scrolling(
+  'Figures of each class',
+  html`<table><thead><tr><td></td><th scope="col">images</th><th scope="col">recall</th><th scope="col">precision</th><th scope="col">F1</th></tr></thead>
+<tbody>${perClass.map(
+    ({ label, support, recall, precision, f1 }, c) =>
+      html`<tr><th scope="row">${label}</th><td>${grouped(support)}</td>${cell(recall, bootstrap.perClass[c].recall)}${cell(precision, bootstrap.perClass[c].precision)}${cell(f1, bootstrap.perClass[c].f1)}</tr>\n`,
+  )}</tbody></table>`,
+)}`;
+}
+
+/** The matrix as a table, so that it can be read aloud, copied, and fits a phone. */
+export function confusionTable({ labels, confusion, confusionNormalized }: Metrics, name?: string): Html {
+  return html`<table class="matrix"><caption>${name && html`<b>${name}.</b> `}Rows are the targets, columns the predictions; each cell: percent of its row, and images.</caption>
+<thead><tr><td></td>${labels.map((label) => html`<th scope="col">${label}</th>`)}</tr></thead>
+<tbody>${labels.map(
+    (label, r) =>
+      html`<tr><th scope="row">${label}</th>${confusion[r].map((count, c) => {
+        const share = confusionNormalized[r][c];
+        return html`<td${share >= HEAT_SWITCH && raw(' class="deep"')} style="--share:${share.toFixed(4)}"><b>${(100 * share).toFixed(1)}</b><small>${grouped(count)}</small></td>`;
+      })}</tr>\n`,
+  )}</tbody></table>`;
+}
+
+export async function calibrationSection({ calibration, bootstrap }: JudgedRun): Promise<Html> {
+  const { ece, overconfidence } = calibration;
+  const leaning =
+    Math.abs(overconfidence) < 0.005
+      ? 'On the whole it is as sure as it is right.'
+      : `On the whole it is ${overconfidence > 0 ? 'surer than it is right' : 'right more often than it is sure'}, by ${(100 * Math.abs(overconfidence)).toFixed(2)} points.`;
+  return html`<p>Can its confidence be taken at its word? Answers of 80 % confidence should be right in 80 of 100 cases, on the dashed line. The mean distance from it, the expected calibration error, is <b>${percent(ece)}</b> <span class="muted">(95 % interval ${percentRange(bootstrap.figures.ece)})</span>. ${leaning}</p>
+${charts([await chartFigure(reliabilityChart(calibration))])}
+<p class="note">Bars: share of right answers among those of about the same confidence, pale where there are fewer than ${FEW_ANSWERS}. Dots: where those answers stand on average. Above: how the answers are spread. Chance adds to this error and takes nothing away, so its interval reaches higher above the figure than below.</p>`;
+}
+
+export async function speedSection(run: JudgedRun): Promise<Html> {
+  const { history, record, judgement } = run;
+  const seconds = history.reduce((sum, each) => sum + each.seconds, 0);
+  const images = history.reduce((sum, { imagesPerSecond }) => sum + imagesPerSecond, 0) / history.length;
+  const { imagesPerSecond } = judgement.metrics;
+  const rows: [string, Content][] = [
+    ['Training, with validation', duration(seconds)],
+    ['A mean epoch', duration(seconds / history.length)],
+    ['Images trained a second', grouped(images, 1)],
+    ...(imagesPerSecond === null
+      ? []
+      : [['Images judged a second, for this report', grouped(imagesPerSecond, 1)] as [string, Content]]),
+    ['Threads', record.train.threads === 0 ? 'one a core' : String(record.train.threads)],
+  ];
+  const table = html`<table><tbody>${rows.map(([name, value]) => html`<tr><th scope="row">${name}</th><td>${value}</td></tr>\n`)}</tbody></table>`;
+  if (history.length < 2) return table;
+  const points = history.map(({ epoch, imagesPerSecond: value }) => ({ epoch, value }));
+  const chart = linesChart([{ name: run.name, points }], {
+    figure: 'Images trained a second',
+    format: '~s',
+    zero: true,
+  });
+  return html`<div class="charts"><div>${table}</div>${await chartFigure(chart)}</div>`;
+}
