@@ -15,8 +15,8 @@ const plateau = (epochs: number): Record<string, string> => ({
  *
  * `optimizers` and `schedulers` are the comparisons of Khaireddin & Chen, arXiv 2105.03588. Two things differ
  * from their code: the cosine spans the run, where theirs turns back every ten epochs; and each optimizer has
- * the rate that suits it, where theirs all have 0.01 (`recipe=paper` gives that). They speak of a grid search
- * and do not say over what, so `grid` is ours.
+ * the rate that suits it, where theirs all have 0.01 (`recipe=paper` gives that). Their code does not hold the
+ * grid that they searched, so `grid` is ours.
  */
 export const PRESETS: Readonly<
   Record<Exclude<TuneConfig['study'], 'own'>, (epochs: number) => Readonly<Record<string, string>>>

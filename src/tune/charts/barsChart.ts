@@ -21,7 +21,9 @@ export interface BarsOptions {
   readonly ordered?: boolean;
 }
 
+/** Of a bar: one that stands alone needs room for the name under it. */
 const BAR = 30;
+const LONE_BAR = 44;
 const GAP = 18;
 const HEIGHT = 260;
 /** Of the text over few bars. */
@@ -52,7 +54,7 @@ export function barsChart(
       return [{ name, series: each, mean, low, high, label: (100 * mean).toFixed(DIGITS) }];
     }),
   );
-  const step = series.length * BAR + GAP;
+  const step = (series.length > 1 ? series.length * BAR : LONE_BAR) + GAP;
   // Names that do not fit under their group are broken where they can be.
   const long = names.some((name) => textWidth(name, LABEL_SIZE) > step - 4);
   const spread = values.some(({ low, high }) => low < high);
@@ -103,10 +105,11 @@ export function barsChart(
               },
             ]
           : []),
-        {
-          mark: { type: 'text', dy: -7, fontSize: 12, fontWeight: 600 },
-          encoding: { y: accuracy('high'), text: { field: 'label', type: 'nominal' } },
-        },
+        // First in the colour of the ground, so that no line runs through a figure.
+        ...[{ stroke: palette.background, strokeWidth: 4 }, {}].map((halo) => ({
+          mark: { type: 'text' as const, dy: -7, fontSize: 12, fontWeight: 600 as const, ...halo },
+          encoding: { y: accuracy('high'), text: { field: 'label', type: 'nominal' as const } },
+        })),
       ],
     }),
   };
@@ -118,7 +121,7 @@ function accuracyAxis(field: string, highest: number) {
     field,
     type: 'quantitative' as const,
     scale: { domain: [0, HEADROOM * highest], nice: false },
-    axis: { format: '.0%', tickCount: 6, title: null },
+    axis: { format: '.0%', tickCount: 5, title: null },
   };
 }
 
