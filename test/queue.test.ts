@@ -5,6 +5,7 @@ import { Redis } from 'ioredis';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { writeFileAtomic } from '../src/io/files.ts';
 import { connect, queueServer } from '../src/tune/queueServer.ts';
+import { KIND } from '../src/tune/trial.ts';
 import { QUEUE } from '../src/tune/trialJob.ts';
 import { officialRow, temporaryFolder } from './dataFiles.ts';
 import { cli, type Running } from './process.ts';
@@ -213,8 +214,8 @@ describe.runIf(hasRedis())('with a real Redis', () => {
     const queue = new Queue(QUEUE.name, { prefix: QUEUE.prefix, connection: client });
     for (const data of [
       null,
-      { outcomes: 1, study: '../../etc' },
-      { outcomes: 1, study: 'x', trial: '../x' },
+      { kind: KIND, study: '../../etc' },
+      { kind: KIND, study: 'x', trial: '../x' },
     ]) {
       await queue.add('trial', data);
     }

@@ -20,6 +20,9 @@ export interface Trial {
 
 const KEYS = Object.keys(trialOptions).sort() as (keyof TrialSettings)[];
 
+/** The same for all programs that mean the same by a trial: how they train, and which settings there are. */
+export const KIND = `${OUTCOMES}-${createHash('sha256').update(KEYS.join()).digest('hex').slice(0, 8)}`;
+
 export function makeTrial(settings: TrialSettings, data: string): Trial {
   return { hash: trialHash(settings, data), settings, data };
 }

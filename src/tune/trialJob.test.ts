@@ -32,6 +32,7 @@ describe('whoever wrote it, a job cannot', () => {
   const settings = (changed: object) => ({ settings: { ...job.settings, ...changed } });
   test.each([
     ['be nothing', null],
+    ['be of no kind', sent({ kind: 1 })],
     ['be text', 'x'],
     ['leave the folder of the studies', sent({ study: '../other' })],
     ['be in no study', sent({ study: '' })],
@@ -61,7 +62,7 @@ describe('whoever wrote it, a job cannot', () => {
 });
 
 test('a job of another version may be for another worker', () => {
-  expect(() => readJob(sent({ outcomes: 99 } satisfies Partial<TrialJob>))).toThrow(OtherVersion);
+  expect(() => readJob(sent({ kind: '99-abc' } satisfies Partial<TrialJob>))).toThrow(OtherVersion);
 });
 
 test('progress', () => {

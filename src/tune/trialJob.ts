@@ -1,15 +1,15 @@
 import { tuneOptions } from '../config.ts';
 import { FerError } from '../errors.ts';
 import { isTrialHash, plainText } from './result.ts';
-import { OUTCOMES, parseSettings, settingsText, type Trial, trialHash } from './trial.ts';
+import { KIND, parseSettings, settingsText, type Trial, trialHash } from './trial.ts';
 
 /** The queue of all studies on a server. */
 export const QUEUE = { name: 'trials', prefix: 'fer' } as const;
 
 /** What a worker is asked to do, as it travels through the queue. It names no path of any machine. */
 export interface TrialJob {
-  /** `OUTCOMES` of the program that asks. */
-  readonly outcomes: number;
+  /** `KIND` of the program that asks. */
+  readonly kind: string;
   readonly study: string;
   readonly trial: string;
   readonly settings: Readonly<Record<string, string>>;
@@ -37,7 +37,7 @@ export interface JobProgress {
 }
 
 /** A job that was read and checked. */
-export interface CheckedJob extends Omit<TrialJob, 'trial' | 'settings' | 'outcomes'> {
+export interface CheckedJob extends Omit<TrialJob, 'trial' | 'settings' | 'kind'> {
   readonly trial: Trial;
 }
 
@@ -54,7 +54,7 @@ export function makeJob(
   const synthetic = isSynthetic(source) ? source : null;
   const name = synthetic ?? plainText(source.replace(/[\\/]+$/, '').replace(/^.*[\\/]/s, ''));
   return {
-    outcomes: OUTCOMES,
+    kind: KIND,
     study,
     trial: trial.hash,
     settings: settingsText(trial.settings),
@@ -73,10 +73,11 @@ export function makeJob(
 export function readJob(given: unknown): CheckedJob {
   const refuse = (what: string): FerError => new FerError(`the job is no trial: ${what}`);
   if (typeof given !== 'object' || given === null) throw refuse('it holds nothing');
-  const { outcomes, study, trial, settings, data, epochs, test } = given as TrialJob;
-  if (outcomes !== OUTCOMES) {
+  const { kind, study, trial, settings, data, epochs, test } = given as TrialJob;
+  if (typeof kind !== 'string') throw refuse('it does not say of which kind');
+  if (kind !== KIND) {
     throw new OtherVersion(
-      `the job is of another version of fer (its trials are of kind ${Number(outcomes)}, here they are of kind ${OUTCOMES})`,
+      `the job is of another version of fer (trials of kind ${plainText(kind).slice(0, 20)}, here of kind ${KIND})`,
     );
   }
   if (typeof study !== 'string' || tuneOptions.name.type.parse(study) === undefined)
