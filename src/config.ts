@@ -49,9 +49,9 @@ function autoText(key: 'lr' | 'weight_decay' | 'eps'): string {
 const RUN_NAME = /^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$/;
 
 /** The user's name and password in it are never printed. */
-const queueUrl = secret(
-  text(/^rediss?:\/\/\S+$/, 'redis://HOST:PORT, or redis://USER:PASSWORD@HOST:PORT/DATABASE'),
-);
+const QUEUE_URL = 'redis://HOST:PORT, or redis://USER:PASSWORD@HOST:PORT/DATABASE';
+const queueUrl = secret(text(/^rediss?:\/\/\S+$/, QUEUE_URL));
+const queueUrlOrNone = secret(text(/^(rediss?:\/\/\S+)?$/, QUEUE_URL));
 
 /** Options that several verbs share. */
 const shared = {
@@ -344,7 +344,7 @@ export const reportOptions = {
     'draws of the bootstrap: more make the intervals steadier',
   ),
   seed: option(int({ min: 0, max: 0xffffffff }), 0, 'start of the random draws'),
-  mistakes: option(int({ min: 0, max: 1000 }), 18, 'most confident mistakes shown'),
+  mistakes: option(int({ min: 0, max: 1000 }), 15, 'most confident mistakes shown'),
   faces: option(
     int({ min: 0, max: 100 }),
     4,
@@ -495,7 +495,11 @@ export const tuneOptions = {
     jobs: option(int({ min: 1, max: 256 }), 1, 'trials at a time, each with its share of the threads'),
     threads: variant(shared.threads, { help: 'threads of all trials together; auto is one a core' }),
     device: shared.device,
-    queue: option(queueUrl, '', 'let workers (fer worker) do the trials, through this Redis server'),
+    queue: option(
+      queueUrlOrNone,
+      '',
+      'let workers (fer worker) do the trials, through this Redis server; FER_QUEUE_PASSWORD may hold its password',
+    ),
   }),
   ...group('Data', { data: shared.data, limit: shared.limit }),
   ...searchable(omit(trialOptions, ['seed', 'device'])),
