@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type Candidate, closeBackends, openBackends } from '../../../../test/backends.ts';
 import { checkCall, operand, randomIntegers, randomValues } from '../../../../test/check-ops.ts';
-import { call, MIXTURE } from '../../kernels.ts';
+import { type Call, call, MIXTURE } from '../../kernels.ts';
 import { sizeOf } from '../../tensor.ts';
 import { ReferenceBackend } from '../reference.ts';
 
@@ -96,7 +96,7 @@ describe('cross entropy of mixed samples', () => {
       ...candidates.map(({ backend }) => ({ backend, eps: 6 })),
       { backend: new ReferenceBackend(), eps: 14 },
     ]) {
-      const resultOf = async (of: typeof made, which: readonly number[]) => {
+      const resultOf = async (of: Call, which: readonly number[]) => {
         backend.write(args.logits, scores);
         backend.write(args.labels, which);
         backend.write(args.totals, [0, 0, 0]);
