@@ -8,7 +8,7 @@ import type { RunProgress } from '../src/train/runFolder.ts';
 import type { TrainResult } from '../src/train/train.ts';
 import { temporaryFolder } from './dataFiles.ts';
 import { GOLDEN } from './golden.ts';
-import { configOf, faces, figuresOf, tensorsOf, trainTiny, watched } from './training.ts';
+import { configOf, faces, figuresOf, tensorsOf, trainTiny, validationOf, watched } from './training.ts';
 
 const folder = temporaryFolder();
 afterAll(() => folder.remove());
@@ -93,7 +93,7 @@ describe('a run folder', () => {
 
   test('the rate follows the schedule', () => {
     const config = configOf({ ...settings, runs: at('elsewhere') } as Parameters<typeof configOf>[0]);
-    const accuracies = result.history.map(({ valAccuracy }) => valAccuracy);
+    const { accuracies } = validationOf(result.history);
     const expected = accuracies.map((_, step) =>
       learningRate(config, { step, stepsPerEpoch: 1, accuracies: accuracies.slice(0, step) }),
     );
@@ -102,7 +102,7 @@ describe('a run folder', () => {
   });
 
   test('best is the first of the best epochs, last is the last', () => {
-    const accuracies = result.history.map(({ valAccuracy }) => valAccuracy);
+    const { accuracies } = validationOf(result.history);
     const best = accuracies.indexOf(Math.max(...accuracies)) + 1;
     expect(result).toMatchObject({ run, ended: 'epochs', best: result.history[best - 1] });
     expect(new Set(accuracies).size).toBeGreaterThan(1);
@@ -193,7 +193,7 @@ describe('early stopping', () => {
     expect(result.ended).toBe('patience');
     expect(result.history.length).toBeLessThan(40);
     expect(result.history.length - result.best.epoch).toBe(2);
-    const accuracies = result.history.map(({ valAccuracy }) => valAccuracy);
+    const { accuracies } = validationOf(result.history);
     for (let n = 1; n < accuracies.length; n++) {
       const best = accuracies.slice(0, n).indexOf(Math.max(...accuracies.slice(0, n)));
       expect(n - 1 - best).toBeLessThan(2);

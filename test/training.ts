@@ -8,6 +8,7 @@ import { WasmBackend } from '../src/engine/backend/wasm.ts';
 import type { Backend } from '../src/engine/backend.ts';
 import { prepareTraining, type TrainSettings } from '../src/index.ts';
 import { readSafetensors } from '../src/io/safetensors.ts';
+import type { EpochRow } from '../src/train/history.ts';
 import { type TrainEnvironment, type TrainResult, train } from '../src/train/train.ts';
 import { ran } from './ran.ts';
 
@@ -49,6 +50,18 @@ export async function trainTiny(
   } finally {
     if (!environment.backend) await backend.close();
   }
+}
+
+/** The figures of validation of each epoch of a run that has them. */
+export function validationOf(history: readonly EpochRow[]): { accuracies: number[]; losses: number[] } {
+  const figure = (value: number | null): number => {
+    if (value === null) throw new Error('an epoch without validation');
+    return value;
+  };
+  return {
+    accuracies: history.map(({ valAccuracy }) => figure(valAccuracy)),
+    losses: history.map(({ valLoss }) => figure(valLoss)),
+  };
 }
 
 /** A digest of every tensor of a safetensors file, by name. */

@@ -1,9 +1,9 @@
 import { expect, test } from 'vitest';
 import { readEventFile } from '../../test/eventFile.ts';
-import { scalarRecord, versionRecord } from './tensorboard.ts';
+import { type ScalarEvent, scalarRecord, versionRecord } from './tensorboard.ts';
 
 test('records are read back by the description of the format', () => {
-  const events = [
+  const events: ScalarEvent[] = [
     { wallTime: 1_700_000_000.25, step: 0, scalars: { loss: 0.5 } },
     { wallTime: 1_700_000_001, step: 300, scalars: { 'ä/b': -1e-3, accuracy: 1 } },
     { wallTime: 0, step: 2 ** 40 + 5, scalars: {} },
