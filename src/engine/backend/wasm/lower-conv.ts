@@ -25,7 +25,7 @@ const PANEL_BYTES = 8 << 20;
 const SQUARE_BYTES = 16 << 20;
 /** Tiles up to which all of them are transformed at once for that. */
 const MOST_TILES = 1024;
-/** As in kernels/winograd.ts. */
+/** As in kernels/winograd.ts and winogradGradient.ts. */
 const PANEL_TILES = 256;
 const SQUARE = 64;
 /** Tiles transformed between two products of the weight gradient. */
@@ -67,7 +67,7 @@ function inPieces({ C, K, tiles }: { C: number; K: number; tiles: number }, byte
   return largeKernel && fewTiles;
 }
 
-/** Floats from one point's data to the next: an odd number of cache lines, as in kernels/winograd.ts. */
+/** Floats from one point's data to the next: an odd number of cache lines, as in kernels/winogradTile.ts. */
 function planeFloats(floats: number): number {
   return (Math.ceil(floats / 16) | 1) * 16;
 }

@@ -17,6 +17,7 @@ import * as NORM from './norm';
 import * as POOL from './pool';
 import * as SGD from './sgd';
 import * as WINOGRAD from './winograd';
+import * as WINOGRAD_GRADIENT from './winogradGradient';
 
 // Control words, a cache line each.
 const GENERATION: usize = 64;
@@ -115,10 +116,10 @@ function dispatch(code: u32, record: usize, item: u32, scratch: usize): void {
     case CODE.WINOGRAD_INPUT: return WINOGRAD.winogradInput(record, item, scratch);
     case CODE.WINOGRAD_PANEL: return WINOGRAD.winogradPanel(record, item, scratch);
     case CODE.WINOGRAD_CONV: return WINOGRAD.winogradConv(record, item, scratch);
-    case CODE.WINOGRAD_GRADIENT_TRANSFORM: return WINOGRAD.winogradGradientTransform(record, item, scratch);
-    case CODE.WINOGRAD_GRADIENT_GEMM: return WINOGRAD.winogradGradientGemm(record, item, scratch);
-    case CODE.WINOGRAD_GRADIENT_SQUARE: return WINOGRAD.winogradGradientSquare(record, item, scratch);
-    case CODE.WINOGRAD_GRADIENT_OUTPUT: return WINOGRAD.winogradGradientOutput(record, item, scratch);
+    case CODE.WINOGRAD_GRADIENT_TRANSFORM: return WINOGRAD_GRADIENT.winogradGradientTransform(record, item, scratch);
+    case CODE.WINOGRAD_GRADIENT_GEMM: return WINOGRAD_GRADIENT.winogradGradientGemm(record, item, scratch);
+    case CODE.WINOGRAD_GRADIENT_SQUARE: return WINOGRAD_GRADIENT.winogradGradientSquare(record, item, scratch);
+    case CODE.WINOGRAD_GRADIENT_OUTPUT: return WINOGRAD_GRADIENT.winogradGradientOutput(record, item, scratch);
     case CODE.DIRECT_KERNEL: return DIRECT.directKernel(record, item, scratch);
     case CODE.DIRECT_CONV: return DIRECT.directConv(record, item, scratch);
     case CODE.DIRECT_GRADIENT: return DIRECT.directGradient(record, item, scratch);
