@@ -33,7 +33,7 @@ export function classBarsChart(name: string, figures: readonly ClassFigure[]): C
       },
       layer: [
         {
-          mark: { type: 'bar', color: palette.series[0], cornerRadiusEnd: 2 },
+          mark: { type: 'bar', color: palette.series[0] },
           encoding: { x: { ...AXIS, field: 'value', title: null } },
         },
         {
@@ -54,7 +54,7 @@ export function classBarsChart(name: string, figures: readonly ClassFigure[]): C
 const AXIS = {
   type: 'quantitative',
   scale: { domain: [0, 1] as number[], nice: false },
-  axis: { format: '.0%', tickCount: 5 },
+  axis: { format: '.0%', values: [0, 0.25, 0.5, 0.75, 1] as number[] },
 } as const;
 
 function describe({ label, value, low, high }: ClassFigure): string {

@@ -1,4 +1,5 @@
 import type { ClassFigure } from './classBarsChart.ts';
+import { legendColumns } from './linesChart.ts';
 import type { Chart } from './renderSvg.ts';
 
 /** The classes of one run. */
@@ -6,6 +7,8 @@ export interface RunClasses {
   readonly name: string;
   readonly classes: readonly ClassFigure[];
 }
+
+const WIDTH = 240;
 
 /** A figure of each class for several runs beside each other: a dot and the interval, a colour a run. */
 export function classDotsChart(figure: string, runs: readonly RunClasses[]): Chart {
@@ -26,16 +29,22 @@ export function classDotsChart(figure: string, runs: readonly RunClasses[]): Cha
         field: 'name',
         type: 'nominal',
         scale: { domain: names, range: names.map((_, i) => palette.series[i % palette.series.length]) },
-        legend: { orient: 'top', symbolType: 'circle', symbolSize: 60, columns: 2, labelLimit: 150 },
+        legend: {
+          orient: 'top',
+          symbolType: 'circle',
+          symbolSize: 60,
+          columns: legendColumns(names, WIDTH),
+          labelLimit: 150,
+        },
       } as const;
       const x = {
         type: 'quantitative',
         scale: { domain: [0, 1] as number[], nice: false },
-        axis: { format: '.0%', tickCount: 5 },
+        axis: { format: '.0%', values: [0, 0.25, 0.5, 0.75, 1] as number[] },
       } as const;
       return {
         padding: 6,
-        width: 240,
+        width: WIDTH,
         height: { step, for: 'offset' },
         data: { values },
         encoding: {

@@ -1,3 +1,4 @@
+import { textWidth } from './font.ts';
 import type { Chart } from './renderSvg.ts';
 
 /** A figure over the epochs of one run. */
@@ -16,6 +17,8 @@ export interface LinesOptions {
 
 /** Up to so many epochs each has a dot. */
 const MOST_DOTS = 40;
+
+const WIDTH = 268;
 
 /** One line for each run, in the order of the series' colours, with a legend if there are several. */
 export function linesChart(lines: readonly Line[], { figure, format, zero = false }: LinesOptions): Chart {
@@ -41,7 +44,13 @@ export function linesChart(lines: readonly Line[], { figure, format, zero = fals
         scale: { domain: names, range: names.map((_, i) => palette.series[i % palette.series.length]) },
         legend:
           names.length > 1
-            ? { orient: 'top', offset: 24, symbolType: 'stroke', columns: 2, labelLimit: 150 }
+            ? {
+                orient: 'top',
+                offset: 24,
+                symbolType: 'stroke',
+                columns: legendColumns(names, WIDTH),
+                labelLimit: 150,
+              }
             : null,
       } as const;
       const y = {
@@ -63,7 +72,7 @@ export function linesChart(lines: readonly Line[], { figure, format, zero = fals
       } as const;
       return {
         padding: 6,
-        width: 268,
+        width: WIDTH,
         height: 190,
         data: { values },
         encoding: {
@@ -84,4 +93,11 @@ export function linesChart(lines: readonly Line[], { figure, format, zero = fals
       };
     },
   };
+}
+
+/** How many columns of a legend of names fit over a chart. */
+export function legendColumns(names: readonly string[], width: number): number {
+  // Symbol and gaps.
+  const column = Math.max(...names.map((name) => Math.min(150, textWidth(name, 12)))) + 34;
+  return Math.max(1, Math.floor(width / column));
 }

@@ -39,7 +39,7 @@ ${warnings(runs, context)}`,
       {
         id: 'confusion',
         title: 'Confusion matrices',
-        content: html`${runs.map(({ name, judgement }) => html`<div class="scroll">${confusionTable(judgement.metrics, name)}</div><br>`)}`,
+        content: html`<div class="matrices">${runs.map(({ name, judgement }) => html`<div>${confusionTable(judgement.metrics, name)}</div>\n`)}</div>`,
       },
       { id: 'calibration', title: 'Calibration', content: await calibrationSection(runs) },
       { id: 'speed', title: 'Training speed', content: speedTable(runs) },
@@ -55,7 +55,7 @@ const heads = (runs: readonly JudgedRun[]): Html[] =>
 function figuresTable(runs: readonly JudgedRun[]): Html {
   return scrolling(
     'Figures by run',
-    html`<table><caption>With 95 % intervals; the best of each row in green.</caption>
+    html`<table><caption>With 95&nbsp;% intervals; the best of each row in green.</caption>
 <thead><tr><td></td>${heads(runs)}</tr></thead>
 <tbody>${FIGURE_ROWS.map((row) => {
       const values = runs.map((run) => row.value(run));
@@ -75,7 +75,7 @@ function pairsSection(pairs: readonly Pair[]): Html {
   return html`<p>McNemar's exact test looks at the images that one of two runs alone gets right: were both equally good, they would fall to either side like a coin. A small p says that they do not.${several && ` With ${pairs.length} pairs, p is corrected by Holm's method.`} It speaks of these trained networks, not of what another seed would give.</p>
 ${scrolling(
   'Pairs of runs',
-  html`<table><thead><tr><th scope="col" class="text">pair</th><th scope="col">difference in accuracy, points</th><th scope="col">95 % interval</th><th scope="col">only first right</th><th scope="col">only second right</th><th scope="col">p</th>${several && html`<th scope="col">p, corrected</th>`}<th scope="col" class="text">verdict</th></tr></thead>
+  html`<table><thead><tr><th scope="col" class="text">pair</th><th scope="col">difference in accuracy, points</th><th scope="col">95&nbsp;% interval</th><th scope="col">only first right</th><th scope="col">only second right</th><th scope="col">p</th>${several && html`<th scope="col">p, corrected</th>`}<th scope="col" class="text">verdict</th></tr></thead>
 <tbody>${pairs.map(
     (pair) =>
       html`<tr><th scope="row">${pair.first} − ${pair.second}</th><td>${points(pair.difference)}</td><td>${points(pair.interval.low)} to ${points(pair.interval.high)}</td><td>${grouped(pair.onlyFirst)}</td><td>${grouped(pair.onlySecond)}</td><td>${pValue(pair.p)}</td>${several && html`<td>${pValue(pair.corrected)}</td>`}<td class="text">${verdict(pair)}</td></tr>\n`,
@@ -126,7 +126,7 @@ async function classesSection(runs: readonly JudgedRun[]): Promise<Html> {
     }));
     return chartFigure(classDotsChart(name, classes), name);
   });
-  return html`<p>Dots: the figure of each class. Lines: 95 % intervals.</p>${charts(await Promise.all(figures))}`;
+  return html`<p>Dots: the figure of each class. Lines: 95&nbsp;% intervals.</p>${charts(await Promise.all(figures))}`;
 }
 
 async function calibrationSection(runs: readonly JudgedRun[]): Promise<Html> {

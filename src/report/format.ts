@@ -11,7 +11,7 @@ export function percentRange({ low, high }: Interval): string {
 }
 
 export function range({ low, high }: Interval, digits = 4): string {
-  return `${low.toFixed(digits)}\u00a0–\u00a0${high.toFixed(digits)}`;
+  return `${low.toFixed(digits)}\u00a0–\u00a0${high.toFixed(digits)}`.replaceAll('-', '−');
 }
 
 export function grouped(count: number, digits = 0): string {

@@ -22,12 +22,12 @@ export function warnings(runs: readonly StoredRun[], { split }: ReportContext): 
   return [
     ...(learned.length > 0
       ? [
-          html`<p class="warning">${names(learned)} learned from ${split}: if these are the same images, the figures say how well it knows them by heart, not how good it is.</p>`,
+          html`<p class="warning">${names(learned)} learned from ${split}: if these are the same images, the figures say how well they are known by heart, not how good a network is.</p>`,
         ]
       : []),
     ...(watched.length > 0
       ? [
-          html`<p class="warning">The weights of ${runs.length === 1 ? 'this network' : names(watched)} were chosen by their accuracy on ${split}, so its figures on these images are somewhat too good. Report those of a split that had no part in the training.</p>`,
+          html`<p class="warning">The weights of ${runs.length === 1 ? 'this network' : names(watched)} were chosen by their accuracy on ${split}, so the figures on these images are somewhat too good. Report those of a split that had no part in the training.</p>`,
         ]
       : []),
   ];
@@ -35,7 +35,7 @@ export function warnings(runs: readonly StoredRun[], { split }: ReportContext): 
 
 export function footer({ dataset, version, date }: ReportContext): Html {
   const day = date.toISOString().slice(0, 10);
-  return html`<p>Made by fer ${version} on <time datetime="${day}">${day}</time>, from ${dataset.source} (SHA-256 ${dataset.hash.slice(0, 12)}). Intervals: 95 %, percentile bootstrap. Calibration error: Guo et al. 2017.</p>
+  return html`<p>Made by fer ${version} on <time datetime="${day}">${day}</time>, from ${dataset.source} (SHA-256 ${dataset.hash.slice(0, 12)}). Intervals: 95&nbsp;%, percentile bootstrap. Calibration error: Guo et al. 2017.</p>
 <p>A network names the label that the apparent expression on a face crop would get from the people who labelled its training data. That is not what a person feels, and nothing about a person should be decided by it.</p>`;
 }
 

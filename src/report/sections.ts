@@ -80,7 +80,7 @@ export function figuresTable(run: JudgedRun): Html {
   return scrolling(
     'Figures',
     html`<table>
-<thead><tr><td></td><th scope="col">figure</th><th scope="col">95 % interval</th><th scope="col" class="text">what it is</th></tr></thead>
+<thead><tr><td></td><th scope="col">figure</th><th scope="col">95&nbsp;% interval</th><th scope="col" class="text">what it is</th></tr></thead>
 <tbody>${FIGURE_ROWS.map(
       (each) =>
         html`<tr><th scope="row">${each.name}</th><td>${figureText(each, run)}</td><td>${figureRange(each, run)}</td><td class="text muted">${each.meaning}</td></tr>\n`,
@@ -115,14 +115,13 @@ export async function classesSection({ judgement, bootstrap }: JudgedRun): Promi
         low: bootstrap.perClass[c][key]?.low ?? null,
         high: bootstrap.perClass[c][key]?.high ?? null,
       }));
-      return chartFigure(
-        classBarsChart({ recall: 'Recall', precision: 'Precision', f1: 'F1' }[key], classes),
-      );
+      const name = { recall: 'Recall', precision: 'Precision', f1: 'F1' }[key];
+      return chartFigure(classBarsChart(name, classes), name);
     }),
   );
   const cell = (value: number, interval: Interval | null): Html =>
     html`<td>${percent(value)}<br><small class="muted">${interval ? percentRange(interval) : '–'}</small></td>`;
-  return html`<p>Recall: of the images of a class, how many are found. Precision: of the images called so, how many are. F1 is their harmonic mean. Lines are 95 % intervals.</p>
+  return html`<p>Recall: of the images of a class, how many are found. Precision: of the images called so, how many are. F1 is their harmonic mean. Lines are 95&nbsp;% intervals.</p>
 ${charts(figures)}
 ${scrolling(
   'Figures of each class',
@@ -137,7 +136,7 @@ ${scrolling(
 /** The matrix as a table, so that it can be read aloud, copied, and fits a phone. */
 export function confusionTable({ labels, confusion, confusionNormalized }: Metrics, name?: string): Html {
   return html`<table class="matrix"><caption>${name && html`<b>${name}.</b> `}Rows are the targets, columns the predictions; each cell: percent of its row, and images.</caption>
-<thead><tr><td></td>${labels.map((label) => html`<th scope="col">${label}</th>`)}</tr></thead>
+<thead><tr><td></td>${labels.map((label) => html`<th scope="col"><span>${label}</span></th>`)}</tr></thead>
 <tbody>${labels.map(
     (label, r) =>
       html`<tr><th scope="row">${label}</th>${confusion[r].map((count, c) => {
@@ -153,7 +152,7 @@ export async function calibrationSection({ calibration, bootstrap }: JudgedRun):
     Math.abs(overconfidence) < 0.005
       ? 'On the whole it is as sure as it is right.'
       : `On the whole it is ${overconfidence > 0 ? 'surer than it is right' : 'right more often than it is sure'}, by ${(100 * Math.abs(overconfidence)).toFixed(2)} points.`;
-  return html`<p>Can its confidence be taken at its word? Answers of 80 % confidence should be right in 80 of 100 cases, on the dashed line. The mean distance from it, the expected calibration error, is <b>${percent(ece)}</b> <span class="muted">(95 % interval ${percentRange(bootstrap.figures.ece)})</span>. ${leaning}</p>
+  return html`<p>Can its confidence be taken at its word? Answers of 80 % confidence should be right in 80 of 100 cases, on the dashed line. The mean distance from it, the expected calibration error, is <b>${percent(ece)}</b> <span class="muted">(95&nbsp;% interval ${percentRange(bootstrap.figures.ece)})</span>. ${leaning}</p>
 ${charts([await chartFigure(reliabilityChart(calibration))])}
 <p class="note">Bars: share of right answers among those of about the same confidence, pale where there are fewer than ${FEW_ANSWERS}. Dots: where those answers stand on average. Above: how the answers are spread. Chance adds to this error and takes nothing away, so its interval reaches higher above the figure than below.</p>`;
 }

@@ -29,7 +29,7 @@ nav ul{display:flex;flex-wrap:wrap;gap:.3rem 1.15rem;list-style:none;margin:1.5r
 .tiles .name{display:block;font-size:.84rem;color:var(--chart-muted)}
 .tiles b{display:block;font-size:1.6rem;line-height:1.3;font-weight:600;letter-spacing:-.01em;white-space:nowrap}
 .tiles small{font-size:.8rem;white-space:nowrap}
-.charts{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(19rem,100%),1fr));gap:1.25rem 1.5rem;align-items:start;margin:1rem 0}
+.charts{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(19rem,100%),1fr));gap:1.25rem 1.5rem;align-items:end;margin:1rem 0}
 figure{margin:0}
 .chart svg{display:block;max-width:100%;height:auto}
 .chart h3{margin:0 0 .25rem}
@@ -40,7 +40,9 @@ th,td{padding:.4rem .8rem;text-align:right;vertical-align:baseline;border-bottom
 tr>:first-child{padding-left:0}
 th{font-weight:600}
 thead th{color:var(--chart-muted);font-weight:400;font-size:.84rem;vertical-align:bottom}
+td{white-space:nowrap}
 th[scope=row],.text{text-align:left}
+.text,.settings td{white-space:normal}
 tbody th[scope=row]{font-weight:400}
 td small{white-space:nowrap;font-size:.82rem}
 .best{color:var(--good);font-weight:600}
@@ -52,7 +54,9 @@ td small{white-space:nowrap;font-size:.82rem}
 .matrix td b{display:block;font-weight:600}
 .matrix td small{color:inherit;font-size:.74rem}
 .matrix .deep{color:var(--chart-onHeat)}
-.axis{font-size:.84rem;color:var(--chart-muted);margin:0 0 .3rem}
+.matrices{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(26rem,100%),1fr));gap:2rem 1.5rem}
+.matrices .matrix{width:100%}
+.matrices th span{font-size:.8rem}
 .faces{display:grid;grid-template-columns:repeat(auto-fill,minmax(10.75rem,1fr));gap:1.1rem .9rem;margin:1rem 0 0;padding:0;list-style:none}
 .faces.wide{grid-template-columns:repeat(auto-fill,minmax(13.9rem,1fr))}
 .face img{width:84px;height:84px;border-radius:3px;vertical-align:top;background:var(--card)}
@@ -73,10 +77,15 @@ header{padding-top:1.75rem}
 section{padding-top:1.6rem;margin-top:1.6rem}
 .tiles{grid-template-columns:1fr 1fr}
 .tiles b{font-size:1.35rem}
-th,td{padding:.35rem .5rem}
+table{font-size:.84rem}
+td small{font-size:.74rem}
+th,td{padding:.35rem .4rem}
+.faces.wide{grid-template-columns:repeat(auto-fill,minmax(10.7rem,1fr))}
+.wide .face img{width:55px;height:55px}
 .matrix{border-spacing:1px}
-.matrix th[scope=row]{width:3.7rem;padding-right:.3rem;font-size:.74rem}
-.matrix thead th{font-size:.74rem;writing-mode:vertical-rl;transform:rotate(180deg);text-align:left;height:4.4rem;padding:0}
+.matrix th[scope=row]{width:4.1rem;padding-right:.35rem;font-size:.74rem}
+.matrix thead th{font-size:.74rem;height:4.6rem;padding:0;vertical-align:bottom}
+.matrix thead span{writing-mode:vertical-rl;transform:rotate(180deg);text-align:left}
 .matrix td{padding:.38rem 0;font-size:.74rem;border-radius:2px}
 .matrix td small{font-size:.64rem}
 }
