@@ -344,7 +344,7 @@ export const reportOptions = {
     'draws of the bootstrap: more make the intervals steadier',
   ),
   seed: option(int({ min: 0, max: 0xffffffff }), 0, 'start of the random draws'),
-  mistakes: option(int({ min: 0, max: 1000 }), 15, 'most confident mistakes shown'),
+  mistakes: option(int({ min: 0, max: 1000 }), 20, 'most confident mistakes shown'),
   faces: option(
     int({ min: 0, max: 100 }),
     4,
