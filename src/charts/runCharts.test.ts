@@ -1,0 +1,66 @@
+import { expect, test } from 'vitest';
+import { attribute, elements, placedTexts } from '../../test/svg.ts';
+import { classDotsChart } from './classDotsChart.ts';
+import { legendColumns, linesChart } from './linesChart.ts';
+import { reliabilityChart } from './reliabilityChart.ts';
+import { renderSvg } from './renderSvg.ts';
+import { PALETTES } from './theme.ts';
+
+const texts = (svg: string): string[] => placedTexts(svg).map(({ text }) => text);
+const marks = (svg: string, name: string) =>
+  elements(svg, (element) =>
+    new RegExp(`\\bmark-${name} role-mark\\b`).test(attribute(element, 'class') ?? ''),
+  );
+
+test('a line a run, each in a colour of its own, with a legend where there are several', async () => {
+  const line = (name: string, values: number[]) => ({
+    name,
+    points: values.map((value, i) => ({ epoch: i + 1, value })),
+  });
+  const options = { figure: 'Validation accuracy', format: '.0%' };
+  const svg = await renderSvg(linesChart([line('a', [0.1, 0.2]), line('b', [0.3, 0.2, 0.4])], options));
+  const paths = marks(svg, 'line').flatMap((group) => elements(group, 'path'));
+  expect(paths.map((path) => attribute(path, 'stroke'))).toEqual(PALETTES.light.series.slice(0, 2));
+  expect(paths.map((path) => attribute(path, 'd')?.split(/[ML]/).length)).toEqual([3, 4]);
+  expect(texts(svg)).toEqual(expect.arrayContaining(['a', 'b', 'Validation accuracy', '1', '2', '3']));
+  expect(texts(await renderSvg(linesChart([line('a', [0.1])], options)))).not.toContain('a');
+});
+
+test('a legend has as many columns as fit', () => {
+  expect(legendColumns(['a', 'b', 'c'], 268)).toBeGreaterThanOrEqual(3);
+  expect(legendColumns(['a rather long name', 'b'], 268)).toBe(1);
+  expect(legendColumns(['x'.repeat(100)], 100)).toBe(1);
+});
+
+test('reliability: bars as high as the share that is right, pale where there are few answers', async () => {
+  const bin = (low: number, count: number, accuracy: number | null) => ({
+    low,
+    high: low + 0.25,
+    count,
+    confidence: accuracy === null ? null : low + 0.1,
+    accuracy,
+  });
+  const bins = [bin(0, 0, null), bin(0.25, 3, 1), bin(0.5, 50, 0.5), bin(0.75, 150, 0.75)];
+  const svg = await renderSvg(reliabilityChart({ bins, ece: 0.1 }));
+  const [counts, shares] = marks(svg, 'rect').map((group) => elements(group, 'path'));
+  const height = (path: (typeof shares)[number]): number =>
+    Math.abs(Number(/v(-?[\d.]+)h/.exec(attribute(path, 'd') ?? '')?.[1]));
+  expect(counts).toHaveLength(3);
+  const full = height(shares[0]);
+  expect(shares.map((path) => height(path) / full)).toEqual([1, 0.5, 0.75]);
+  expect(shares.map((path) => Number(attribute(path, 'opacity')))).toEqual([0.3, 1, 1]);
+  const [few, , most] = counts.map(height);
+  expect(few / most).toBeCloseTo(3 / 150, 2);
+});
+
+test('dots of each run, and no interval where there is none', async () => {
+  const classes = (value: number) => [
+    { label: 'happy', value, low: value - 0.1, high: value + 0.1 },
+    { label: 'sad', value: 0, low: null, high: null },
+  ];
+  const runs = ['a', 'b', 'c'].map((name, i) => ({ name, classes: classes(0.3 + i / 10) }));
+  const svg = await renderSvg(classDotsChart('Recall', runs));
+  expect(marks(svg, 'rule').flatMap((group) => elements(group, 'line'))).toHaveLength(3);
+  expect(marks(svg, 'symbol').flatMap((group) => elements(group, 'path'))).toHaveLength(6);
+  expect(texts(svg)).toEqual(expect.arrayContaining(['a', 'b', 'c', 'happy', 'sad']));
+});
