@@ -33,7 +33,7 @@ export const VERBS: readonly Verb[] = [
   }),
   verb({
     name: 'tune',
-    summary: 'train many networks with different settings and compare them; all of it goes to studies/NAME/',
+    summary: 'train many networks with different settings and compare them, in studies/NAME/',
     options: tuneOptions,
     synonyms: SYNONYMS,
     about:
@@ -43,10 +43,10 @@ export const VERBS: readonly Verb[] = [
       'trials only.',
     examples: [
       'fer tune name=rates data=fer2013.csv lr=0.1,0.01,0.001 bs=32,64 n_epochs=10',
-      'fer tune name=rates data=fer2013.csv lr=0.1,0.01,0.001 bs=32,64 n_epochs=10 seeds=3   (only the new trials)',
-      'fer tune name=wide data=fer2013.csv search=asha trials=30 lr=1e-4..1e-1 weight_decay=1e-5..1e-3 n_epochs=27',
+      'fer tune name=rates data=fer2013.csv lr=0.1,0.01,0.001 bs=32,64 n_epochs=10 seeds=3',
+      'fer tune name=wide data=fer2013.csv search=asha trials=30 lr=1e-4..1e-1 n_epochs=27',
       'fer tune name=optimizers study=optimizers data=fer2013.csv n_epochs=6 limit=4000 width=16 jobs=2',
-      'fer tune name=far data=fer2013.csv lr=0.1,0.01 queue=redis://host:6379   (by fer worker, anywhere)',
+      'fer tune name=far data=fer2013.csv lr=0.1,0.01 queue=redis://host:6379',
     ],
     load: () => import('./tune.ts'),
   }),
