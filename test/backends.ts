@@ -11,7 +11,10 @@ export interface Candidate {
   readonly backend: Backend;
 }
 
-const BUILDS: readonly Build[] = ['simd', 'relaxed'];
+const BUILDS: readonly Build[] = ['simd', 'relaxed', 'wide'];
+
+/** Wide kernels do what relaxed ones do, in the same order. */
+const FAMILY: Record<Build, string> = { simd: 'simd', relaxed: 'relaxed', wide: 'relaxed' };
 
 /** Every fast backend of this machine, in every build, for each number of threads. */
 export async function openBackends({
@@ -26,7 +29,7 @@ export async function openBackends({
     for (const count of threads) {
       const backend = await WasmBackend.create({ threads: count, build, direct });
       ran(`wasm: ${backend.describe()}${direct ? ', direct convolutions' : ''}`);
-      candidates.push({ family: `${build}${direct ? ', direct' : ''}`, backend });
+      candidates.push({ family: `${FAMILY[build]}${direct ? ', direct' : ''}`, backend });
     }
   }
   return candidates;
@@ -44,7 +47,7 @@ export async function buildsHere(): Promise<Build[]> {
     try {
       await (await WasmBackend.create({ threads: 1, build })).close();
     } catch (error) {
-      if (!(error instanceof FerError) || !/does not take/.test(error.message)) throw error;
+      if (!(error instanceof FerError) || !/does not take|need Node/.test(error.message)) throw error;
       refused = error.message;
     }
     if (optional(`wasm, ${build} build`, refused === '', refused)) builds.push(build);

@@ -83,7 +83,9 @@ export class WasmBackend implements Backend {
   }
 
   describe(): string {
-    const instructions = this.build === 'relaxed' ? 'relaxed SIMD' : 'SIMD';
+    const instructions = { wide: 'relaxed SIMD in 256 bits', relaxed: 'relaxed SIMD', simd: 'SIMD' }[
+      this.build
+    ];
     return `CPU, WebAssembly ${instructions}, ${this.threads} ${this.threads === 1 ? 'thread' : 'threads'}`;
   }
 

@@ -122,7 +122,14 @@ function multiplyInput(emitter: Emitter, points: readonly number[], x: readonly 
   return [...y.slice(0, position), own, ...y.slice(position)];
 }
 
-/** One function: loads the inputs at a stride, multiplies, stores the outputs at a stride. */
+/** The same for the vector 16 bytes further: every local `t…` has a twin `u…`. */
+const twin = (text: string): string =>
+  text.replace(/\bt(\d+)/g, 'u$1').replace(/(v128\.load\(.*)\)$/, '$1, 16)');
+
+/**
+ * One function: loads the inputs at a stride, multiplies, stores the outputs at a stride. In the wide build it does so
+ * for two vectors side by side.
+ */
 function transformFunction(
   name: string,
   inputs: number,
@@ -131,8 +138,18 @@ function transformFunction(
   const emitter = new Emitter();
   const x = Array.from({ length: inputs }, (_, i) => emitter.define(`v128.load(src + ${i} * ss)`));
   const y = body(emitter, x);
-  const stores = y.map((value, i) => `v128.store(dst + ${i} * ds, ${value ?? 'f32x4.splat(0)'});`);
-  const lines = [...emitter.lines, ...stores].map((line) => `  ${line}`).join('\n');
+  const definitions = emitter.lines.flatMap((line) => {
+    const [, name, expression] = /^const (t\d+) = (.*);$/.exec(line) as RegExpExecArray;
+    return [line, `const ${twin(name)} = FER_WIDE ? ${twin(expression)} : ${name};`];
+  });
+  const stores = y.flatMap((value, i) => {
+    const name = value ?? 'f32x4.splat(0)';
+    return [
+      `v128.store(dst + ${i} * ds, ${name});`,
+      `if (FER_WIDE) v128.store(dst + ${i} * ds, ${twin(name)}, 16);`,
+    ];
+  });
+  const lines = [...definitions, ...stores].map((line) => `  ${line}`).join('\n');
   return `@inline\nexport function ${name}(src: usize, ss: usize, dst: usize, ds: usize): void {\n${lines}\n}\n`;
 }
 

@@ -12,8 +12,10 @@ const POINTS = TILE * TILE;
 const ROWS = 4;
 /** Tiles that an item of the weight gradient's transform takes. */
 const GROUP_TILES = 8;
+/** Most bytes of channels that a transform takes at a time: VECTOR of the wide build in kernels/tiles.ts. */
+const VECTOR = 32;
 /** Bytes of the two patches that a transform works in, and of the places of a group of tiles. */
-const PATCHES = 2 * POINTS * 16 + GROUP_TILES * 16;
+const PATCHES = 2 * POINTS * VECTOR + GROUP_TILES * 16;
 /**
  * Bytes of the tiles of a block of the output pass, which should stay in the second cache; where a large kernel
  * is read anew for every block, blocks must be large enough to pay for that.
@@ -140,7 +142,7 @@ function correlate(
     const groups = Math.ceil(tiles / ROWS);
     const v = list.temporary('V', POINTS * planeFloats(groups * ROWS * inputs));
     list.push(`winograd.input${suffix}`, CODE.WINOGRAD_INPUT, groups, [x, v, H, W, inputs, tiles], {
-      scratch: PATCHES + POINTS * ROWS * 16,
+      scratch: PATCHES + POINTS * ROWS * VECTOR,
     });
     const perPanel = planeFloats(inputs * 8) + planeFloats(PANEL_TILES * 8);
     list.push(

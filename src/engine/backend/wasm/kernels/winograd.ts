@@ -8,7 +8,7 @@
  */
 import { kernelTransform, M, outputTransform, TILE } from './generated/f5';
 import { arg, least } from './madd';
-import { ROWS, tileColumns, tileRows } from './tiles';
+import { ROWS, tileColumns, tileColumnsPair, tileRows, tileRowsPair, VECTOR } from './tiles';
 import { locate, PATCH, PLACE, planeBytes, POINTS, transformInput } from './winogradTile';
 
 /** Tiles whose products of one panel are held at a time: they fit the second cache beside the panel's kernel. */
@@ -29,21 +29,28 @@ function transformOutput(from: usize, plane: usize, H: usize, W: usize, K: usize
   const height = least(M, H - y0);
   const width = least(M, W - x0);
   const corner = <usize>load<u32>(place) + (y0 * W + x0) * pixel;
-  for (let k: usize = 0; k < bytes; k += 16) {
-    for (let j: usize = 0; j < TILE; j++) outputTransform(from + k + j * plane, TILE * plane, half + (j << 4), TILE * 16);
+  for (let k: usize = 0; k < bytes; k += VECTOR) {
+    for (let j: usize = 0; j < TILE; j++) outputTransform(from + k + j * plane, TILE * plane, half + j * VECTOR, TILE * VECTOR);
     const b = bias ? v128.load(bias + k) : f32x4.splat(0);
+    const b1 = FER_WIDE && bias ? v128.load(bias + k, 16) : f32x4.splat(0);
     for (let i: usize = 0; i < height; i++) {
-      outputTransform(half + i * TILE * 16, 16, patch, 16);
+      outputTransform(half + i * TILE * VECTOR, VECTOR, patch, VECTOR);
       const to = corner + i * W * pixel + k;
-      for (let j: usize = 0; j < width; j++) v128.store(to + j * pixel, f32x4.add(v128.load(patch + (j << 4)), b));
+      for (let j: usize = 0; j < width; j++) {
+        const from = patch + j * VECTOR;
+        const low = f32x4.add(v128.load(from), b);
+        const high = FER_WIDE ? f32x4.add(v128.load(from, 16), b1) : b1;
+        v128.store(to + j * pixel, low);
+        if (FER_WIDE) v128.store(to + j * pixel, high, 16);
+      }
     }
   }
 }
 
-/** Nine taps of four kernels, `stride` bytes apart, into nine vectors; backwards where `flip`. */
+/** Nine taps of four kernels, `stride` bytes apart, into nine places VECTOR bytes apart; backwards where `flip`. */
 function gatherTaps(w: usize, stride: usize, flip: bool, taps: usize): void {
-  const step: usize = flip ? ~<usize>15 : 16;
-  let to = flip ? taps + 128 : taps;
+  const step: usize = flip ? ~(VECTOR - 1) : VECTOR;
+  let to = flip ? taps + 8 * VECTOR : taps;
   for (let s: usize = 0; s < 32; s += 16) {
     const r0 = v128.load(w + s);
     const r1 = v128.load(w + s + stride);
@@ -68,16 +75,18 @@ function gatherTaps(w: usize, stride: usize, flip: bool, taps: usize): void {
  */
 function transformPanel(w: usize, K: usize, C: usize, flip: bool, panel: usize, u: usize, plane: usize, scratch: usize): void {
   const inputs = flip ? K : C;
-  const half = scratch + 9 * 16;
+  const half = scratch + 9 * VECTOR;
   const inputStride: usize = flip ? C * 36 : 36;
   const outputStride: usize = flip ? 36 : C * 36;
   for (let c: usize = 0; c < inputs; c++) {
     const from = w + c * inputStride + panel * 8 * outputStride;
     const to = u + c * 32;
-    for (let part: usize = 0; part < 2; part++) {
-      gatherTaps(from + part * 4 * outputStride, outputStride, flip, scratch);
-      for (let s: usize = 0; s < 3; s++) kernelTransform(scratch + (s << 4), 48, half + (s << 4), 48);
-      for (let i: usize = 0; i < TILE; i++) kernelTransform(half + i * 48, 16, to + (part << 4) + i * TILE * plane, plane);
+    for (let part: usize = 0; part < 32; part += VECTOR) {
+      for (let four: usize = 0; four < VECTOR; four += 16) {
+        gatherTaps(from + ((part + four) >> 2) * outputStride, outputStride, flip, scratch + four);
+      }
+      for (let s: usize = 0; s < 3; s++) kernelTransform(scratch + s * VECTOR, 3 * VECTOR, half + s * VECTOR, 3 * VECTOR);
+      for (let i: usize = 0; i < TILE; i++) kernelTransform(half + i * 3 * VECTOR, VECTOR, to + part + i * TILE * plane, plane);
     }
   }
 }
@@ -121,7 +130,7 @@ export function winogradConv(a: usize, item: usize, scratch: usize): void {
   for (let t: usize = 0; t < count; t++) {
     locate(x, H, W, C << 2, first + t, 1, TILE, place);
     const row = v + (t / ROWS) * POINTS * planeV + (t % ROWS) * C * 4;
-    for (let c: usize = 0; c < C << 2; c += 16) transformInput(place, H, W, C << 2, c, row + c, planeV, scratch);
+    for (let c: usize = 0; c < C << 2; c += VECTOR) transformInput(place, H, W, C << 2, c, row + c, planeV, scratch);
   }
   const whole = (count + ROWS - 1) / ROWS;
   for (let xi: usize = 0; xi < POINTS; xi++) {
@@ -129,11 +138,13 @@ export function winogradConv(a: usize, item: usize, scratch: usize): void {
       const b = u + xi * planeU + panel * C * 32;
       let rows = v + xi * planeV;
       let out = p + xi * planeP + panel * 32;
-      for (let group: usize = 0; group < whole; group++) {
-        tileRows(rows, C << 2, b, C, out, K << 2, false);
-        rows += POINTS * planeV;
-        out += POINTS * planeP;
+      let group: usize = 0;
+      for (; group + 2 <= whole; group += 2) {
+        tileRowsPair(rows, POINTS * planeV, C << 2, b, C, out, POINTS * planeP, K << 2, false);
+        rows += 2 * POINTS * planeV;
+        out += 2 * POINTS * planeP;
       }
+      if (group < whole) tileRows(rows, C << 2, b, C, out, K << 2, false);
     }
   }
   for (let t: usize = 0; t < count; t++) {
@@ -159,26 +170,28 @@ export function winogradInput(a: usize, item: usize, scratch: usize): void {
   const points = places + ROWS * PLACE;
   const v = arg(a, 1) + first * C * 4;
   for (let t: usize = 0; t < count; t++) locate(arg(a, 0), H, W, C << 2, first + t, 1, TILE, places + t * PLACE);
-  memory.fill(points, 0, POINTS * 64);
-  for (let c: usize = 0; c < C << 2; c += 16) {
+  memory.fill(points, 0, POINTS * ROWS * VECTOR);
+  for (let c: usize = 0; c < C << 2; c += VECTOR) {
     for (let t: usize = 0; t < count; t++) {
-      transformInput(places + t * PLACE, H, W, C << 2, c, points + (t << 4), 64, scratch);
+      transformInput(places + t * PLACE, H, W, C << 2, c, points + t * VECTOR, ROWS * VECTOR, scratch);
     }
     for (let xi: usize = 0; xi < POINTS; xi++) {
-      const from = points + (xi << 6);
-      const to = v + xi * plane + (c << 2);
-      const r0 = v128.load(from);
-      const r1 = v128.load(from, 16);
-      const r2 = v128.load(from, 32);
-      const r3 = v128.load(from, 48);
-      const l0 = v128.shuffle<f32>(r0, r1, 0, 4, 1, 5);
-      const l1 = v128.shuffle<f32>(r2, r3, 0, 4, 1, 5);
-      const h0 = v128.shuffle<f32>(r0, r1, 2, 6, 3, 7);
-      const h1 = v128.shuffle<f32>(r2, r3, 2, 6, 3, 7);
-      v128.store(to, v128.shuffle<f32>(l0, l1, 0, 1, 4, 5));
-      v128.store(to, v128.shuffle<f32>(l0, l1, 2, 3, 6, 7), 16);
-      v128.store(to, v128.shuffle<f32>(h0, h1, 0, 1, 4, 5), 32);
-      v128.store(to, v128.shuffle<f32>(h0, h1, 2, 3, 6, 7), 48);
+      for (let half: usize = 0; half < VECTOR; half += 16) {
+        const from = points + xi * ROWS * VECTOR + half;
+        const to = v + xi * plane + ((c + half) << 2);
+        const r0 = v128.load(from);
+        const r1 = v128.load(from, VECTOR);
+        const r2 = v128.load(from, 2 * VECTOR);
+        const r3 = v128.load(from, 3 * VECTOR);
+        const l0 = v128.shuffle<f32>(r0, r1, 0, 4, 1, 5);
+        const l1 = v128.shuffle<f32>(r2, r3, 0, 4, 1, 5);
+        const h0 = v128.shuffle<f32>(r0, r1, 2, 6, 3, 7);
+        const h1 = v128.shuffle<f32>(r2, r3, 2, 6, 3, 7);
+        v128.store(to, v128.shuffle<f32>(l0, l1, 0, 1, 4, 5));
+        v128.store(to, v128.shuffle<f32>(l0, l1, 2, 3, 6, 7), 16);
+        v128.store(to, v128.shuffle<f32>(h0, h1, 0, 1, 4, 5), 32);
+        v128.store(to, v128.shuffle<f32>(h0, h1, 2, 3, 6, 7), 48);
+      }
     }
   }
 }
@@ -211,11 +224,13 @@ export function winogradPanel(a: usize, item: usize, scratch: usize): void {
     for (let xi: usize = 0; xi < POINTS; xi++) {
       let rows = v + xi * planeV;
       let out = p + xi * planeP;
-      for (let group: usize = 0; group < groups; group++) {
-        tileColumns(rows, 16, u + xi * planeU, 32, inputs, out, 32, false);
-        rows += ROWS * inputs * 4;
-        out += ROWS * 32;
+      let group: usize = 0;
+      for (; group + 2 <= groups; group += 2) {
+        tileColumnsPair(rows, ROWS * inputs * 4, 16, u + xi * planeU, 32, inputs, out, ROWS * 32, 32, false);
+        rows += 2 * ROWS * inputs * 4;
+        out += 2 * ROWS * 32;
       }
+      if (group < groups) tileColumns(rows, 16, u + xi * planeU, 32, inputs, out, 32, false);
     }
     for (let t: usize = 0; t < count; t++) {
       const from = p + t * 32;
