@@ -14,8 +14,10 @@ const ROWS = 4;
 const GROUP_TILES = 8;
 /** Most bytes of channels that a transform takes at a time: VECTOR of the wide build in kernels/tiles.ts. */
 const VECTOR = 32;
-/** Bytes of the two patches that a transform works in, and of the places of a group of tiles. */
-const PATCHES = 2 * POINTS * VECTOR + GROUP_TILES * 16;
+/** Bytes of the constants of the transforms, at most. */
+const CONSTANTS = 256;
+/** Bytes of the two patches that a transform works in, of its constants, and of the places of a group of tiles. */
+const PATCHES = 2 * POINTS * VECTOR + CONSTANTS + GROUP_TILES * 16;
 /**
  * Bytes of the tiles of a block of the output pass, which should stay in the second cache; where a large kernel
  * is read anew for every block, blocks must be large enough to pay for that.

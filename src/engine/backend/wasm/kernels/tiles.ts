@@ -78,7 +78,7 @@ export function tileRows(a: usize, lda: usize, b: usize, depth: usize, c: usize,
 
 /** Two tiles of `tileRows` with the same b, the second `nextA` and `nextC` bytes further. */
 export function tileRowsPair(a: usize, nextA: usize, lda: usize, b: usize, depth: usize, c: usize, nextC: usize, ldc: usize, accumulate: bool): void {
-  if (!FER_WIDE) {
+  if (!FER_WIDE || (depth & 1)) {
     tileRows(a, lda, b, depth, c, ldc, accumulate);
     tileRows(a + nextA, lda, b, depth, c + nextC, ldc, accumulate);
     return;
@@ -134,15 +134,41 @@ export function tileRowsPair(a: usize, nextA: usize, lda: usize, b: usize, depth
     const x7 = v128.load32_splat(a7);
     c70 = madd(x7, b0, c70);
     c71 = madd(x7, b1, c71);
-    a += 4;
-    a1 += 4;
-    a2 += 4;
-    a3 += 4;
-    a4 += 4;
-    a5 += 4;
-    a6 += 4;
-    a7 += 4;
-    b += 32;
+    const e0 = v128.load(b, 32);
+    const e1 = v128.load(b, 48);
+    const y0 = v128.load32_splat(a, 4);
+    c00 = madd(y0, e0, c00);
+    c01 = madd(y0, e1, c01);
+    const y1 = v128.load32_splat(a1, 4);
+    c10 = madd(y1, e0, c10);
+    c11 = madd(y1, e1, c11);
+    const y2 = v128.load32_splat(a2, 4);
+    c20 = madd(y2, e0, c20);
+    c21 = madd(y2, e1, c21);
+    const y3 = v128.load32_splat(a3, 4);
+    c30 = madd(y3, e0, c30);
+    c31 = madd(y3, e1, c31);
+    const y4 = v128.load32_splat(a4, 4);
+    c40 = madd(y4, e0, c40);
+    c41 = madd(y4, e1, c41);
+    const y5 = v128.load32_splat(a5, 4);
+    c50 = madd(y5, e0, c50);
+    c51 = madd(y5, e1, c51);
+    const y6 = v128.load32_splat(a6, 4);
+    c60 = madd(y6, e0, c60);
+    c61 = madd(y6, e1, c61);
+    const y7 = v128.load32_splat(a7, 4);
+    c70 = madd(y7, e0, c70);
+    c71 = madd(y7, e1, c71);
+    a += 8;
+    a1 += 8;
+    a2 += 8;
+    a3 += 8;
+    a4 += 8;
+    a5 += 8;
+    a6 += 8;
+    a7 += 8;
+    b += 64;
   }
   put(c, c00, c01, accumulate);
   put(c + ldc, c10, c11, accumulate);
@@ -195,7 +221,7 @@ export function tileColumns(a: usize, lda: usize, b: usize, ldb: usize, depth: u
 
 /** Two tiles of `tileColumns` with the same b, the second `nextA` and `nextC` bytes further. */
 export function tileColumnsPair(a: usize, nextA: usize, lda: usize, b: usize, ldb: usize, depth: usize, c: usize, nextC: usize, ldc: usize, accumulate: bool): void {
-  if (!FER_WIDE) {
+  if (!FER_WIDE || (depth & 1)) {
     tileColumns(a, lda, b, ldb, depth, c, ldc, accumulate);
     tileColumns(a + nextA, lda, b, ldb, depth, c + nextC, ldc, accumulate);
     return;
@@ -244,10 +270,36 @@ export function tileColumnsPair(a: usize, nextA: usize, lda: usize, b: usize, ld
     const x7 = v128.load32_splat(e, 12);
     c70 = madd(x7, b0, c70);
     c71 = madd(x7, b1, c71);
-    a += lda;
-    e += lda;
-    b += ldb;
-    depth--;
+    const e0 = v128.load(b + ldb);
+    const e1 = v128.load(b + ldb, 16);
+    const y0 = v128.load32_splat(a + lda);
+    c00 = madd(y0, e0, c00);
+    c01 = madd(y0, e1, c01);
+    const y1 = v128.load32_splat(a + lda, 4);
+    c10 = madd(y1, e0, c10);
+    c11 = madd(y1, e1, c11);
+    const y2 = v128.load32_splat(a + lda, 8);
+    c20 = madd(y2, e0, c20);
+    c21 = madd(y2, e1, c21);
+    const y3 = v128.load32_splat(a + lda, 12);
+    c30 = madd(y3, e0, c30);
+    c31 = madd(y3, e1, c31);
+    const y4 = v128.load32_splat(e + lda);
+    c40 = madd(y4, e0, c40);
+    c41 = madd(y4, e1, c41);
+    const y5 = v128.load32_splat(e + lda, 4);
+    c50 = madd(y5, e0, c50);
+    c51 = madd(y5, e1, c51);
+    const y6 = v128.load32_splat(e + lda, 8);
+    c60 = madd(y6, e0, c60);
+    c61 = madd(y6, e1, c61);
+    const y7 = v128.load32_splat(e + lda, 12);
+    c70 = madd(y7, e0, c70);
+    c71 = madd(y7, e1, c71);
+    a += 2 * lda;
+    e += 2 * lda;
+    b += 2 * ldb;
+    depth -= 2;
   }
   put(c, c00, c01, accumulate);
   put(c + ldc, c10, c11, accumulate);

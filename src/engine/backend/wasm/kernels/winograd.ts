@@ -6,10 +6,10 @@
  * U[xi][K / 8][C][8]. Four tiles are the rows of a register tile; keeping their points together keeps the
  * 49 places that a transform writes to on a few pages.
  */
-import { kernelTransform, M, outputTransform, TILE } from './generated/f5';
+import { kernelAcross, kernelDown, M, outputAcross, outputDown, storeConstants, TILE } from './generated/f5';
 import { arg, least } from './madd';
 import { ROWS, tileColumns, tileColumnsPair, tileRows, tileRowsPair, VECTOR } from './tiles';
-import { locate, PATCH, PLACE, planeBytes, POINTS, transformInput } from './winogradTile';
+import { locate, PATCH, PATCHES, PLACE, planeBytes, POINTS, transformInput } from './winogradTile';
 
 /** Tiles whose products of one panel are held at a time: they fit the second cache beside the panel's kernel. */
 const PANEL_TILES: usize = 256;
@@ -22,7 +22,8 @@ function transformOutput(from: usize, plane: usize, H: usize, W: usize, K: usize
   const pixel: usize = K << 2;
   const half = scratch;
   const patch = scratch + PATCH;
-  const place = scratch + 2 * PATCH;
+  const constants = scratch + 2 * PATCH;
+  const place = scratch + PATCHES;
   locate(y, H, W, pixel, tile, 0, M, place);
   const y0 = <usize>load<u32>(place, 4);
   const x0 = <usize>load<u32>(place, 8);
@@ -30,11 +31,11 @@ function transformOutput(from: usize, plane: usize, H: usize, W: usize, K: usize
   const width = least(M, W - x0);
   const corner = <usize>load<u32>(place) + (y0 * W + x0) * pixel;
   for (let k: usize = 0; k < bytes; k += VECTOR) {
-    for (let j: usize = 0; j < TILE; j++) outputTransform(from + k + j * plane, TILE * plane, half + j * VECTOR, TILE * VECTOR);
+    for (let j: usize = 0; j < TILE; j++) outputDown(from + k + j * plane, TILE * plane, half + j * VECTOR, constants);
     const b = bias ? v128.load(bias + k) : f32x4.splat(0);
     const b1 = FER_WIDE && bias ? v128.load(bias + k, 16) : f32x4.splat(0);
     for (let i: usize = 0; i < height; i++) {
-      outputTransform(half + i * TILE * VECTOR, VECTOR, patch, VECTOR);
+      outputAcross(half + i * TILE * VECTOR, patch, VECTOR, constants);
       const to = corner + i * W * pixel + k;
       for (let j: usize = 0; j < width; j++) {
         const from = patch + j * VECTOR;
@@ -76,6 +77,7 @@ function gatherTaps(w: usize, stride: usize, flip: bool, taps: usize): void {
 function transformPanel(w: usize, K: usize, C: usize, flip: bool, panel: usize, u: usize, plane: usize, scratch: usize): void {
   const inputs = flip ? K : C;
   const half = scratch + 9 * VECTOR;
+  const constants = scratch + 2 * PATCH;
   const inputStride: usize = flip ? C * 36 : 36;
   const outputStride: usize = flip ? 36 : C * 36;
   for (let c: usize = 0; c < inputs; c++) {
@@ -85,8 +87,8 @@ function transformPanel(w: usize, K: usize, C: usize, flip: bool, panel: usize, 
       for (let four: usize = 0; four < VECTOR; four += 16) {
         gatherTaps(from + ((part + four) >> 2) * outputStride, outputStride, flip, scratch + four);
       }
-      for (let s: usize = 0; s < 3; s++) kernelTransform(scratch + s * VECTOR, 3 * VECTOR, half + s * VECTOR, 3 * VECTOR);
-      for (let i: usize = 0; i < TILE; i++) kernelTransform(half + i * 3 * VECTOR, VECTOR, to + part + i * TILE * plane, plane);
+      for (let s: usize = 0; s < 3; s++) kernelDown(scratch + s * VECTOR, 3 * VECTOR, half + s * VECTOR, constants);
+      for (let i: usize = 0; i < TILE; i++) kernelAcross(half + i * 3 * VECTOR, to + part + i * TILE * plane, plane, constants);
     }
   }
 }
@@ -100,6 +102,7 @@ export function winogradKernel(a: usize, item: usize, scratch: usize): void {
   const C = arg(a, 3);
   const flip = arg(a, 4) != 0;
   const u = arg(a, 1) + item * (flip ? K : C) * 32;
+  storeConstants(scratch + 2 * PATCH);
   transformPanel(arg(a, 0), K, C, flip, item, u, planeBytes(K * C * 4), scratch);
 }
 
@@ -124,8 +127,9 @@ export function winogradConv(a: usize, item: usize, scratch: usize): void {
   const planeV = planeBytes(ROWS * C * 4);
   const planeP = planeBytes(ROWS * K * 4);
   const planeU = planeBytes(K * C * 4);
-  const place = scratch + 2 * PATCH;
+  const place = scratch + PATCHES;
   const v = place + 64;
+  storeConstants(scratch + 2 * PATCH);
   const p = v + groups * POINTS * planeV;
   for (let t: usize = 0; t < count; t++) {
     locate(x, H, W, C << 2, first + t, 1, TILE, place);
@@ -166,7 +170,8 @@ export function winogradInput(a: usize, item: usize, scratch: usize): void {
   const first = item * ROWS;
   const count = least(ROWS, tiles - first);
   const plane = planeBytes(((tiles + ROWS - 1) & ~(ROWS - 1)) * C * 4);
-  const places = scratch + 2 * PATCH;
+  const places = scratch + PATCHES;
+  storeConstants(scratch + 2 * PATCH);
   const points = places + ROWS * PLACE;
   const v = arg(a, 1) + first * C * 4;
   for (let t: usize = 0; t < count; t++) locate(arg(a, 0), H, W, C << 2, first + t, 1, TILE, places + t * PLACE);
@@ -213,7 +218,8 @@ export function winogradPanel(a: usize, item: usize, scratch: usize): void {
   const planeV = planeBytes(((tiles + ROWS - 1) & ~(ROWS - 1)) * inputs * 4);
   const planeU = planeBytes(inputs * 32);
   const planeP = planeBytes(PANEL_TILES * 32);
-  const u = scratch + 2 * PATCH + 64;
+  const u = scratch + PATCHES + 64;
+  storeConstants(scratch + 2 * PATCH);
   const p = u + POINTS * planeU;
   transformPanel(arg(a, 1), K, C, flip, item, u, planeU, scratch);
   const bias: usize = arg(a, 2) ? arg(a, 2) + item * 32 : 0;

@@ -2,13 +2,13 @@
  * The weight gradient of a convolution by Winograd's F(m, 3): dW = Gᵀ [Σ (Bᵀ d B) ⊙ (A dy Aᵀ)] G, the sum over
  * all tiles a matrix product for each point.
  */
-import { kernelGradientTransform, M, TILE, UNIT } from './generated/f5';
+import { kernelGradientAcross, kernelGradientDown, M, storeConstants, TILE, UNIT } from './generated/f5';
 import { arg, least } from './madd';
 import { ROWS, tileColumnsPair, VECTOR } from './tiles';
-import { locate, PATCH, PLACE, planeBytes, POINTS, transformGradient, transformInput } from './winogradTile';
+import { locate, PATCH, PATCHES, PLACE, planeBytes, POINTS, transformGradient, transformInput } from './winogradTile';
 
 /** Tiles summed in one go: their rows of both operands stay in the first cache. */
-const DEPTH: usize = 256;
+const DEPTH: usize = 128;
 /** Outputs whose weight gradients are finished together: a cache line of each point's products. */
 const LINE: usize = 16;
 /** Side of a square of the weight gradient, multiple of a register tile. */
@@ -29,7 +29,8 @@ export function winogradGradientTransform(a: usize, item: usize, scratch: usize)
   const chunk = arg(a, 11);
   const from = item * group;
   const count = least(group, arg(a, 9) - from);
-  const places = scratch + 2 * PATCH;
+  const places = scratch + PATCHES;
+  storeConstants(scratch + 2 * PATCH);
   const v = arg(a, 2) + from * VECTOR;
   const planeV = planeBytes(C * chunk * 4);
   for (let t: usize = 0; t < count; t++) locate(arg(a, 0), H, W, C << 2, arg(a, 8) + from + t, 1, TILE, places + t * PLACE);
@@ -88,13 +89,15 @@ export function winogradGradientGemm(a: usize, item: usize, scratch: usize): voi
 function transformKernelGradient(du: usize, row: usize, plane: usize, dw: usize, C: usize, k: usize, kEnd: usize, c: usize, cEnd: usize, scratch: usize): void {
   const half = scratch;
   const taps = scratch + PATCH;
+  const constants = scratch + 2 * PATCH;
+  storeConstants(constants);
   for (let i = c; i < cEnd; i++) {
     for (let o = k; o < kEnd; o += VECTOR / 4) {
       const from = du + i * row + (o << 2);
       for (let j: usize = 0; j < TILE; j++) {
-        kernelGradientTransform(from + j * plane, TILE * plane, half + j * VECTOR, TILE * VECTOR);
+        kernelGradientDown(from + j * plane, TILE * plane, half + j * VECTOR, constants);
       }
-      for (let s: usize = 0; s < 3; s++) kernelGradientTransform(half + s * TILE * VECTOR, VECTOR, taps + s * 3 * VECTOR, VECTOR);
+      for (let s: usize = 0; s < 3; s++) kernelGradientAcross(half + s * TILE * VECTOR, taps + s * 3 * VECTOR, VECTOR, constants);
       for (let lane: usize = 0; lane < VECTOR / 4; lane++) {
         const to = dw + ((o + lane) * C + i) * 36;
         for (let s: usize = 0; s < 9; s++) store<f32>(to + (s << 2), load<f32>(taps + s * VECTOR + (lane << 2)));
@@ -134,7 +137,7 @@ export function winogradGradientSquare(a: usize, item: usize, scratch: usize): v
   const planeV = planeBytes(C * tiles * 4);
   const planeD = planeBytes(K * tiles * 4);
   const planeU = planeBytes(BLOCK * BLOCK * 4);
-  const u = scratch + 2 * PATCH;
+  const u = scratch + PATCHES;
   for (let xi: usize = 0; xi < POINTS; xi++) {
     for (let t: usize = 0; t < tiles; t += DEPTH) {
       const deep = least(DEPTH, tiles - t);
