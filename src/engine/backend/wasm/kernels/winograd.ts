@@ -11,9 +11,6 @@ import { arg, least } from './madd';
 import { ROWS, tileColumns, tileColumnsPair, tileRows, tileRowsPair, VECTOR } from './tiles';
 import { locate, PATCH, PATCHES, PLACE, planeBytes, POINTS, transformInput } from './winogradTile';
 
-/** Tiles whose products of one panel are held at a time: they fit the second cache beside the panel's kernel. */
-const PANEL_TILES: usize = 256;
-
 /**
  * Aᵀ P A + bias (0: none) of one tile and `bytes` of channels: its outputs that lie inside y [N, H, W, K].
  * `y` and `bias` point at the first of these channels.
@@ -71,24 +68,23 @@ function gatherTaps(w: usize, stride: usize, flip: bool, taps: usize): void {
 }
 
 /**
- * U[xi][in][8] of one panel of 8 outputs of w [K, C, 3, 3], points `plane` bytes apart; `flip` gives the kernel
- * of the input gradient (channels exchanged, taps turned by 180 degrees).
+ * U[xi][in][8] of inputs from..to and one panel of 8 outputs of w [K, C, 3, 3], points `plane` bytes apart; `flip` gives
+ * the kernel of the input gradient (channels exchanged, taps turned by 180 degrees).
  */
-function transformPanel(w: usize, K: usize, C: usize, flip: bool, panel: usize, u: usize, plane: usize, scratch: usize): void {
-  const inputs = flip ? K : C;
+function transformPanel(w: usize, K: usize, C: usize, flip: bool, panel: usize, from: usize, to: usize, u: usize, plane: usize, scratch: usize): void {
   const half = scratch + 9 * VECTOR;
   const constants = scratch + 2 * PATCH;
   const inputStride: usize = flip ? C * 36 : 36;
   const outputStride: usize = flip ? 36 : C * 36;
-  for (let c: usize = 0; c < inputs; c++) {
-    const from = w + c * inputStride + panel * 8 * outputStride;
-    const to = u + c * 32;
+  for (let c = from; c < to; c++) {
+    const taps = w + c * inputStride + panel * 8 * outputStride;
+    const out = u + (c - from) * 32;
     for (let part: usize = 0; part < 32; part += VECTOR) {
       for (let four: usize = 0; four < VECTOR; four += 16) {
-        gatherTaps(from + ((part + four) >> 2) * outputStride, outputStride, flip, scratch + four);
+        gatherTaps(taps + ((part + four) >> 2) * outputStride, outputStride, flip, scratch + four);
       }
       for (let s: usize = 0; s < 3; s++) kernelDown(scratch + s * VECTOR, 3 * VECTOR, half + s * VECTOR, constants);
-      for (let i: usize = 0; i < TILE; i++) kernelAcross(half + i * 3 * VECTOR, to + part + i * TILE * plane, plane, constants);
+      for (let i: usize = 0; i < TILE; i++) kernelAcross(half + i * 3 * VECTOR, out + part + i * TILE * plane, plane, constants);
     }
   }
 }
@@ -103,7 +99,7 @@ export function winogradKernel(a: usize, item: usize, scratch: usize): void {
   const flip = arg(a, 4) != 0;
   const u = arg(a, 1) + item * (flip ? K : C) * 32;
   storeConstants(scratch + 2 * PATCH);
-  transformPanel(arg(a, 0), K, C, flip, item, u, planeBytes(K * C * 4), scratch);
+  transformPanel(arg(a, 0), K, C, flip, item, 0, flip ? K : C, u, planeBytes(K * C * 4), scratch);
 }
 
 /**
@@ -202,9 +198,11 @@ export function winogradInput(a: usize, item: usize, scratch: usize): void {
 }
 
 /**
- * Item: a panel of 8 outputs through all stages that follow V, for kernels so large that U, made here, should
- * not go through memory. y [N, H, W, outputs]; K and C are those of w.
- * Record: v, w, bias, y, H, W, K, C, flip, tiles.
+ * Item: `panels` panels of 8 outputs through all stages that follow V, for kernels so large that U, made here, should
+ * not go through memory. Tiles go in blocks of `block`, inputs in parts of `depth`: then U and the products of a
+ * block stay in the second cache, and what is read of V for the first panel is still near for the others. With
+ * several parts there is one block only. y [N, H, W, outputs]; K and C are those of w.
+ * Record: v, w, bias, y, H, W, K, C, flip, tiles, panels, depth, block.
  */
 export function winogradPanel(a: usize, item: usize, scratch: usize): void {
   const H = arg(a, 4);
@@ -213,34 +211,47 @@ export function winogradPanel(a: usize, item: usize, scratch: usize): void {
   const C = arg(a, 7);
   const flip = arg(a, 8) != 0;
   const tiles = arg(a, 9);
+  const panels = arg(a, 10);
+  const depth = arg(a, 11);
+  const block = arg(a, 12);
   const inputs = flip ? K : C;
   const outputs = flip ? C : K;
+  const row = panels * 32;
   const planeV = planeBytes(((tiles + ROWS - 1) & ~(ROWS - 1)) * inputs * 4);
-  const planeU = planeBytes(inputs * 32);
-  const planeP = planeBytes(PANEL_TILES * 32);
+  const planeU = planeBytes(depth * row);
+  const planeP = planeBytes(block * row);
   const u = scratch + PATCHES + 64;
-  storeConstants(scratch + 2 * PATCH);
   const p = u + POINTS * planeU;
-  transformPanel(arg(a, 1), K, C, flip, item, u, planeU, scratch);
-  const bias: usize = arg(a, 2) ? arg(a, 2) + item * 32 : 0;
-  for (let first: usize = 0; first < tiles; first += PANEL_TILES) {
-    const count = least(PANEL_TILES, tiles - first);
+  storeConstants(scratch + 2 * PATCH);
+  const bias: usize = arg(a, 2) ? arg(a, 2) + item * row : 0;
+  for (let first: usize = 0; first < tiles; first += block) {
+    const count = least(block, tiles - first);
     const groups = (count + ROWS - 1) / ROWS;
-    const v = arg(a, 0) + first * inputs * 4;
-    for (let xi: usize = 0; xi < POINTS; xi++) {
-      let rows = v + xi * planeV;
-      let out = p + xi * planeP;
-      let group: usize = 0;
-      for (; group + 2 <= groups; group += 2) {
-        tileColumnsPair(rows, ROWS * inputs * 4, 16, u + xi * planeU, 32, inputs, out, ROWS * 32, 32, false);
-        rows += 2 * ROWS * inputs * 4;
-        out += 2 * ROWS * 32;
+    for (let from: usize = 0; from < inputs; from += depth) {
+      const deep = least(depth, inputs - from);
+      if (first == 0) {
+        for (let panel: usize = 0; panel < panels; panel++) {
+          transformPanel(arg(a, 1), K, C, flip, item * panels + panel, from, from + deep, u + panel * depth * 32, planeU, scratch);
+        }
       }
-      if (group < groups) tileColumns(rows, 16, u + xi * planeU, 32, inputs, out, 32, false);
+      const v = arg(a, 0) + first * inputs * 4 + from * ROWS * 4;
+      for (let xi: usize = 0; xi < POINTS; xi++) {
+        for (let panel: usize = 0; panel < panels; panel++) {
+          const b = u + xi * planeU + panel * depth * 32;
+          let rows = v + xi * planeV;
+          let out = p + xi * planeP + panel * 32;
+          let group: usize = 0;
+          for (; group + 2 <= groups; group += 2) {
+            tileColumnsPair(rows, ROWS * inputs * 4, 16, b, 32, deep, out, ROWS * row, row, from > 0);
+            rows += 2 * ROWS * inputs * 4;
+            out += 2 * ROWS * row;
+          }
+          if (group < groups) tileColumns(rows, 16, b, 32, deep, out, row, from > 0);
+        }
+      }
     }
     for (let t: usize = 0; t < count; t++) {
-      const from = p + t * 32;
-      transformOutput(from, planeP, H, W, outputs, 32, first + t, bias, arg(a, 3) + item * 32, scratch);
+      transformOutput(p + t * row, planeP, H, W, outputs, row, first + t, bias, arg(a, 3) + item * row, scratch);
     }
   }
 }
