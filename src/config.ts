@@ -24,6 +24,7 @@ export const SCHEDULERS = [
   'plateau',
 ] as const;
 export const THEMES = ['light', 'dark'] as const;
+export const DTYPES = ['fp32', 'fp16'] as const;
 export const DEVICES = ['auto', 'cpu', 'reference'] as const;
 
 const AUTO_THREADS = { auto: 0 } as const;
@@ -56,7 +57,11 @@ const queueUrlOrNone = secret(text(/^(rediss?:\/\/\S+)?$/, QUEUE_URL));
 /** Options that several verbs share. */
 const shared = {
   data: required(text(), 'fer2013.csv, icml_face_data.csv, a folder of images, synthetic or synthetic:N'),
-  model: required(text(), 'the run folder, or a .safetensors file in one'),
+  model: option(
+    text(/^/),
+    '',
+    'a run or model folder, or a .safetensors file in one; default: the network that comes with fer',
+  ),
   network: option(
     choice(Object.keys(NETWORKS) as NetworkName[]),
     'vgg',
@@ -365,6 +370,34 @@ export const predictOptions = {
   json: shared.json,
 };
 
+export const exportOptions = {
+  model: shared.model,
+  out: required(text(), 'the folder to write'),
+  format: option(
+    choice(['safetensors']),
+    'safetensors',
+    'a folder with weights, settings and model card, which any fer reads',
+  ),
+  dtype: option(
+    choice(DTYPES, { float32: 'fp32', float16: 'fp16' }),
+    'fp32',
+    'precision of the weights; fp16 halves the file, and with data= its price in accuracy is printed',
+  ),
+  overwrite: option(bool(), false, 'replace the files of a model that is there'),
+  data: option(
+    text(/^/),
+    '',
+    'measure the figures of the model card on this data: fer2013.csv, a folder, synthetic:N',
+  ),
+  splits: option(several(SPLITS), ['PublicTest'], 'the parts of the data to judge on'),
+  crops: shared.crops,
+  limit: shared.limit,
+  bs: shared.bs,
+  threads: shared.threads,
+  device: shared.device,
+  json: shared.json,
+};
+
 /** What the methods of `explain` may be told. */
 export const methodOptions = group('Methods', {
   samples: option(
@@ -535,6 +568,7 @@ export type TrainConfig = ConfigOf<typeof trainOptions>;
 export type EvaluateConfig = ConfigOf<typeof evaluateOptions>;
 export type ExplainConfig = ConfigOf<typeof explainOptions>;
 export type ReportConfig = ConfigOf<typeof reportOptions>;
+export type ExportConfig = ConfigOf<typeof exportOptions>;
 export type PredictConfig = ConfigOf<typeof predictOptions>;
 export type BenchConfig = ConfigOf<typeof benchOptions>;
 export type DataConfig = ConfigOf<typeof dataOptions>;

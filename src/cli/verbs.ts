@@ -4,6 +4,7 @@ import {
   dataOptions,
   evaluateOptions,
   explainOptions,
+  exportOptions,
   predictOptions,
   RECIPES,
   reportOptions,
@@ -118,6 +119,17 @@ export const VERBS: readonly Verb[] = [
       'fer explain faces/ model=runs/my_vgg out=maps method=gradient+integrated+gradcam target=fear',
     ],
     load: () => import('./explain.ts'),
+  }),
+  verb({
+    name: 'export',
+    summary: 'a trained network to pass on: weights, settings and a model card with its figures',
+    options: exportOptions,
+    synonyms: SYNONYMS,
+    examples: [
+      'fer export model=runs/my_vgg out=models/my_vgg data=fer2013.csv',
+      'fer export model=runs/my_vgg out=models/my_vgg dtype=fp16 data=fer2013.csv',
+    ],
+    load: () => import('./export.ts'),
   }),
   verb({
     name: 'bench',
