@@ -10,6 +10,7 @@ import { SPLITS } from './data/dataset.ts';
 import { UsageError } from './errors.ts';
 import { BASELINES } from './explain/baseline.ts';
 import { METHOD_NAMES } from './explain/methods.ts';
+import { ONNX_INPUTS } from './export/onnx/inputs.ts';
 import { NETWORKS, type NetworkName } from './nn/networks.ts';
 import { OPTIMIZER_DEFAULTS, type OptimizerName, UNDECAYED } from './optim/optimizers.ts';
 
@@ -372,22 +373,32 @@ export const predictOptions = {
 
 export const exportOptions = {
   model: shared.model,
-  out: required(text(), 'the folder to write'),
+  out: required(text(), 'the folder to write, or the .onnx file'),
   format: option(
-    choice(['safetensors']),
+    choice(['safetensors', 'onnx']),
     'safetensors',
-    'a folder with weights, settings and model card, which any fer reads',
+    'safetensors: a folder with weights, settings and model card; onnx: a file for other runtimes',
   ),
   dtype: option(
     choice(DTYPES, { float32: 'fp32', float16: 'fp16' }),
     'fp32',
     'precision of the weights; fp16 halves the file, and with data= its price in accuracy is printed',
   ),
+  input: option(
+    choice(ONNX_INPUTS),
+    'faces',
+    'onnx: grey faces as bytes, with scaling, crops= and averaging in the graph; or crops scaled to 0..1',
+  ),
+  check: option(
+    bool(),
+    true,
+    'onnx: run the file in ONNX Runtime first and refuse it where its answers differ from ours',
+  ),
   overwrite: option(bool(), false, 'replace the files of a model that is there'),
   data: option(
     text(/^/),
     '',
-    'measure the figures of the model card on this data: fer2013.csv, a folder, synthetic:N',
+    'measure the figures of the model card, or check the ONNX file, on fer2013.csv, a folder, synthetic:N',
   ),
   splits: option(several(SPLITS), ['PublicTest'], 'the parts of the data to judge on'),
   crops: shared.crops,
@@ -395,6 +406,20 @@ export const exportOptions = {
   bs: shared.bs,
   threads: shared.threads,
   device: shared.device,
+  json: shared.json,
+};
+
+export const importOptions = {
+  name: variant(trainOptions.name, { help: 'name of the model: its folder under runs=' }),
+  runs: trainOptions.runs,
+  network: shared.network,
+  classes: option(
+    text(/^/),
+    '',
+    'names of the classes in the order of the outputs, joined with +; default: the seven of FER2013 in its order',
+  ),
+  drop: variant(trainOptions.drop, { help: 'dropout probability, for a training that starts from it' }),
+  overwrite: variant(trainOptions.overwrite, { help: 'replace a model of the same name' }),
   json: shared.json,
 };
 
@@ -569,6 +594,7 @@ export type EvaluateConfig = ConfigOf<typeof evaluateOptions>;
 export type ExplainConfig = ConfigOf<typeof explainOptions>;
 export type ReportConfig = ConfigOf<typeof reportOptions>;
 export type ExportConfig = ConfigOf<typeof exportOptions>;
+export type ImportConfig = ConfigOf<typeof importOptions>;
 export type PredictConfig = ConfigOf<typeof predictOptions>;
 export type BenchConfig = ConfigOf<typeof benchOptions>;
 export type DataConfig = ConfigOf<typeof dataOptions>;

@@ -5,6 +5,7 @@ import {
   evaluateOptions,
   explainOptions,
   exportOptions,
+  importOptions,
   predictOptions,
   RECIPES,
   reportOptions,
@@ -122,14 +123,29 @@ export const VERBS: readonly Verb[] = [
   }),
   verb({
     name: 'export',
-    summary: 'a trained network to pass on: weights, settings and a model card with its figures',
+    summary: 'a trained network to pass on: weights with settings and model card, or an ONNX file',
     options: exportOptions,
     synonyms: SYNONYMS,
     examples: [
       'fer export model=runs/my_vgg out=models/my_vgg data=fer2013.csv',
       'fer export model=runs/my_vgg out=models/my_vgg dtype=fp16 data=fer2013.csv',
+      'fer export model=runs/my_vgg format=onnx out=my_vgg.onnx',
     ],
     load: () => import('./export.ts'),
+  }),
+  verb({
+    name: 'import',
+    summary: 'weights of another program (a PyTorch state_dict as safetensors) as a model',
+    options: importOptions,
+    synonyms: SYNONYMS,
+    positionals: {
+      label: 'FILE',
+      help: 'a .safetensors file with the names of the original',
+      min: 1,
+      max: 1,
+    },
+    examples: ['fer import weights.safetensors name=original'],
+    load: () => import('./import.ts'),
   }),
   verb({
     name: 'bench',

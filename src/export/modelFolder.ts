@@ -1,13 +1,13 @@
 import { mkdirSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import type { DTYPES } from '../config.ts';
-import { fixedCrop } from '../engine/augment.ts';
 import { FerError } from '../errors.ts';
 import { explainFileError, writeFileAtomic } from '../io/files.ts';
 import { type StoredTensor, writeSafetensors } from '../io/safetensors.ts';
 import { buildModel, checkWeights, type ModelDescription, type StoredModel } from '../nn/model.ts';
 import { historyCsv } from '../train/history.ts';
 import { programVersion } from '../train/programVersion.ts';
+import { preprocessorOf } from './preprocessor.ts';
 import type { Provenance } from './provenance.ts';
 
 export type ExportDtype = (typeof DTYPES)[number];
@@ -22,6 +22,12 @@ export const MODEL_FILES = {
   card: 'README.md',
 } as const;
 
+/** The file that weights of another program came in. */
+export interface Imported {
+  readonly file: string;
+  readonly sha256: string;
+}
+
 /**
  * Writes a model so that it can be passed on: weights, `config.json`, `preprocessor_config.json` and, where
  * the training is known, `history.csv` and `command.txt`. The weights come last, so a folder that was left
@@ -34,10 +40,11 @@ export function writeModelFolder(
   model: StoredModel,
   dtype: ExportDtype,
   provenance?: Provenance,
+  imported?: Imported,
 ): void {
   const tensors = exportedTensors(model, dtype);
   const write = (name: string, text: string): void => writeFileAtomic(join(folder, name), text);
-  write(MODEL_FILES.config, json(configOf(model.description, dtype, provenance)));
+  write(MODEL_FILES.config, json(configOf(model.description, dtype, provenance, imported)));
   write(MODEL_FILES.preprocessor, json(preprocessorOf(model.description)));
   if (provenance) {
     const { version, git } = provenance.record;
@@ -107,7 +114,12 @@ export function exportedTensors(model: StoredModel, dtype: ExportDtype): Record<
 const LARGEST_HALF = 65520;
 
 /** Keys of Hugging Face's `config.json`, then our own: `model` is what `readModel` reads. */
-function configOf(description: ModelDescription, dtype: ExportDtype, provenance?: Provenance): unknown {
+function configOf(
+  description: ModelDescription,
+  dtype: ExportDtype,
+  provenance?: Provenance,
+  imported?: Imported,
+): unknown {
   const { network, labels, inputSize } = description;
   return {
     architectures: [network],
@@ -120,25 +132,7 @@ function configOf(description: ModelDescription, dtype: ExportDtype, provenance?
     label2id: Object.fromEntries(labels.map((label, i) => [label, i])),
     model: description,
     ...(provenance ? provenance.record : programVersion()),
-  };
-}
-
-/** How a picture of a face becomes the network's input: what `fer predict` does. */
-function preprocessorOf({ imageSize, inputSize }: ModelDescription): unknown {
-  const crops = Array.from({ length: 10 }, (_, crop) => fixedCrop(imageSize, inputSize, 10, crop));
-  return {
-    image_processor_type: 'fer',
-    do_convert_grayscale: true,
-    do_resize: true,
-    size: { height: imageSize, width: imageSize },
-    do_rescale: true,
-    rescale_factor: 1 / 255,
-    do_normalize: false,
-    do_ten_crop: true,
-    crop_size: { height: inputSize, width: inputSize },
-    // Of each crop the top left corner, and whether its columns are read from right to left.
-    crops,
-    average: 'logits',
+    ...(imported && { imported }),
   };
 }
 
