@@ -7,6 +7,7 @@ import { type ConfigOf, group, omit, option, required, variant } from './config/
 import { searchable } from './config/searchable.ts';
 import { bool, choice, float, int, secret, several, text } from './config/value.ts';
 import { SPLITS } from './data/dataset.ts';
+import { FER_PLUS_MODES } from './data/ferPlusModes.ts';
 import { UsageError } from './errors.ts';
 import { BASELINES } from './explain/baseline.ts';
 import { METHOD_NAMES } from './explain/methods.ts';
@@ -58,6 +59,7 @@ const queueUrlOrNone = secret(text(/^(rediss?:\/\/\S+)?$/, QUEUE_URL));
 /** Options that several verbs share. */
 const shared = {
   data: required(text(), 'fer2013.csv, icml_face_data.csv, a folder of images, synthetic or synthetic:N'),
+  labels: option(text(/^/), '', 'fer2013new.csv of FER+: its eight labels in place of those of fer2013.csv'),
   model: option(
     text(/^/),
     '',
@@ -182,6 +184,12 @@ export const trainOptions = {
   }),
   ...group('Data', {
     data: shared.data,
+    labels: shared.labels,
+    ferplus: option(
+      choice(FER_PLUS_MODES),
+      'majority',
+      'labels of FER+ in training: the majority, or one drawn from the votes anew in every epoch',
+    ),
     train: option(several(SPLITS), ['Training'], 'splits to learn from'),
     val: option(
       choice([...SPLITS, 'none']),
@@ -315,6 +323,7 @@ export const SYNONYMS: Readonly<Record<string, string>> = {
 export const evaluateOptions = {
   model: shared.model,
   data: shared.data,
+  labels: shared.labels,
   split: option(choice(SPLITS), 'PublicTest', 'the part of the data to judge on'),
   crops: shared.crops,
   limit: shared.limit,
@@ -332,6 +341,7 @@ export const evaluateOptions = {
 
 export const reportOptions = {
   data: shared.data,
+  labels: shared.labels,
   split: option(
     choice(SPLITS),
     'PrivateTest',
@@ -400,6 +410,7 @@ export const exportOptions = {
     '',
     'measure the figures of the model card, or check the ONNX file, on fer2013.csv, a folder, synthetic:N',
   ),
+  labels: shared.labels,
   splits: option(several(SPLITS), ['PublicTest'], 'the parts of the data to judge on'),
   crops: shared.crops,
   limit: shared.limit,
@@ -507,7 +518,7 @@ export const trialOptions = omit(trainOptions, [
     'theme',
     'tensorboard',
   ] as const),
-  ...(['data', 'limit', 'threads', 'json'] as const),
+  ...(['data', 'labels', 'ferplus', 'limit', 'threads', 'json'] as const),
 ]);
 
 export const STUDIES = ['own', 'optimizers', 'schedulers', 'grid'] as const;
@@ -629,6 +640,9 @@ export function checkTrainConfig(config: TrainConfig): void {
       `train=${config.train.join('+')} contains val=${config.val}: accuracy on images the network learned from ` +
         'says nothing. Choose another split for one of them, or give val=none to train without validation.',
     );
+  }
+  if (config.ferplus === 'soft' && config.labels === '') {
+    throw new UsageError('ferplus=soft is about the votes of FER+: give labels=fer2013new.csv too.');
   }
   if (config.resume && config.overwrite) {
     throw new UsageError('resume=true goes on with a run and overwrite=true deletes it: give one of them.');

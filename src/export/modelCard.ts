@@ -58,10 +58,11 @@ const table = (head: readonly string[], rows: readonly (readonly string[])[]): s
     .map((row) => `| ${row.join(' | ')} |`)
     .join('\n');
 
-/** The name of the data; FER2013 by its labels' order and its splits' sizes is recognised by its file alone. */
+/** The name of the data, as far as its file's name gives it away. */
 function datasetName({ provenance }: ModelCard): string {
   const source = provenance?.record.data.source ?? '';
   if (source.startsWith('synthetic')) return 'drawn faces';
+  if (provenance?.record.train.labels) return 'FER+';
   return /^(fer2013|icml_face_data)\.csv$/.test(source) ? 'FER2013' : source;
 }
 
@@ -175,7 +176,11 @@ function trainingData(card: ModelCard): string {
       ? ' (Goodfellow et al., [arXiv 1307.0414](https://arxiv.org/abs/1307.0414)): grey pictures of 48x48 that a web ' +
         'search for emotion words found, with a label each. Its labels are noisy, some pictures are no faces, and ' +
         'classes are uneven. The data is not part of this folder and has terms of its own.'
-      : '.';
+      : name === 'FER+'
+        ? ' (Barsoum et al., [arXiv 1608.01041](https://arxiv.org/abs/1608.01041)): the pictures of FER2013, of 48x48 and ' +
+          "found by a web search for emotion words, with ten people's votes each for eight expressions. Pictures without " +
+          'a clear label are left out. The data is not part of this folder and has terms of its own.'
+        : '.';
   return [
     `${name}${about}`,
     '',

@@ -66,8 +66,14 @@ function commandsOf(record: RunRecord, most: number): string[] {
  * may be others in another version.
  */
 function trainCommand(config: TrainConfig): string {
-  const { name, data, limit, from } = portableConfig(config);
-  const start = { data, name, ...(from === '' ? {} : { from }), ...(limit === 0 ? {} : { limit }) };
+  const { name, data, labels, ferplus, limit, from } = portableConfig(config);
+  const start = {
+    data,
+    ...(labels === '' ? {} : { labels, ferplus }),
+    name,
+    ...(from === '' ? {} : { from }),
+    ...(limit === 0 ? {} : { limit }),
+  };
   const settings = Object.entries(trialOptions).flatMap(([key, option]) => {
     const known = key as keyof typeof trialOptions;
     if (known === 'device' || !isUsed(config, known)) return [];
@@ -88,7 +94,8 @@ function portableRecord(record: RunRecord): RunRecord {
 }
 
 function portableConfig(config: TrainConfig): TrainConfig {
-  return { ...config, data: endOf(config.data, 1), from: weightsPath(config.from), runs: 'runs' };
+  const labels = endOf(config.labels, 1);
+  return { ...config, data: endOf(config.data, 1), labels, from: weightsPath(config.from), runs: 'runs' };
 }
 
 /** `runs/NAME`, or `runs/NAME/FILE.safetensors`. */
