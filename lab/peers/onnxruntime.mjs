@@ -13,7 +13,7 @@ const SIDE = 40;
 const WARM_UP = 3;
 
 /** The package, from this project or from the folder named by FER_ORT; it is 288 MB, so nothing installs it. */
-function load() {
+export function loadOnnxRuntime() {
   const from = process.env.FER_ORT ? join(process.env.FER_ORT, 'index.js') : import.meta.url;
   try {
     return createRequire(from)('onnxruntime-node');
@@ -27,7 +27,7 @@ function load() {
 
 /** Writes the network of the paper with random weights to `file`, by PyTorch. */
 export function exportOnnx(file) {
-  load();
+  loadOnnxRuntime();
   const script = fileURLToPath(new URL('../pytorch/export.py', import.meta.url));
   const env = { ...process.env, PYTHONDONTWRITEBYTECODE: '1' };
   const { status, stderr } = spawnSync(pythonWithTorch(), [script, file], { env, encoding: 'utf8' });
@@ -56,7 +56,7 @@ export function startOnnxRuntime() {
 }
 
 async function serve(file) {
-  const { InferenceSession, Tensor } = load();
+  const { InferenceSession, Tensor } = loadOnnxRuntime();
   const sessions = new Map();
   for await (const line of createInterface({ input: process.stdin })) {
     const { samples, threads, steps } = JSON.parse(line);

@@ -1,5 +1,5 @@
 import { existsSync, statSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { basename, dirname, join, resolve } from 'node:path';
 import type { Backend } from '../engine/backend.ts';
 import type { Graph } from '../engine/graph.ts';
 import { Parameters } from '../engine/parameters.ts';
@@ -7,6 +7,7 @@ import { FerError } from '../errors.ts';
 import { readFileBytes } from '../io/files.ts';
 import { readSafetensors, type Safetensors, type StoredTensor } from '../io/safetensors.ts';
 import { buildNetwork, NETWORKS, type NetworkName } from './networks.ts';
+import { releasedModel } from './released.ts';
 
 /** What one must know to run weights: the `model` part of a `config.json`. */
 export interface ModelDescription {
@@ -41,10 +42,11 @@ const WEIGHT_FILES = ['best.safetensors', 'model.safetensors', 'last.safetensors
 /**
  * Finds and reads a model.
  *
- * @param path a folder with `config.json` and weights (a run, a released model), or a .safetensors file in one
+ * @param path a folder with `config.json` and weights (a run, a released model), or a .safetensors file in
+ *   one; default, also for an empty text: the network that comes with the package
  * @throws FerError if something is missing or damaged
  */
-export function readModel(path: string): StoredModel {
+export function readModel(path = ''): StoredModel {
   const found = findModel(path);
   return { ...found, ...readSafetensors(found.file) };
 }
@@ -55,7 +57,8 @@ export function readModel(path: string): StoredModel {
  * @param option what the user gave the path to, for messages
  * @throws FerError as `readModel`, for all but the weights
  */
-export function findModel(path: string, option = 'model'): Pick<StoredModel, 'description' | 'file'> {
+export function findModel(given: string, option = 'model'): Pick<StoredModel, 'description' | 'file'> {
+  const path = given === '' ? releasedModel() : given;
   if (!existsSync(path))
     throw new FerError(`there is no model at ${path}: give a run folder, as in ${option}=runs/my_vgg`);
   const isFolder = statSync(path).isDirectory();
@@ -70,6 +73,14 @@ export function findModel(path: string, option = 'model'): Pick<StoredModel, 'de
     );
   }
   return { description, file };
+}
+
+/** What to call a model: its folder, and the file too where it is not the folder's best. */
+export function modelName({ file }: Pick<StoredModel, 'file'>): string {
+  const name = basename(dirname(resolve(file)));
+  return ['best.safetensors', 'model.safetensors'].includes(basename(file))
+    ? name
+    : `${name}/${basename(file)}`;
 }
 
 function readDescription(file: string): ModelDescription {
@@ -128,17 +139,11 @@ export function buildModel({ network, width, drop, labels }: ModelDescription): 
 }
 
 /**
- * Copies stored weights into a backend, by name.
+ * Checks that stored weights are those of a network.
  *
- * @throws FerError if a tensor is missing, unknown or of another shape: nothing is copied then
+ * @throws FerError if a tensor is missing, unknown, of another shape or no floating point
  */
-export function loadWeights(
-  backend: Backend,
-  parameters: Parameters,
-  { tensors }: Safetensors,
-  file: string,
-): void {
-  const { state } = parameters;
+export function checkWeights({ state }: Parameters, { tensors }: Safetensors, file: string): void {
   for (const [name, { shape }] of state) {
     const found = tensors[name];
     if (!found) throw new FerError(`${file} has no tensor "${name}": it is of another network`);
@@ -157,7 +162,23 @@ export function loadWeights(
   );
   if (unknown.length > 0)
     throw new FerError(`${file} has an unknown tensor "${unknown[0]}": it is of another network`);
-  for (const [name, view] of state) backend.write(view, tensors[name].data as Float32Array);
+}
+
+/**
+ * Copies stored weights into a backend, by name.
+ *
+ * @throws FerError as `checkWeights`: nothing is copied then
+ */
+export function loadWeights(
+  backend: Backend,
+  parameters: Parameters,
+  weights: Safetensors,
+  file: string,
+): void {
+  checkWeights(parameters, weights, file);
+  for (const [name, view] of parameters.state) {
+    backend.write(view, weights.tensors[name].data as Float32Array);
+  }
 }
 
 /**
