@@ -1,4 +1,5 @@
 import { FerError } from '../../../errors.ts';
+import { node } from '../../../platform.ts';
 
 /** The kernels' functions, the same in every thread. */
 export interface KernelExports {
@@ -22,7 +23,7 @@ export async function compileKernels(build?: Build): Promise<{ module: WebAssemb
   let refused = '';
   for (const choice of choices) {
     const bytes = await readKernels(choice);
-    if (!WebAssembly.validate(bytes) && choice === 'relaxed') await allowRelaxedSimd();
+    if (!WebAssembly.validate(bytes) && choice === 'relaxed') allowRelaxedSimd();
     if (WebAssembly.validate(bytes)) return { module: await WebAssembly.compile(bytes), build: choice };
     refused = choice;
   }
@@ -31,26 +32,26 @@ export async function compileKernels(build?: Build): Promise<{ module: WebAssemb
   );
 }
 
-const inNode = typeof process !== 'undefined' && process.versions?.node !== undefined;
+/** From src/engine/backend/wasm and from dist/engine/backend/wasm alike; whole literals, so that bundlers see them. */
+const FILES: Readonly<Record<Build, URL>> = {
+  simd: new URL('../../../../build/kernels/simd.wasm', import.meta.url),
+  relaxed: new URL('../../../../build/kernels/relaxed.wasm', import.meta.url),
+};
 
 async function readKernels(build: Build): Promise<Uint8Array<ArrayBuffer>> {
-  // From src/engine/backend/wasm and from dist/engine/backend/wasm alike.
-  const url = new URL(`../../../../build/kernels/${build}.wasm`, import.meta.url);
-  if (!inNode) {
+  const url = FILES[build];
+  if (!node) {
     const response = await fetch(url);
     if (!response.ok) throw new FerError(`${url} is not served: status ${response.status}`);
     return new Uint8Array(await response.arrayBuffer());
   }
-  const { readFile } = await import('node:fs/promises');
   try {
-    return new Uint8Array(await readFile(url));
+    return new Uint8Array(await node.getBuiltinModule('node:fs').promises.readFile(url));
   } catch {
     throw new FerError(`the kernels are not built: ${url.pathname} is missing; run "npm run build"`);
   }
 }
 
-async function allowRelaxedSimd(): Promise<void> {
-  if (!inNode) return;
-  const { setFlagsFromString } = await import('node:v8');
-  setFlagsFromString('--experimental-wasm-relaxed-simd');
+function allowRelaxedSimd(): void {
+  node?.getBuiltinModule('node:v8').setFlagsFromString('--experimental-wasm-relaxed-simd');
 }
