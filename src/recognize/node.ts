@@ -50,7 +50,8 @@ function startThread(): Thread {
   if (!existsSync(THREAD)) {
     throw new FerError(`fer is not built: ${fileURLToPath(THREAD)} is missing; run "npm run build"`);
   }
-  const worker = new Worker(THREAD);
+  // Flags of the caller's command line, such as --input-type, are not for it.
+  const worker = new Worker(THREAD, { execArgv: [] });
   worker.unref();
   return {
     post: (message, transfer = []) => worker.postMessage(message, transfer as readonly NodeTransferable[]),

@@ -1,11 +1,12 @@
 import type { JSX } from 'preact';
 import { useCallback, useEffect, useRef, useState } from 'preact/hooks';
 import type { MethodName } from '../explain/methods.ts';
-import type { FacesMode, RecognizeOptions } from '../recognize/types.ts';
+import type { FacesMode, RecognizedFace, RecognizeOptions } from '../recognize/types.ts';
 import { FacePanel } from './facePanel.tsx';
 import { duration, plural } from './format.ts';
 import { LoadingNote } from './loadingNote.tsx';
 import { filesOf, openPhoto, type Photo } from './photo.ts';
+import { PrivateNote } from './privateNote.tsx';
 import { SaliencyControls } from './saliencyControls.tsx';
 import { Stage } from './stage.tsx';
 import { useExplanation } from './useExplanation.ts';
@@ -67,7 +68,7 @@ export function PhotosView({ loading }: { loading: Loading }): JSX.Element {
       );
     };
     recognizer.recognize(waiting.file, options).then(
-      (found) => settle({ faces: found, milliseconds: performance.now() - started }),
+      (found) => settle({ faces: fromLeft(found), milliseconds: performance.now() - started }),
       (error: Error) => settle({ problem: error.message }),
     );
     return () => {
@@ -125,6 +126,7 @@ export function PhotosView({ loading }: { loading: Loading }): JSX.Element {
             or paste one
           </p>
           {choose}
+          <PrivateNote />
         </div>
         <LoadingNote loading={loading} />
       </>
@@ -207,6 +209,11 @@ export function PhotosView({ loading }: { loading: Loading }): JSX.Element {
       </div>
     </>
   );
+}
+
+/** In reading order, so that keys go through them as the eyes do. */
+function fromLeft(faces: readonly RecognizedFace[]): RecognizedFace[] {
+  return [...faces].sort((a, b) => a.box.x - b.box.x);
 }
 
 function statusOf({ faces, milliseconds, problem }: Photo): string {

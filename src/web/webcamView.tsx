@@ -6,6 +6,7 @@ import type { RecognizedFace } from '../recognize/types.ts';
 import { FacePanel } from './facePanel.tsx';
 import { plural } from './format.ts';
 import { LoadingNote } from './loadingNote.tsx';
+import { PrivateNote } from './privateNote.tsx';
 import { SaliencyControls } from './saliencyControls.tsx';
 import { Stage } from './stage.tsx';
 import type { Loading, PageRecognizer } from './useRecognizer.ts';
@@ -93,6 +94,7 @@ export function WebcamView({ loading }: { loading: Loading }): JSX.Element {
           <button type="button" class="primary" onClick={() => void start()}>
             Start the camera
           </button>
+          <PrivateNote />
         </div>
         {problem && (
           <p class="problem" role="alert">

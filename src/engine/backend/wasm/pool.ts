@@ -55,7 +55,7 @@ export class ThreadPool {
   }): Promise<void> {
     if (node) {
       const { Worker } = node.getBuiltinModule('node:worker_threads');
-      const worker = new Worker(WORKER, { eval: true, workerData: data });
+      const worker = new Worker(WORKER, { eval: true, workerData: data, execArgv: [] });
       this.#workers.push({ stop: () => worker.terminate() });
       await new Promise<void>((resolve, reject) => {
         worker.once('message', () => resolve());
