@@ -62,7 +62,7 @@ export function createApp(options: AppOptions): Hono {
   app.get('/model/model.safetensors', (context) => sendFile(context, weights));
   app.get('/', (context) => sendFile(context, files.get('index.html') ?? ''));
   app.get('*', (context) => {
-    const name = decodeURIComponent(context.req.path.slice(1));
+    const name = context.req.path.slice(1);
     const file = files.get(name);
     return file
       ? sendFile(context, file, name.startsWith('assets/'))

@@ -54,7 +54,11 @@ export async function predict(context: Context, service: PredictService): Promis
     done(pictures.reduce((sum, picture) => sum + ('faces' in picture ? picture.faces.length : 0), 0));
     return context.json({ pictures });
   } catch (error) {
-    if (error instanceof BadRequest) return context.json({ error: error.message }, error.status);
+    if (error instanceof BadRequest) {
+      // What was not read would stand before the client's next request.
+      const headers = error.status === 413 ? { connection: 'close' } : undefined;
+      return context.json({ error: error.message }, error.status, headers);
+    }
     if (error instanceof FerError) return context.json({ error: error.message }, 400);
     throw error;
   } finally {
@@ -74,28 +78,32 @@ function facesOf(
 }
 
 /**
- * `?crops=1&faces=none&max_faces=3&min_score=0.7`
+ * `?crops=1&faces=none&max_faces=3&min_score=0.7&smallest=0.1`
  *
  * @throws BadRequest
  */
 function optionsOf(context: Context): RecognizeOptions {
-  const { crops, faces, max_faces, min_score, ...others } = context.req.query();
+  const { crops, faces, max_faces, min_score, smallest, ...others } = context.req.query();
   const [unknown] = Object.keys(others);
   const refuse = (what: string, expected: string): never => {
     throw new BadRequest(400, `${what}: expected ${expected}`);
   };
-  if (unknown !== undefined) refuse(`unknown ${unknown}=`, 'crops, faces, max_faces or min_score');
+  if (unknown !== undefined) refuse(`unknown ${unknown}=`, 'crops, faces, max_faces, min_score or smallest');
   if (crops !== undefined && crops !== '1' && crops !== '10') refuse(`crops=${crops}`, '1 or 10');
   if (faces !== undefined && faces !== 'find' && faces !== 'none') refuse(`faces=${faces}`, 'find or none');
   if (max_faces !== undefined && !/^[1-9]\d{0,3}$/.test(max_faces)) {
     refuse(`max_faces=${max_faces}`, 'a whole number above 0');
   }
-  const score = min_score === undefined ? undefined : Number(min_score);
-  if (score !== undefined && !(score > 0 && score <= 1)) refuse(`min_score=${min_score}`, 'above 0 to 1');
+  const share = (name: string, text: string | undefined): number | undefined => {
+    if (text === undefined) return undefined;
+    if (!(Number(text) > 0 && Number(text) <= 1)) refuse(`${name}=${text}`, 'above 0 to 1');
+    return Number(text);
+  };
   return {
     crops: crops === undefined ? undefined : crops === '1' ? 1 : 10,
     faces: faces as RecognizeOptions['faces'],
     maxFaces: max_faces === undefined ? undefined : Number(max_faces),
-    minScore: score,
+    minScore: share('min_score', min_score),
+    smallest: share('smallest', smallest),
   };
 }

@@ -33,7 +33,7 @@ const DECODED = 4;
 /** How long a client may take to send its request. */
 const REQUEST_MS = 60_000;
 /** How long a stopping server waits for answers under way. */
-const GRACE_MS = 10_000;
+const GRACE_MS = 30_000;
 
 /** A running `fer serve`. */
 export interface RunningServer {
