@@ -1,8 +1,9 @@
 import { FerError } from '../errors.ts';
 import { anchorCentres, DETECTORS, type DetectorName } from './anchors.ts';
 import { blend, COORDINATES, type Detection, decode } from './detection.ts';
-import type { Box, RgbaImage } from './image.ts';
+import type { Box } from './image.ts';
 import { FaceNetwork } from './network.ts';
+import type { Pyramid } from './pyramid.ts';
 import { resample } from './resample.ts';
 import { parseTflite } from './tflite.ts';
 
@@ -47,10 +48,11 @@ export class Blaze {
    *
    * @returns in pixels of the picture
    */
-  detect(image: RgbaImage, window: Box, minScore: number): Detection[] {
+  detect(picture: Pyramid, window: Box, minScore: number): Detection[] {
     const side = this.#side;
     const { input } = this.#network;
-    const rgb = resample(image, window, { width: side, height: side, border: 'black' });
+    const { image, box } = picture.level(window, side);
+    const rgb = resample(image, box, { width: side, height: side, border: 'black' });
     for (let i = 0; i < rgb.length; i++) input[i] = rgb[i] / 127.5 - 1;
     this.#network.run();
     const found = decode(this.#regressors, this.#scores, this.#centres, side, minScore);

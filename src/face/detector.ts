@@ -1,6 +1,7 @@
 import { Blaze, SAME_FACE } from './blaze.ts';
 import { blend, type Detection, overlap } from './detection.ts';
 import { type Box, checkImage, type RgbaImage } from './image.ts';
+import { Pyramid } from './pyramid.ts';
 import { searchWindows, wholeWindow } from './windows.ts';
 
 /** A face in a picture, as the detector sees it. */
@@ -26,7 +27,7 @@ export interface DetectOptions {
 }
 
 /** Stage one lets pass what it is less sure of: stage two looks closer. */
-const CANDIDATE = 0.4;
+const CANDIDATE = 0.3;
 
 /** Width of stage two's window in faces: of those tried, 1.8 to 3.5, boxes and scores vary least about it. */
 const CLOSE_UP = 2.5;
@@ -77,36 +78,42 @@ export class FaceDetector {
     if (!(smallest > 0 && smallest <= 1))
       throw new RangeError(`smallest must be in (0, 1], found ${smallest}`);
     if (!(maxFaces >= 1)) throw new RangeError(`maxFaces must be 1 or more, found ${maxFaces}`);
-    const faces = this.#candidates(image, smallest).flatMap((candidate) => {
-      const face = this.#closeUp(image, candidate.box);
+    const picture = new Pyramid(image);
+    const faces = this.#candidates(picture, image, smallest).flatMap((candidate) => {
+      const face = this.#closeUp(picture, candidate.box);
       return face !== undefined && face.score >= minScore ? [face] : [];
     });
     return blend(faces, SAME_FACE).slice(0, maxFaces);
   }
 
-  #candidates(image: RgbaImage, smallest: number): Detection[] {
-    const { width, height } = image;
+  #candidates(picture: Pyramid, { width, height }: RgbaImage, smallest: number): Detection[] {
     const whole = wholeWindow(width, height);
-    const found = this.#short.detect(image, whole, CANDIDATE);
+    // The second look, from farther away, is for a face that fills the picture.
+    const found = [whole, grown(whole, 2)].flatMap((window) =>
+      this.#short.detect(picture, window, CANDIDATE),
+    );
     if (this.#full !== undefined) {
       for (const window of [whole, ...searchWindows(width, height, smallest)]) {
-        found.push(...this.#full.detect(image, window, CANDIDATE));
+        found.push(...this.#full.detect(picture, window, CANDIDATE));
       }
     }
     return blend(found, SAME_FACE);
   }
 
   /** What the short-range network finds where a candidate is. */
-  #closeUp(image: RgbaImage, box: Box): Detection | undefined {
-    const side = CLOSE_UP * Math.max(box.width, box.height);
-    const x = box.x + (box.width - side) / 2;
-    const y = box.y + (box.height - side) / 2;
-    const found = this.#short.detect(image, { x, y, width: side, height: side }, CANDIDATE);
+  #closeUp(picture: Pyramid, box: Box): Detection | undefined {
+    const found = this.#short.detect(picture, grown(box, CLOSE_UP), CANDIDATE);
     const [closest] = found
       .map((face) => ({ face, overlap: overlap(face.box, box) }))
       .sort((a, b) => b.overlap - a.overlap);
     return closest !== undefined && closest.overlap > 0 ? closest.face : undefined;
   }
+}
+
+/** The square around a box's centre that is so many times as wide. */
+function grown({ x, y, width, height }: Box, times: number): Box {
+  const side = times * Math.max(width, height);
+  return { x: x + (width - side) / 2, y: y + (height - side) / 2, width: side, height: side };
 }
 
 function bytesOf(model: ArrayBuffer | Uint8Array): Uint8Array {

@@ -40,7 +40,7 @@ export interface Depthwise {
   readonly H: number;
   readonly W: number;
   readonly C: number;
-  /** [C][9 and the bias], the nine by rows. */
+  /** [9 and the bias][C], the nine by rows. */
   readonly w: number;
   readonly y: number;
   readonly stride: 1 | 2;

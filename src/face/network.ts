@@ -1,6 +1,5 @@
 import { FerError } from '../errors.ts';
 import { type FaceKernels, packedSize, packWeights } from './kernels.ts';
-import { PlainKernels } from './plainKernels.ts';
 import {
   sizeOf,
   type TfliteAction,
@@ -8,6 +7,7 @@ import {
   type TfliteOperator,
   type TfliteTensor,
 } from './tflite.ts';
+import { makeKernels } from './wasmKernels.ts';
 
 /** Where a computed tensor lies, and the last step that needs it. */
 interface Place {
@@ -49,7 +49,7 @@ export class FaceNetwork {
   readonly #calls: readonly (() => void)[];
 
   /** @throws FerError if the graph is not of the detectors' kind */
-  constructor(graph: TfliteGraph, makeKernels = (length: number): FaceKernels => new PlainKernels(length)) {
+  constructor(graph: TfliteGraph, make: (length: number) => FaceKernels = makeKernels) {
     let plan: Plan;
     try {
       plan = new Plan(graph);
@@ -57,9 +57,9 @@ export class FaceNetwork {
       if (!(error instanceof RangeError)) throw error;
       throw new FerError(`the model's graph cannot be run here: ${error.message}`, { cause: error });
     }
-    const { panel } = makeKernels(0);
+    const { panel } = make(0);
     const layout = plan.place(panel);
-    const kernels = makeKernels(layout.length);
+    const kernels = make(layout.length);
     const view = ({ place: { offset }, size }: Value): Float32Array =>
       kernels.memory.subarray(offset, offset + size);
     this.#calls = plan.steps.map((step, i) => callOf(step, layout.constants[i], layout, kernels));
@@ -291,10 +291,8 @@ function callOf(step: Step, w: number, { zeros, patches }: Layout, kernels: Face
       const { strideH: stride, strideW, padding } = action;
       const fits = stride === strideW && H === stride * outH && W === stride * outW && C === K;
       if (!fits || (stride !== 1 && stride !== 2) || padding !== 'same' || relu) refuse(step);
-      for (let c = 0; c < C; c++) {
-        for (let i = 0; i < 9; i++) memory[w + 10 * c + i] = weights.w[i * C + c];
-        memory[w + 10 * c + 9] = weights.bias[c];
-      }
+      memory.set(weights.w, w);
+      memory.set(weights.bias, w + 9 * C);
       const call = { x: x.place.offset, H, W, C, w, y, stride: stride as 1 | 2, zeros };
       return () => kernels.depthwise(call);
     }

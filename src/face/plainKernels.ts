@@ -1,13 +1,16 @@
 import type { Add, Depthwise, FaceKernels, MaxPool2, Patches, Pointwise, Resize } from './kernels.ts';
 
+/** Outputs of a register tile. */
+const PANEL = 2;
+
 /** The kernels in TypeScript: what any engine runs. */
 export class PlainKernels implements FaceKernels {
-  readonly panel = 2;
+  readonly panel: number = PANEL;
   readonly memory: Float32Array;
 
   /** @param length values of memory */
-  constructor(length: number) {
-    this.memory = new Float32Array(length);
+  constructor(length: number, buffer: ArrayBuffer = new ArrayBuffer(4 * length)) {
+    this.memory = new Float32Array(buffer, 0, length);
   }
 
   pointwise({ x, P, C, w, K, y, residual, R, relu }: Pointwise): void {
@@ -86,19 +89,11 @@ export class PlainKernels implements FaceKernels {
       const x1 = x + (row + 1) * W * C;
       const x2 = row + 2 < H ? x + (row + 2) * W * C : zeros;
       for (let c = 0; c < C; c++) {
-        const k = w + 10 * c;
-        const [w0, w1, w2, w3, w4, w5, w6, w7, w8, bias] = [
-          m[k],
-          m[k + 1],
-          m[k + 2],
-          m[k + 3],
-          m[k + 4],
-          m[k + 5],
-          m[k + 6],
-          m[k + 7],
-          m[k + 8],
-          m[k + 9],
-        ];
+        const k = w + c;
+        const [w0, w1, w2] = [m[k], m[k + C], m[k + 2 * C]];
+        const [w3, w4, w5] = [m[k + 3 * C], m[k + 4 * C], m[k + 5 * C]];
+        const [w6, w7, w8] = [m[k + 6 * C], m[k + 7 * C], m[k + 8 * C]];
+        const bias = m[k + 9 * C];
         let to = y + oh * outW * C + c;
         if (stride === 1) {
           // Three columns wander along the row: a step loads one.

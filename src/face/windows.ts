@@ -1,8 +1,8 @@
 import type { Box } from './image.ts';
 
 /**
- * The smallest face, as a share of a window's side, that the full-range network finds reliably
- * (`docs/architecture.md` has the measurement).
+ * The smallest face, as a share of a window's side, that the full-range network still lets pass. Of the 22 faces of
+ * face-api's six sample photos, shown smaller and smaller: 22 at 0.07 of the side, 21 at 0.06, 16 at 0.05.
  */
 export const SEEN = 1 / 16;
 
