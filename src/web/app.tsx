@@ -11,7 +11,7 @@ export function App(): JSX.Element {
   const loading = useRecognizer(view !== 'runs');
   return (
     <>
-      <a class="skip" href={`#${view}`} onClick={focusMain}>
+      <a class="skip" href="#main" onClick={focusMain}>
         Skip to content
       </a>
       <header class="top">
