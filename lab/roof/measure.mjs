@@ -34,7 +34,9 @@ export async function startRoof({ wide = false } = {}) {
   return () => {
     const operations = (wide ? 128 : 64) * TURNS;
     for (let call = 0; call < CALLS; call++) {
-      const work = wide ? () => exports.multiplyAddPairs(TURNS, 0.9999, 0.0001, 1024) : () => exports.multiplyAdd(TURNS, 0.9999, 0.0001);
+      const work = wide
+        ? () => exports.multiplyAddPairs(TURNS, 0.9999, 0.0001, 1024)
+        : () => exports.multiplyAdd(TURNS, 0.9999, 0.0001);
       best.gflops = Math.max(best.gflops, operations / seconds(work) / 1e9);
     }
     best.gigabytesPerSecond = Math.max(
