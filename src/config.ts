@@ -503,6 +503,28 @@ export const benchOptions = {
 };
 
 /** What the outcome of a training depends on, beside the data and the program. */
+export const serveOptions = {
+  model: option(text(/^/), '', 'a run folder, or a .safetensors file in one; default: the released model'),
+  host: option(text(), '127.0.0.1', 'address to listen on; the default is reached from this machine alone'),
+  port: option(int({ min: 0, max: 65535 }), 0, 'port; 0: a free one, which is printed'),
+  runs: option(text(), 'runs', 'folder whose runs the page shows'),
+  crops: variant(shared.crops, { help: 'crops an image of the service, averaged; ?crops= asks otherwise' }),
+  concurrency: option(
+    int({ min: 1, max: 10_000 }),
+    64,
+    'pictures in work or waiting; more are answered with 503, to come back later',
+  ),
+  max_mb: option(int({ min: 1, max: 1024 }), 20, 'MiB of a request at most'),
+  cors: option(
+    text(/^(\*|https?:\/\/[^/\s]+)?$/, 'an origin such as https://example.org'),
+    '',
+    'origin whose pages may ask the service; empty: none',
+  ),
+  threads: shared.threads,
+  device: shared.device,
+  json: shared.json,
+};
+
 export const trialOptions = omit(trainOptions, [
   ...([
     'name',
@@ -611,6 +633,7 @@ export type BenchConfig = ConfigOf<typeof benchOptions>;
 export type DataConfig = ConfigOf<typeof dataOptions>;
 export type TrialSettings = ConfigOf<typeof trialOptions>;
 export type TuneConfig = ConfigOf<typeof tuneOptions>;
+export type ServeConfig = ConfigOf<typeof serveOptions>;
 export type WorkerConfig = ConfigOf<typeof workerOptions>;
 
 /** The settings whose defaults depend on the optimizer, all left to it. */

@@ -38,6 +38,16 @@ export { type PanelOptions, saliencyPanel } from './explain/panel.ts';
 export { listImages } from './image/list.ts';
 export { readGrayImage } from './image/read.ts';
 export { type ModelDescription, readModel, type StoredModel } from './nn/model.ts';
+export { loadRecognizer, type NodeLoadOptions } from './recognize/node.ts';
+export type { NodePicture } from './recognize/nodePicture.ts';
+export type {
+  Box,
+  ExplainOptions,
+  PhotoRecognizer,
+  RawPicture,
+  RecognizedFace,
+  RecognizeOptions,
+} from './recognize/types.ts';
 export type { EpochRow } from './train/history.ts';
 export type { RunProgress } from './train/runFolder.ts';
 export { type TrainEnvironment, type TrainListener, type TrainResult, train } from './train/train.ts';

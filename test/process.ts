@@ -19,6 +19,8 @@ export interface Running {
   readonly ended: Promise<Ended>;
   /** Resolves when the output so far, both streams together, holds `text`, or the process has ended. */
   said(text: string): Promise<void>;
+  /** The output so far, standard output first. */
+  output(): string;
 }
 
 /** Starts a program with its output kept. */
@@ -50,7 +52,7 @@ export function start(command: string, args: readonly string[], options: { cwd?:
     });
     await Promise.race([heard, ended]);
   };
-  return { child, ended, said };
+  return { child, ended, said, output: () => text.stdout + text.stderr };
 }
 
 /** Runs the built command line to its end. */

@@ -1,4 +1,5 @@
 import { FerError } from '../errors.ts';
+import { node } from '../platform.ts';
 import type { Backend } from './backend.ts';
 
 export interface BackendOptions {
@@ -10,10 +11,7 @@ export interface BackendOptions {
 
 /** The cores this process may use. */
 export async function availableThreads(): Promise<number> {
-  if (typeof process !== 'undefined' && process.versions?.node) {
-    const { availableParallelism } = await import('node:os');
-    return availableParallelism();
-  }
+  if (node) return node.getBuiltinModule('node:os').availableParallelism();
   return globalThis.crossOriginIsolated ? navigator.hardwareConcurrency : 1;
 }
 

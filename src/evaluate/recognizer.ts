@@ -2,7 +2,8 @@ import type { Backend } from '../engine/backend.ts';
 import { allocateData, type DeviceData } from '../engine/deviceData.ts';
 import type { Graph } from '../engine/graph.ts';
 import type { Parameters } from '../engine/parameters.ts';
-import { type LoadedModel, loadModel, type ModelDescription, type StoredModel } from '../nn/model.ts';
+import type { ModelDescription } from '../nn/description.ts';
+import { type LoadedModel, loadModel, type StoredModel } from '../nn/loadModel.ts';
 import { Inference } from './inference.ts';
 import { argmax, softmax } from './metrics.ts';
 
@@ -30,15 +31,19 @@ export class Recognizer implements LoadedModel {
   readonly #inference: Inference;
   readonly #batch: number;
 
-  /** Copies the model's weights to the backend, which the caller opens and closes. */
-  constructor(backend: Backend, model: StoredModel, { crops, batch }: RecognizerOptions) {
-    const { description, graph, parameters } = loadModel(backend, model);
+  /**
+   * @param model as stored, which copies its weights to the backend, or one that is there already. The caller
+   *   opens and closes the backend.
+   */
+  constructor(backend: Backend, model: StoredModel | LoadedModel, { crops, batch }: RecognizerOptions) {
+    const loaded = 'parameters' in model ? model : loadModel(backend, model);
+    const { description, graph, parameters } = loaded;
     this.description = description;
     this.graph = graph;
     this.parameters = parameters;
     this.#backend = backend;
     this.#batch = batch;
-    this.#data = allocateData(batch, model.description.imageSize);
+    this.#data = allocateData(batch, description.imageSize);
     this.#inference = new Inference(backend, graph, parameters, this.#data, {
       crops,
       batch,

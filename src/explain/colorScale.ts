@@ -16,10 +16,12 @@ const CHROMA = { most: 0.19, share: 0.9 } as const;
 const FINE = 1024;
 
 /** Colours from dark to light, `STEPS` of them, each as far from the next as every other. */
-export const COLOR_SCALE: readonly Rgb[] = evenly(
-  Array.from({ length: FINE + 1 }, (_, i) => pathAt(i / FINE)),
-  STEPS,
-).map(toRgb);
+export const COLOR_SCALE: readonly Rgb[] = /* @__PURE__ */ makeScale();
+
+function makeScale(): Rgb[] {
+  const path = Array.from({ length: FINE + 1 }, (_, i) => pathAt(i / FINE));
+  return evenly(path, STEPS).map(toRgb);
+}
 
 /** The colour of a value 0..1. */
 export function colorOf(value: number): Rgb {

@@ -6,7 +6,8 @@ import type { Backend } from '../engine/backend.ts';
 import { UsageError } from '../errors.ts';
 import { argmax, softmax } from '../evaluate/metrics.ts';
 import type { Recognition } from '../evaluate/recognizer.ts';
-import { type LoadedModel, loadModel, type ModelDescription, type StoredModel } from '../nn/model.ts';
+import type { ModelDescription } from '../nn/description.ts';
+import { type LoadedModel, loadModel, type StoredModel } from '../nn/loadModel.ts';
 import type { Method, MethodSettings, Subject } from './method.ts';
 import { METHODS, type MethodName } from './methods.ts';
 import { Probe } from './probe.ts';
@@ -42,6 +43,10 @@ export interface Explanation extends Recognition {
 export interface ExplainRequest {
   /** The label to explain for each face, by name or alias; the winning one where it is missing. */
   readonly targets?: readonly (string | undefined)[];
+  /** For these faces alone, in place of the explainer's. */
+  readonly methods?: readonly MethodName[];
+  /** Likewise, over the explainer's settings. */
+  readonly settings?: Partial<MethodSettings>;
   /** Hears the share of the work done, 0..1, after each method. */
   onProgress?(share: number): void;
 }
@@ -68,17 +73,19 @@ export class Explainer {
     this.#probe = new Probe(backend, loaded, { crops, batch });
     this.#methods = methods;
     this.#settings = { ...defaultsOf(methodOptions), ...settings };
-    for (const name of methods) methodOf(name).check?.(this.#settings, this.#probe.crops);
+    this.#check(methods, this.#settings);
   }
 
   /**
    * @param faces [n, imageSize, imageSize], 0 black to 255 white
-   * @throws UsageError for a target that the model does not know
+   * @throws UsageError for a target that the model does not know, or settings that do not fit its faces
    */
   async explain(
     faces: Uint8Array,
-    { targets = [], onProgress }: ExplainRequest = {},
+    { targets = [], methods = this.#methods, settings, onProgress }: ExplainRequest = {},
   ): Promise<Explanation[]> {
+    const chosen = { ...this.#settings, ...settings };
+    this.#check(methods, chosen);
     const { imageSize, labels } = this.description;
     const area = imageSize ** 2;
     const count = faces.length / area;
@@ -96,12 +103,12 @@ export class Explainer {
     });
 
     const maps: SaliencyMap[][] = subjects.map(() => []);
-    for (const [done, method] of this.#methods.entries()) {
-      const found = await methodOf(method).explain(this.#probe, subjects, this.#settings);
+    for (const [done, method] of methods.entries()) {
+      const found = await methodOf(method).explain(this.#probe, subjects, chosen);
       found.forEach(({ values, figures = {} }, i) => {
         maps[i].push({ method, values: Float32Array.from(values), figures });
       });
-      onProgress?.((done + 1) / this.#methods.length);
+      onProgress?.((done + 1) / methods.length);
     }
     return subjects.map(({ target, score }, i) => {
       const shares = softmax(rows[i]);
@@ -113,6 +120,10 @@ export class Explainer {
         maps: maps[i],
       };
     });
+  }
+
+  #check(methods: readonly MethodName[], settings: MethodSettings): void {
+    for (const name of methods) methodOf(name).check?.(settings, this.#probe.crops);
   }
 }
 

@@ -3,7 +3,7 @@ import { CompiledNetwork } from '../engine/compile.ts';
 import type { Node } from '../engine/graph.ts';
 import { type Call, STEP } from '../engine/kernels.ts';
 import { type Tensor, tensor } from '../engine/tensor.ts';
-import type { LoadedModel } from '../nn/model.ts';
+import type { LoadedModel } from '../nn/loadModel.ts';
 import { addCrops, type Crops, cutCrops } from './crops.ts';
 
 export interface ProbeOptions {

@@ -4,7 +4,8 @@ import { join } from 'node:path';
 import sharp, { type Sharp } from 'sharp';
 import { describe, expect, test } from 'vitest';
 import { FerError } from '../errors.ts';
-import { luma, readGrayImage } from './read.ts';
+import { luma } from './luma.ts';
+import { readGrayImage } from './read.ts';
 
 type Color = { r: number; g: number; b: number; alpha?: number };
 const plain = (color: Color, width = 48, height = 48): Sharp =>

@@ -2,6 +2,7 @@ import { Buffer } from 'node:buffer';
 import sharp from 'sharp';
 import { FerError } from '../errors.ts';
 import { readFileBytes } from '../io/files.ts';
+import { luma } from './luma.ts';
 
 /** Formats read, each with the bytes it starts with: the content decides, not the name. */
 const FORMATS: readonly { readonly name: string; readonly matches: (head: Buffer) => boolean }[] = [
@@ -18,9 +19,6 @@ const MAX_PIXELS = 100_000_000;
 
 /** What transparent parts are shown on: mid-grey adds the weakest edge to a face cut out of its background. */
 const BACKDROP = { r: 128, g: 128, b: 128 };
-
-/** Weights of ITU-R BT.601 times 2^16, rounded to add up to it: PIL's and so torchvision's `L`. */
-const LUMA = { r: 19595, g: 38470, b: 7471 } as const;
 
 /**
  * A face crop as the networks take it: one frame, upright as its EXIF orientation says, the largest centred
@@ -63,11 +61,6 @@ export async function readGrayImage(
   const gray = new Uint8Array(size * size);
   for (let i = 0; i < gray.length; i++) gray[i] = luma(rgb[3 * i], rgb[3 * i + 1], rgb[3 * i + 2]);
   return gray;
-}
-
-/** BT.601 luma of 8-bit gamma-encoded values, rounded as PIL rounds it. */
-export function luma(r: number, g: number, b: number): number {
-  return (r * LUMA.r + g * LUMA.g + b * LUMA.b + 0x8000) >> 16;
 }
 
 function explain(reason: string): string {

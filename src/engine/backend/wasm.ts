@@ -19,6 +19,8 @@ export interface WasmOptions {
 
 /** Memory below this address holds the interpreter's control words. */
 const FIRST_FREE = 1024;
+/** Half a gibibyte: the network of the paper, and room to work. */
+const LEAST_PAGES = 8192;
 /** Bytes of an entry in memory: code, items, record. */
 const ENTRY_BYTES = 12;
 
@@ -74,7 +76,7 @@ export class WasmBackend implements Backend {
   /** Compiles the kernels and starts the threads. */
   static async create(options: WasmOptions): Promise<WasmBackend> {
     const { module, build } = await compileKernels(options.build);
-    const memory = new WebAssembly.Memory({ initial: 16, maximum: MOST_PAGES, shared: true });
+    const memory = openMemory();
     const { exports } = await WebAssembly.instantiate(module, { env: { memory } });
     const kernels = exports as unknown as KernelExports;
     const pool =
@@ -83,7 +85,9 @@ export class WasmBackend implements Backend {
   }
 
   describe(): string {
-    const instructions = this.build === 'relaxed' ? 'relaxed SIMD' : 'SIMD';
+    const instructions = { wide: 'relaxed SIMD in 256 bits', relaxed: 'relaxed SIMD', simd: 'SIMD' }[
+      this.build
+    ];
     return `CPU, WebAssembly ${instructions}, ${this.threads} ${this.threads === 1 ? 'thread' : 'threads'}`;
   }
 
@@ -249,6 +253,16 @@ export class WasmBackend implements Backend {
         return buffer.dtype satisfies never;
     }
   }
+}
+
+/** Shared memory that may grow as far as this machine allows: phones do not reserve addresses for 4 GiB. */
+function openMemory(): WebAssembly.Memory {
+  for (let maximum = MOST_PAGES; maximum >= LEAST_PAGES; maximum /= 2) {
+    try {
+      return new WebAssembly.Memory({ initial: 16, maximum, shared: true });
+    } catch {}
+  }
+  throw new FerError('this browser gives WebAssembly no shared memory: it is too old, or set up not to');
 }
 
 /** Unshared, so that it may go anywhere. */

@@ -12,8 +12,12 @@ const POINTS = TILE * TILE;
 const ROWS = 4;
 /** Tiles that an item of the weight gradient's transform takes. */
 const GROUP_TILES = 8;
-/** Bytes of the two patches that a transform works in, and of the places of a group of tiles. */
-const PATCHES = 2 * POINTS * 16 + GROUP_TILES * 16;
+/** Most bytes of channels that a transform takes at a time: VECTOR of the wide build in kernels/tiles.ts. */
+const VECTOR = 32;
+/** Bytes of the constants of the transforms, at most. */
+const CONSTANTS = 256;
+/** Bytes of the two patches that a transform works in, of its constants, and of the places of a group of tiles. */
+const PATCHES = 2 * POINTS * VECTOR + CONSTANTS + GROUP_TILES * 16;
 /**
  * Bytes of the tiles of a block of the output pass, which should stay in the second cache; where a large kernel
  * is read anew for every block, blocks must be large enough to pay for that.
@@ -25,8 +29,10 @@ const PANEL_BYTES = 8 << 20;
 const SQUARE_BYTES = 16 << 20;
 /** Tiles up to which all of them are transformed at once for that. */
 const MOST_TILES = 1024;
-/** As in kernels/winograd.ts and winogradGradient.ts. */
+/** Products of a block of tiles that an item holds, and inputs of its kernels: so many panels of 8 of each. */
 const PANEL_TILES = 256;
+const PANEL_DEPTH = 512;
+/** As in kernels/winogradGradient.ts. */
 const SQUARE = 64;
 /** Tiles transformed between two products of the weight gradient. */
 const CHUNK_TILES = 512;
@@ -65,6 +71,26 @@ function inPieces({ C, K, tiles }: { C: number; K: number; tiles: number }, byte
   const largeKernel = POINTS * K * C * 4 > bytes;
   const fewTiles = tiles <= MOST_TILES;
   return largeKernel && fewTiles;
+}
+
+/**
+ * How many panels of 8 outputs an item takes, and what of their inputs and of the tiles at a time. More panels read V
+ * fewer times; inputs go in parts only where all tiles are one block, as the kernels of a part are made once.
+ */
+function panelsOf(
+  inputs: number,
+  outputs: number,
+  tiles: number,
+): { panels: number; depth: number; block: number } {
+  const fits = [4, 2].find((panels) => {
+    const whole = outputs % (8 * panels) === 0;
+    const oneBlock = tiles <= PANEL_TILES / panels;
+    const onePart = inputs <= PANEL_DEPTH / panels;
+    return whole && (oneBlock || onePart);
+  });
+  const panels = fits ?? 1;
+  const oneBlock = tiles <= PANEL_TILES / panels;
+  return { panels, depth: oneBlock ? PANEL_DEPTH / panels : inputs, block: PANEL_TILES / panels };
 }
 
 /** Floats from one point's data to the next: an odd number of cache lines, as in kernels/winogradTile.ts. */
@@ -140,15 +166,16 @@ function correlate(
     const groups = Math.ceil(tiles / ROWS);
     const v = list.temporary('V', POINTS * planeFloats(groups * ROWS * inputs));
     list.push(`winograd.input${suffix}`, CODE.WINOGRAD_INPUT, groups, [x, v, H, W, inputs, tiles], {
-      scratch: PATCHES + POINTS * ROWS * 16,
+      scratch: PATCHES + POINTS * ROWS * VECTOR,
     });
-    const perPanel = planeFloats(inputs * 8) + planeFloats(PANEL_TILES * 8);
+    const { panels, depth, block } = panelsOf(inputs, outputs, tiles);
+    const planes = planeFloats(panels * depth * 8) + planeFloats(panels * block * 8);
     list.push(
       `winograd.panel${suffix}`,
       CODE.WINOGRAD_PANEL,
-      outputs / 8,
-      [v, w, bias, y, H, W, K, C, flip ? 1 : 0, tiles],
-      { scratch: PATCHES + POINTS * perPanel * 4, multiplications: tiles * POINTS * inputs * outputs },
+      outputs / 8 / panels,
+      [v, w, bias, y, H, W, K, C, flip ? 1 : 0, tiles, panels, depth, block],
+      { scratch: PATCHES + POINTS * planes * 4, multiplications: tiles * POINTS * inputs * outputs },
     );
     return;
   }

@@ -1,3 +1,4 @@
+import { node } from '../../../platform.ts';
 import type { KernelExports } from './module.ts';
 
 /**
@@ -52,9 +53,9 @@ export class ThreadPool {
     memory: WebAssembly.Memory;
     thread: number;
   }): Promise<void> {
-    if (typeof process !== 'undefined' && process.versions?.node) {
-      const { Worker } = await import('node:worker_threads');
-      const worker = new Worker(WORKER, { eval: true, workerData: data });
+    if (node) {
+      const { Worker } = node.getBuiltinModule('node:worker_threads');
+      const worker = new Worker(WORKER, { eval: true, workerData: data, execArgv: [] });
       this.#workers.push({ stop: () => worker.terminate() });
       await new Promise<void>((resolve, reject) => {
         worker.once('message', () => resolve());

@@ -1,0 +1,121 @@
+import { Blaze, SAME_FACE } from './blaze.ts';
+import { blend, type Detection, overlap } from './detection.ts';
+import { type Box, checkImage, type RgbaImage } from './image.ts';
+import { Pyramid } from './pyramid.ts';
+import { searchWindows, wholeWindow } from './windows.ts';
+
+/** A face in a picture, as the detector sees it. */
+export interface Face {
+  /** From the brows to the chin, about; in pixels of the picture, perhaps beyond its edges. */
+  readonly box: Box;
+  /** How sure the detector is that this is a face, 0..1. */
+  readonly score: number;
+  /** Right eye, left eye, nose, mouth, right ear, left ear; right and left are the person's. */
+  readonly keypoints: readonly { readonly x: number; readonly y: number }[];
+}
+
+export interface DetectOptions {
+  /** Faces with a lower score are left out. Default 0.5, MediaPipe's. */
+  readonly minScore?: number;
+  /** At most so many, the best ones. Default: all. */
+  readonly maxFaces?: number;
+  /**
+   * Side of the smallest faces to look for, as a share of the picture's longer side. Default 1/64 with the
+   * full-range model; half of it takes four times as long. From 1/16 up one look at the whole picture is enough.
+   */
+  readonly smallest?: number;
+}
+
+/** Stage one lets pass what it is less sure of: stage two looks closer. */
+const CANDIDATE = 0.3;
+
+/** Width of stage two's window in faces: of those tried, 1.8 to 3.5, boxes and scores vary least about it. */
+const CLOSE_UP = 2.5;
+
+/**
+ * Finds faces with BlazeFace (arXiv 1907.05047) in two stages. First the full-range network looks at the whole
+ * picture and, for small faces, through windows all over it, and the short-range one at the whole picture. Then
+ * the short-range network looks at each candidate from close by, where it was trained: that gives the box, the
+ * points and the score, and drops what is no face.
+ *
+ * Plain TypeScript on typed arrays, in Node and in browsers alike; not thread-safe.
+ */
+export class FaceDetector {
+  readonly #short: Blaze;
+  readonly #full: Blaze | undefined;
+
+  private constructor(short: Blaze, full: Blaze | undefined) {
+    this.#short = short;
+    this.#full = full;
+  }
+
+  /**
+   * @param models the TFLite files of npm's `@mediapipe/face_detection`; without `fullRange` only faces larger than
+   *   about an eighth of the picture are found
+   * @throws FerError if they are other models, or damaged
+   */
+  static create({
+    shortRange,
+    fullRange,
+  }: {
+    shortRange: ArrayBuffer | Uint8Array;
+    fullRange?: ArrayBuffer | Uint8Array;
+  }): FaceDetector {
+    const full = fullRange === undefined ? undefined : new Blaze('fullRange', bytesOf(fullRange));
+    return new FaceDetector(new Blaze('shortRange', bytesOf(shortRange)), full);
+  }
+
+  /**
+   * The faces in a picture, the most certain first.
+   *
+   * @throws RangeError if `image` is no picture, or an option out of range
+   */
+  detect(image: RgbaImage, options: DetectOptions = {}): Face[] {
+    const { minScore = 0.5, maxFaces = Number.POSITIVE_INFINITY, smallest = 1 / 64 } = options;
+    checkImage(image);
+    if (!(minScore > 0 && minScore <= 1))
+      throw new RangeError(`minScore must be in (0, 1], found ${minScore}`);
+    if (!(smallest > 0 && smallest <= 1))
+      throw new RangeError(`smallest must be in (0, 1], found ${smallest}`);
+    if (!(maxFaces >= 1)) throw new RangeError(`maxFaces must be 1 or more, found ${maxFaces}`);
+    const picture = new Pyramid(image);
+    const faces = this.#candidates(picture, image, smallest).flatMap((candidate) => {
+      const face = this.#closeUp(picture, candidate.box);
+      return face !== undefined && face.score >= minScore ? [face] : [];
+    });
+    return blend(faces, SAME_FACE).slice(0, maxFaces);
+  }
+
+  #candidates(picture: Pyramid, { width, height }: RgbaImage, smallest: number): Detection[] {
+    const whole = wholeWindow(width, height);
+    // The second look, from farther away, is for a face that fills the picture.
+    const found = [whole, grown(whole, 2)].flatMap((window) =>
+      this.#short.detect(picture, window, CANDIDATE),
+    );
+    if (this.#full !== undefined) {
+      for (const window of [whole, ...searchWindows(width, height, smallest)]) {
+        found.push(...this.#full.detect(picture, window, CANDIDATE));
+      }
+    }
+    return blend(found, SAME_FACE);
+  }
+
+  /** What the short-range network finds where a candidate is. */
+  #closeUp(picture: Pyramid, box: Box): Detection | undefined {
+    const found = this.#short.detect(picture, grown(box, CLOSE_UP), CANDIDATE);
+    const [closest] = found
+      .map((face) => ({ face, overlap: overlap(face.box, box) }))
+      .sort((a, b) => b.overlap - a.overlap);
+    return closest !== undefined && closest.overlap > 0 ? closest.face : undefined;
+  }
+}
+
+/** The square around a box's centre that is so many times as wide. */
+function grown({ x, y, width, height }: Box, times: number): Box {
+  const side = times * Math.max(width, height);
+  return { x: x + (width - side) / 2, y: y + (height - side) / 2, width: side, height: side };
+}
+
+function bytesOf(model: ArrayBuffer | Uint8Array): Uint8Array {
+  return model instanceof Uint8Array ? model : new Uint8Array(model);
+}

@@ -1,0 +1,104 @@
+import type { Backend } from '../engine/backend.ts';
+import type { Graph } from '../engine/graph.ts';
+import { Parameters } from '../engine/parameters.ts';
+import { FerError } from '../errors.ts';
+import type { Safetensors, StoredTensor } from '../io/safetensorsFormat.ts';
+import type { ModelDescription } from './description.ts';
+import { buildNetwork } from './networks.ts';
+
+/** Weights as stored with their description. */
+export interface StoredModel extends Safetensors {
+  readonly description: ModelDescription;
+  /** The file of the weights. */
+  readonly file: string;
+}
+
+/** A model whose weights are in a backend. */
+export interface LoadedModel {
+  readonly description: ModelDescription;
+  readonly graph: Graph;
+  readonly parameters: Parameters;
+}
+
+/** The graph and parameters of a description, without values. */
+export function buildModel({ network, width, drop, labels }: ModelDescription): {
+  graph: Graph;
+  parameters: Parameters;
+} {
+  const graph = buildNetwork(network, { width, drop, classes: labels.length });
+  return { graph, parameters: new Parameters(graph) };
+}
+
+/**
+ * Checks that stored weights are those of a network.
+ *
+ * @throws FerError if a tensor is missing, unknown, of another shape or no floating point
+ */
+export function checkWeights({ state }: Parameters, { tensors }: Safetensors, file: string): void {
+  for (const [name, { shape }] of state) {
+    const found = tensors[name];
+    if (!found) throw new FerError(`${file} has no tensor "${name}": it is of another network`);
+    if (found.shape.join() !== shape.join()) {
+      throw new FerError(
+        `${file}: "${name}" is [${found.shape}], this network needs [${shape}]: it is of another network`,
+      );
+    }
+    if (!/^F\d+$/.test(found.dtype))
+      throw new FerError(`${file}: "${name}" is ${found.dtype}, expected floating point`);
+  }
+  const known = new Set(state.map(([name]) => name));
+  // PyTorch counts batches beside the running statistics; only its cumulative average needs them.
+  const unknown = Object.keys(tensors).filter(
+    (name) => !known.has(name) && !name.endsWith('.num_batches_tracked'),
+  );
+  if (unknown.length > 0)
+    throw new FerError(`${file} has an unknown tensor "${unknown[0]}": it is of another network`);
+}
+
+/**
+ * Copies stored weights into a backend, by name.
+ *
+ * @throws FerError as `checkWeights`: nothing is copied then
+ */
+export function loadWeights(
+  backend: Backend,
+  parameters: Parameters,
+  weights: Safetensors,
+  file: string,
+): void {
+  checkWeights(parameters, weights, file);
+  for (const [name, view] of parameters.state) {
+    backend.write(view, weights.tensors[name].data as Float32Array);
+  }
+}
+
+/**
+ * Copies a stored model into a backend.
+ *
+ * @throws FerError if the weights are of another network
+ */
+export function loadModel(backend: Backend, model: StoredModel): LoadedModel {
+  const { description } = model;
+  const { graph, parameters } = buildModel(description);
+  loadWeights(backend, parameters, model, model.file);
+  return { description, graph, parameters };
+}
+
+/** All parameters and running statistics of a backend, ready for a file. */
+export async function readWeights(
+  backend: Backend,
+  parameters: Parameters,
+): Promise<Record<string, StoredTensor>> {
+  const tensors: Record<string, StoredTensor> = {};
+  for (const [name, view] of parameters.state) {
+    tensors[name] = stored(view.shape, await backend.read(view));
+  }
+  return tensors;
+}
+
+/** Float64 values (of the reference backend) keep all their bits. */
+export function stored(shape: readonly number[], data: unknown): StoredTensor {
+  if (data instanceof Float64Array) return { dtype: 'F64', shape, data };
+  if (data instanceof Float32Array) return { dtype: 'F32', shape, data };
+  throw new TypeError('only floating point is stored');
+}

@@ -1,0 +1,81 @@
+import { FerError } from '../errors.ts';
+import type { RgbaImage } from '../face/image.ts';
+import { BACKDROP } from '../image/backdrop.ts';
+import type { Sent } from './client.ts';
+import type { Photo } from './pictureRecognizer.ts';
+import { rgbaOf } from './raw.ts';
+import type { RawPicture } from './types.ts';
+
+/** An address, a file, whatever a canvas can draw, or pixels. Encoded pictures are turned as EXIF says. */
+export type BrowserPicture = string | Blob | Uint8Array | CanvasImageSource | ImageData | RawPicture;
+
+/** What crosses to the thread, which has a canvas of its own. */
+export type SentBrowserPicture = ImageBitmap | RgbaImage;
+
+/** Longest side that is looked at: a face that is tiny then is one that no network could judge. */
+const LONGEST_SIDE = 4096;
+
+/**
+ * A caller's picture, ready to cross to the thread.
+ *
+ * @throws FerError for what is no picture, or one that cannot be read
+ */
+export async function sendBrowserPicture(picture: BrowserPicture): Promise<Sent<SentBrowserPicture>> {
+  const source = await sourceOf(picture);
+  if ('data' in source) {
+    const image = rgbaOf(source);
+    return { picture: image, transfer: [image.data.buffer as ArrayBuffer] };
+  }
+  try {
+    const bitmap = await createImageBitmap(source);
+    return { picture: bitmap, transfer: [bitmap] };
+  } catch (error) {
+    throw new FerError(`the picture cannot be decoded: it is damaged, or no kind that this browser reads`, {
+      cause: error,
+    });
+  }
+}
+
+async function sourceOf(picture: BrowserPicture): Promise<ImageBitmapSource | RawPicture> {
+  if (typeof picture === 'string') {
+    const response = await fetch(picture);
+    if (!response.ok) throw new FerError(`${picture} cannot be fetched: status ${response.status}`);
+    return response.blob();
+  }
+  if (picture instanceof Uint8Array) return new Blob([picture as Uint8Array<ArrayBuffer>]);
+  if (picture !== null && typeof picture === 'object') {
+    if (!('data' in picture)) return picture as ImageBitmapSource;
+    if (typeof picture.width === 'number') return picture;
+  }
+  throw new FerError(`expected a file, an image, a canvas, a video or pixels; found ${String(picture)}`);
+}
+
+/** Draws what was sent, to read its pixels: transparent parts on mid-grey, very large pictures made smaller. */
+export class BitmapReader {
+  #context: OffscreenCanvasRenderingContext2D | undefined;
+
+  read(picture: SentBrowserPicture): Photo {
+    if ('data' in picture) return picture;
+    const scale = Math.max(1, Math.max(picture.width, picture.height) / LONGEST_SIDE);
+    const width = Math.max(1, Math.round(picture.width / scale));
+    const height = Math.max(1, Math.round(picture.height / scale));
+    const context = this.#sized(width, height);
+    context.fillStyle = `rgb(${BACKDROP} ${BACKDROP} ${BACKDROP})`;
+    context.fillRect(0, 0, width, height);
+    context.drawImage(picture, 0, 0, width, height);
+    const factor = picture.width / width;
+    picture.close();
+    return { width, height, data: context.getImageData(0, 0, width, height).data, scale: factor };
+  }
+
+  #sized(width: number, height: number): OffscreenCanvasRenderingContext2D {
+    this.#context ??=
+      new OffscreenCanvas(width, height).getContext('2d', { willReadFrequently: true }) ?? undefined;
+    if (!this.#context) throw new FerError('this browser has no canvas to read pictures with');
+    const { canvas } = this.#context;
+    if (canvas.width !== width) canvas.width = width;
+    if (canvas.height !== height) canvas.height = height;
+    this.#context.imageSmoothingQuality = 'high';
+    return this.#context;
+  }
+}

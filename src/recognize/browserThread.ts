@@ -1,0 +1,31 @@
+/** The thread of a recogniser in a browser: a module worker. */
+import { createBackend } from '../engine/createBackend.ts';
+import { FaceDetector } from '../face/detector.ts';
+import type { BrowserSetup } from './browser.ts';
+import { BitmapReader, type SentBrowserPicture } from './browserPicture.ts';
+import { fetchFaceModels } from './fetchFaceModels.ts';
+import { fetchModel } from './fetchModel.ts';
+import { host } from './host.ts';
+import { PictureRecognizer } from './pictureRecognizer.ts';
+
+const reader = new BitmapReader();
+const scope = globalThis as unknown as Pick<Worker, 'postMessage' | 'addEventListener'>;
+
+host<BrowserSetup, SentBrowserPicture>(
+  {
+    post: (message) => scope.postMessage(message),
+    listen: (onMessage) => scope.addEventListener('message', ({ data }) => onMessage(data)),
+  },
+  {
+    async open({ model, device = 'auto', threads = 0, ...options }, onProgress) {
+      const [stored, faceModels] = await Promise.all([
+        fetchModel(model, onProgress),
+        options.faces === 'none' ? undefined : fetchFaceModels(),
+      ]);
+      const backend = await createBackend({ device, threads });
+      const detector = faceModels && FaceDetector.create(faceModels);
+      return { recognizer: new PictureRecognizer(backend, stored, detector, options), backend };
+    },
+    pixels: async (picture) => reader.read(picture),
+  },
+);

@@ -1,0 +1,159 @@
+import { FerError } from '../errors.ts';
+import type { Explanation } from '../explain/explainer.ts';
+import type { ModelDescription } from '../nn/description.ts';
+import {
+  type CallName,
+  type Calls,
+  type Opened,
+  type Port,
+  type Reply,
+  type Request,
+  receivedError,
+} from './protocol.ts';
+import type { ExplainOptions, PhotoRecognizer, RecognizedFace, RecognizeOptions } from './types.ts';
+
+/** A thread with a recogniser, from the caller's side. */
+export interface Thread extends Port {
+  /** Hears why the thread ended by itself. */
+  onEnd(listener: (reason: Error) => void): void;
+  /** Whether an answer is waited for: a thread that nobody waits for keeps no program alive. */
+  busy(yes: boolean): void;
+  end(): Promise<void>;
+}
+
+/** What is sent in place of a caller's picture, and the memory that goes along instead of being copied. */
+export interface Sent<Picture> {
+  readonly picture: Picture;
+  readonly transfer: readonly Transferable[];
+}
+
+interface Waiting {
+  resolve(gives: unknown): void;
+  reject(error: Error): void;
+  onProgress?(share: number): void;
+}
+
+/** The caller's side of a recogniser whose work is done in a thread; see `host`. */
+export class RecognizerClient<Picture, SentPicture> implements PhotoRecognizer<Picture> {
+  readonly model: ModelDescription;
+  readonly device: string;
+  readonly #calls: ThreadCalls;
+  readonly #send: (picture: Picture) => Promise<Sent<SentPicture>>;
+
+  private constructor(
+    calls: ThreadCalls,
+    { model, device }: Opened,
+    send: (picture: Picture) => Promise<Sent<SentPicture>>,
+  ) {
+    this.model = model;
+    this.device = device;
+    this.#calls = calls;
+    this.#send = send;
+  }
+
+  /** Opens a recogniser in a thread that has just been started; the thread is ended if that fails. */
+  static async open<Picture, SentPicture>(
+    thread: Thread,
+    setup: unknown,
+    send: (picture: Picture) => Promise<Sent<SentPicture>>,
+    onProgress?: (share: number) => void,
+  ): Promise<RecognizerClient<Picture, SentPicture>> {
+    const calls = new ThreadCalls(thread);
+    try {
+      return new RecognizerClient(calls, await calls.call('open', setup, [], onProgress), send);
+    } catch (error) {
+      await calls.close();
+      throw error;
+    }
+  }
+
+  recognize(picture: Picture, options?: RecognizeOptions): Promise<RecognizedFace[]>;
+  recognize(pictures: readonly Picture[], options?: RecognizeOptions): Promise<RecognizedFace[][]>;
+  async recognize(
+    pictures: Picture | readonly Picture[],
+    options: RecognizeOptions = {},
+  ): Promise<RecognizedFace[] | RecognizedFace[][]> {
+    const several = Array.isArray(pictures);
+    const list: readonly Picture[] = several ? pictures : [pictures as Picture];
+    const sent = await Promise.all(list.map((picture) => this.#send(picture)));
+    const takes = { pictures: sent.map(({ picture }) => picture), options };
+    const transfer = sent.flatMap(({ transfer }) => transfer);
+    const found = await this.#calls.call('recognize', takes, transfer);
+    return several ? found : found[0];
+  }
+
+  async explain(
+    face: Pick<RecognizedFace, 'crop'> | Uint8Array,
+    { onProgress, ...options }: ExplainOptions = {},
+  ): Promise<Explanation> {
+    const crop = 'crop' in face ? face.crop : face;
+    return this.#calls.call('explain', { crop, options }, [], onProgress);
+  }
+
+  close(): Promise<void> {
+    return this.#calls.close();
+  }
+}
+
+/** Calls into a thread, each waiting for the reply with its number. */
+class ThreadCalls {
+  readonly #thread: Thread;
+  readonly #waiting = new Map<number, Waiting>();
+  #next = 0;
+  #ended: Error | undefined;
+
+  constructor(thread: Thread) {
+    this.#thread = thread;
+    thread.listen((message) => this.#receive(message as Reply));
+    thread.onEnd((reason) => this.#end(reason));
+  }
+
+  async call<Name extends CallName>(
+    call: Name,
+    takes: unknown,
+    transfer: readonly Transferable[] = [],
+    onProgress?: (share: number) => void,
+  ): Promise<Calls[Name]['gives']> {
+    if (this.#ended) throw this.#ended;
+    const id = this.#next++;
+    return new Promise<unknown>((resolve, reject) => {
+      this.#waiting.set(id, { resolve, reject, onProgress });
+      this.#thread.busy(true);
+      const request: Request = { id, call, takes };
+      try {
+        this.#thread.post(request, transfer);
+      } catch (error) {
+        this.#done(id);
+        reject(error);
+      }
+    }) as Promise<Calls[Name]['gives']>;
+  }
+
+  async close(): Promise<void> {
+    this.#end(new FerError('the recognizer is closed'));
+    await this.#thread.end();
+  }
+
+  #receive(reply: Reply): void {
+    const waiting = this.#waiting.get(reply.id);
+    if (!waiting) return;
+    if ('progress' in reply) {
+      waiting.onProgress?.(reply.progress);
+      return;
+    }
+    this.#done(reply.id);
+    if ('error' in reply) waiting.reject(receivedError(reply.error));
+    else waiting.resolve(reply.gives);
+  }
+
+  #done(id: number): void {
+    this.#waiting.delete(id);
+    if (this.#waiting.size === 0) this.#thread.busy(false);
+  }
+
+  #end(reason: Error): void {
+    this.#ended ??= reason;
+    for (const { reject } of this.#waiting.values()) reject(this.#ended);
+    this.#waiting.clear();
+  }
+}

@@ -1,0 +1,73 @@
+import { FerError } from '../errors.ts';
+import { decodeSafetensors } from '../io/safetensorsFormat.ts';
+import { checkDescription } from '../nn/description.ts';
+import type { StoredModel } from '../nn/loadModel.ts';
+
+/** The weights of a folder, the released model's first. */
+const WEIGHT_FILES = ['model.safetensors', 'best.safetensors', 'last.safetensors'];
+
+/**
+ * Fetches a model folder, as it lies in models/ or runs/, from where a page's server has it.
+ *
+ * @param folder its address
+ * @param onProgress hears the share of the weights that has arrived, 0..1
+ * @throws FerError if something is missing or damaged
+ */
+export async function fetchModel(
+  folder: string,
+  onProgress: (share: number) => void = () => {},
+): Promise<StoredModel> {
+  const base = folder.endsWith('/') ? folder : `${folder}/`;
+  const configFile = `${base}config.json`;
+  const config = await found(configFile);
+  if (!config) throw new FerError(`there is no model at ${base}: ${configFile} is not served`);
+  let description: unknown;
+  try {
+    description = ((await config.json()) as { model?: unknown } | null)?.model;
+  } catch {
+    throw new FerError(`${configFile} is not valid JSON`);
+  }
+  checkDescription(description, configFile);
+  for (const name of WEIGHT_FILES) {
+    const file = `${base}${name}`;
+    const response = await found(file);
+    if (!response) continue;
+    return { description, file, ...decodeSafetensors(await bytesOf(response, onProgress), file) };
+  }
+  throw new FerError(`${base} serves no weights: expected ${WEIGHT_FILES.join(' or ')}`);
+}
+
+/** @returns undefined if it is not there */
+async function found(url: string): Promise<Response | undefined> {
+  let response: Response;
+  try {
+    response = await fetch(url);
+  } catch (error) {
+    throw new FerError(`${url} cannot be fetched: is the server running, and does it allow this page?`, {
+      cause: error,
+    });
+  }
+  // Some servers answer with a page of their own where a file is missing.
+  const isPage = response.headers.get('content-type')?.startsWith('text/html') ?? false;
+  if (response.status === 404 || (response.ok && isPage)) return undefined;
+  if (!response.ok) throw new FerError(`${url} cannot be fetched: status ${response.status}`);
+  return response;
+}
+
+async function bytesOf(response: Response, onProgress: (share: number) => void): Promise<Uint8Array> {
+  const total = Number(response.headers.get('content-length'));
+  const encoded = response.headers.has('content-encoding');
+  if (!response.body || !(total > 0) || encoded) return new Uint8Array(await response.arrayBuffer());
+  const bytes = new Uint8Array(total);
+  let at = 0;
+  for (const reader = response.body.getReader(); ; ) {
+    const { done, value } = await reader.read();
+    if (done) break;
+    if (at + value.length > total) throw new FerError(`${response.url} is longer than its server said`);
+    bytes.set(value, at);
+    at += value.length;
+    onProgress(at / total);
+  }
+  if (at < total) throw new FerError(`${response.url} was cut short: ${at} of ${total} bytes`);
+  return bytes;
+}

@@ -1,0 +1,28 @@
+/** The thread of a recogniser in Node. */
+import { parentPort } from 'node:worker_threads';
+import { createBackend } from '../engine/createBackend.ts';
+import { FaceDetector } from '../face/detector.ts';
+import { loadFaceModels } from '../face/loadModels.ts';
+import { readModel } from '../nn/model.ts';
+import { host } from './host.ts';
+import type { NodeSetup } from './node.ts';
+import { type Photo, PictureRecognizer } from './pictureRecognizer.ts';
+
+const parent = parentPort;
+if (!parent) throw new Error('nodeThread is run as a worker');
+
+host<NodeSetup, Photo>(
+  {
+    post: (message) => parent.postMessage(message),
+    listen: (onMessage) => parent.on('message', onMessage),
+  },
+  {
+    async open({ model, device = 'auto', threads = 0, ...options }) {
+      const stored = readModel(model);
+      const detector = options.faces === 'none' ? undefined : FaceDetector.create(await loadFaceModels());
+      const backend = await createBackend({ device, threads });
+      return { recognizer: new PictureRecognizer(backend, stored, detector, options), backend };
+    },
+    pixels: async (photo) => photo,
+  },
+);

@@ -1,0 +1,30 @@
+import { FerError } from '../errors.ts';
+import type { RgbaImage } from '../face/image.ts';
+import { BACKDROP } from '../image/backdrop.ts';
+import type { RawPicture } from './types.ts';
+
+/**
+ * A copy of raw pixels as opaque RGBA: transparent parts on mid-grey.
+ *
+ * @throws FerError if `data` is not width x height pixels of 1, 3 or 4 bytes
+ */
+export function rgbaOf({ width, height, data }: RawPicture): RgbaImage {
+  const whole = Number.isInteger(width) && Number.isInteger(height) && width > 0 && height > 0;
+  const channels = whole ? data.length / (width * height) : Number.NaN;
+  if (channels !== 1 && channels !== 3 && channels !== 4) {
+    throw new FerError(
+      `raw pixels: ${data.length} bytes for ${width}x${height}, expected 1 (grey), 3 (RGB) or 4 (RGBA) a pixel`,
+    );
+  }
+  const rgba = new Uint8Array(4 * width * height);
+  for (let i = 0; i < width * height; i++) {
+    const from = channels * i;
+    const share = channels === 4 ? data[from + 3] / 255 : 1;
+    for (let k = 0; k < 3; k++) {
+      const value = data[channels === 1 ? from : from + k];
+      rgba[4 * i + k] = share === 1 ? value : Math.round(share * value + (1 - share) * BACKDROP);
+    }
+    rgba[4 * i + 3] = 255;
+  }
+  return { width, height, data: rgba };
+}

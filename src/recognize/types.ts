@@ -1,0 +1,98 @@
+import type { Explanation } from '../explain/explainer.ts';
+import type { MethodSettings } from '../explain/method.ts';
+import type { MethodName } from '../explain/methods.ts';
+import type { RgbaImage } from '../face/image.ts';
+import type { ModelDescription } from '../nn/description.ts';
+
+/** Decides where the faces of a picture are: `find` looks for them, `none` takes the picture as one face. */
+export type FacesMode = 'find' | 'none';
+
+/** What may be asked otherwise of each picture. */
+export interface RecognizeOptions {
+  /** 10 averages the logits of corners, centre and their mirrors; 1 looks at the centre and is ten times as fast. */
+  readonly crops?: 1 | 10;
+  readonly faces?: FacesMode;
+  /** Faces found with less confidence, above 0 to 1, are left out; 0.5 by default. */
+  readonly minScore?: number;
+  /** The most confident faces are kept. */
+  readonly maxFaces?: number;
+  /** Side of the smallest faces looked for, as a share of the longer side; 1/64 by default, 1/16 is faster. */
+  readonly smallest?: number;
+}
+
+export interface ExplainOptions {
+  readonly methods?: readonly MethodName[];
+  /** The label whose score is explained, by name or alias; the winning one where it is missing. */
+  readonly target?: string;
+  readonly crops?: 1 | 10;
+  /** Over the defaults of `fer explain`. */
+  readonly settings?: Partial<MethodSettings>;
+  /** Hears the share of the work done, 0..1, after each method. */
+  readonly onProgress?: (share: number) => void;
+}
+
+/** Pixels of the picture as it is seen, upright; parts may lie outside of it. */
+export interface Box {
+  readonly x: number;
+  readonly y: number;
+  readonly width: number;
+  readonly height: number;
+}
+
+/** A face in a picture and the answer for it. */
+export interface RecognizedFace {
+  readonly box: Box;
+  /** How sure the detector is that this is a face, 0..1; null with `faces: 'none'`. */
+  readonly confidence: number | null;
+  /** The label with the highest score. */
+  readonly label: string;
+  /** A number for each label, summing to 1. */
+  readonly scores: Readonly<Record<string, number>>;
+  /** The square that `crop` shows; it may reach beyond the picture. */
+  readonly frame: Box;
+  /** What the network saw: grey, [imageSize, imageSize], 0 black to 255 white. `explain` wants it. */
+  readonly crop: Uint8Array;
+}
+
+/** Pixels in rows from the top left, 8 bits each: grey, RGB or RGBA, as the length of `data` says. */
+export interface RawPicture {
+  readonly width: number;
+  readonly height: number;
+  readonly data: Uint8Array | Uint8ClampedArray;
+}
+
+/** What recognises: the same in Node and in a browser, but for the kinds of picture. */
+export interface PhotoRecognizer<Picture> {
+  readonly model: ModelDescription;
+  /** For people: what runs the network, such as `CPU, WebAssembly relaxed SIMD, 2 threads`. */
+  readonly device: string;
+  /**
+   * The faces of a picture, the most confident first; none is an empty list.
+   *
+   * @throws FerError for what is no picture, or one that cannot be read
+   */
+  recognize(picture: Picture, options?: RecognizeOptions): Promise<RecognizedFace[]>;
+  /** The faces of each of several pictures, through the network together. One bad picture fails them all. */
+  recognize(pictures: readonly Picture[], options?: RecognizeOptions): Promise<RecognizedFace[][]>;
+  /**
+   * Where in a face its score comes from.
+   *
+   * @param face an answer of `recognize`, or its crop
+   * @throws UsageError for a target that the model does not know, or settings that do not fit its faces
+   */
+  explain(face: Pick<RecognizedFace, 'crop'> | Uint8Array, options?: ExplainOptions): Promise<Explanation>;
+  /** Ends threads and gives memory back. What is under way fails. */
+  close(): Promise<void>;
+}
+
+/** The settings of `loadRecognizer` that both worlds share. */
+export interface LoadOptions extends RecognizeOptions {
+  /** `auto` takes the fastest backend at hand. */
+  readonly device?: Device;
+  /** 0: one a core. */
+  readonly threads?: number;
+}
+
+export type Device = 'auto' | 'cpu' | 'reference';
+
+export type { Explanation, RgbaImage };

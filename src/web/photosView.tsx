@@ -1,0 +1,234 @@
+import type { JSX } from 'preact';
+import { useCallback, useEffect, useRef, useState } from 'preact/hooks';
+import type { MethodName } from '../explain/methods.ts';
+import type { FacesMode, RecognizedFace, RecognizeOptions } from '../recognize/types.ts';
+import { FacePanel } from './facePanel.tsx';
+import { duration, plural } from './format.ts';
+import { LoadingNote } from './loadingNote.tsx';
+import { filesOf, openPhoto, type Photo } from './photo.ts';
+import { PrivateNote } from './privateNote.tsx';
+import { SaliencyControls } from './saliencyControls.tsx';
+import { Stage } from './stage.tsx';
+import { useExplanation } from './useExplanation.ts';
+import type { Loading } from './useRecognizer.ts';
+
+/** Photos that are dropped, chosen or pasted: their faces, the answers, and where these come from. */
+export function PhotosView({ loading }: { loading: Loading }): JSX.Element {
+  const recognizer = loading.state === 'ready' ? loading.recognizer : undefined;
+  const [photos, setPhotos] = useState<readonly Photo[]>([]);
+  const [shownId, setShownId] = useState<number>();
+  const [selected, setSelected] = useState(0);
+  const [faces, setFaces] = useState<FacesMode>('find');
+  const [method, setMethod] = useState<MethodName>();
+  const [target, setTarget] = useState<string>();
+  const [dragged, setDragged] = useState(false);
+  const input = useRef<HTMLInputElement>(null);
+
+  const add = useCallback(async (files: readonly File[]) => {
+    if (files.length === 0) return;
+    const opened = await Promise.all(files.map((file) => openPhoto(file, file.name)));
+    setPhotos((before) => [...opened, ...before]);
+    setShownId(opened[0].id);
+    setSelected(0);
+  }, []);
+
+  useEffect(() => {
+    const onPaste = (event: ClipboardEvent): void => void add(filesOf(event.clipboardData));
+    // A photo that misses the drop area would replace the page.
+    const onDrag = (event: DragEvent): void => {
+      event.preventDefault();
+      setDragged(event.type === 'dragover');
+    };
+    const onDrop = (event: DragEvent): void => {
+      onDrag(event);
+      void add(filesOf(event.dataTransfer));
+    };
+    addEventListener('paste', onPaste);
+    addEventListener('dragover', onDrag);
+    addEventListener('dragleave', onDrag);
+    addEventListener('drop', onDrop);
+    return () => {
+      removeEventListener('paste', onPaste);
+      removeEventListener('dragover', onDrag);
+      removeEventListener('dragleave', onDrag);
+      removeEventListener('drop', onDrop);
+    };
+  }, [add]);
+
+  const waiting = photos.find((photo) => photo.faces === undefined && photo.problem === undefined);
+  useEffect(() => {
+    if (!recognizer || !waiting) return;
+    let current = true;
+    const options: RecognizeOptions = { faces };
+    const started = performance.now();
+    const settle = (change: Partial<Photo>): void => {
+      if (!current) return;
+      setPhotos((before) =>
+        before.map((photo) => (photo.id === waiting.id ? { ...photo, ...change } : photo)),
+      );
+    };
+    recognizer.recognize(waiting.file, options).then(
+      (found) => settle({ faces: fromLeft(found), milliseconds: performance.now() - started }),
+      (error: Error) => settle({ problem: error.message }),
+    );
+    return () => {
+      current = false;
+    };
+  }, [recognizer, waiting, faces]);
+
+  const again = (mode: FacesMode): void => {
+    setFaces(mode);
+    setSelected(0);
+    setPhotos((before) => before.map(({ faces: _, ...photo }) => photo));
+  };
+  const clear = (): void => {
+    for (const { url } of photos) URL.revokeObjectURL(url);
+    setPhotos([]);
+  };
+
+  const shown = photos.find(({ id }) => id === shownId);
+  const face = shown?.faces?.[selected];
+  const explained = useExplanation(recognizer, face, method, target);
+  const choose = (
+    <>
+      <button type="button" class="primary" onClick={() => input.current?.click()}>
+        Choose photos
+      </button>
+      <input
+        ref={input}
+        class="hidden"
+        type="file"
+        aria-label="Photos"
+        accept="image/jpeg,image/png,image/webp,image/*"
+        multiple
+        tabIndex={-1}
+        onChange={({ currentTarget }) => {
+          void add([...(currentTarget.files ?? [])]);
+          currentTarget.value = '';
+        }}
+      />
+    </>
+  );
+
+  if (!shown) {
+    return (
+      <>
+        <h1>Which expression do you see?</h1>
+        <p class="lead">
+          Give a photo. Every face in it is found, and a network says which of{' '}
+          {recognizer ? recognizer.model.labels.length : 'seven'} expressions people would see in it.
+        </p>
+        <div class={dragged ? 'drop dragged' : 'drop'}>
+          <DropPicture />
+          <p>
+            <b>Drop photos here</b>
+            <br />
+            or paste one
+          </p>
+          {choose}
+          <PrivateNote />
+        </div>
+        <LoadingNote loading={loading} />
+      </>
+    );
+  }
+  return (
+    <>
+      <h1 class="visually-hidden">Photos</h1>
+      <div class="bench">
+        <div class="work">
+          {shown.problem === undefined ? (
+            <Stage
+              width={shown.width}
+              height={shown.height}
+              faces={shown.faces ?? []}
+              selected={selected}
+              onSelect={setSelected}
+              map={explained.map}
+            >
+              <img src={shown.url} alt={shown.name} />
+            </Stage>
+          ) : (
+            <p class="problem" role="alert">
+              {shown.name}: {shown.problem}
+            </p>
+          )}
+          <div class="tools">
+            {choose}
+            <label class="check">
+              <input
+                type="checkbox"
+                checked={faces === 'none'}
+                onChange={({ currentTarget }) => again(currentTarget.checked ? 'none' : 'find')}
+              />
+              The photo is one face
+            </label>
+            <button type="button" class="quiet" onClick={clear}>
+              Remove all
+            </button>
+          </div>
+          {photos.length > 1 && (
+            <ul class="strip" aria-label="Photos">
+              {photos.map(({ id, url, name }) => (
+                <li key={id}>
+                  <button
+                    type="button"
+                    aria-pressed={id === shown.id}
+                    onClick={() => {
+                      setShownId(id);
+                      setSelected(0);
+                    }}
+                  >
+                    <img src={url} alt={name} />
+                  </button>
+                </li>
+              ))}
+            </ul>
+          )}
+        </div>
+        <aside class="side">
+          <p class="status" role="status">
+            {statusOf(shown)}
+          </p>
+          <LoadingNote loading={loading} />
+          {face && shown.faces && (
+            <FacePanel face={face} index={selected} count={shown.faces.length} map={explained.map} />
+          )}
+          {face && recognizer && (
+            <SaliencyControls
+              method={method}
+              onMethod={setMethod}
+              target={target}
+              onTarget={setTarget}
+              labels={recognizer.model.labels}
+              busy={explained.busy}
+              problem={explained.problem}
+            />
+          )}
+        </aside>
+      </div>
+    </>
+  );
+}
+
+/** In reading order, so that keys go through them as the eyes do. */
+function fromLeft(faces: readonly RecognizedFace[]): RecognizedFace[] {
+  return [...faces].sort((a, b) => a.box.x - b.box.x);
+}
+
+function statusOf({ faces, milliseconds, problem }: Photo): string {
+  if (problem !== undefined) return '';
+  if (!faces) return 'Looking for faces…';
+  if (faces.length === 0) return 'No face found. If the photo is a face, tick “The photo is one face”.';
+  return `${plural(faces.length, 'face')} in ${duration(milliseconds ?? 0)}`;
+}
+
+function DropPicture(): JSX.Element {
+  return (
+    <svg class="drop-picture" viewBox="0 0 64 48" aria-hidden="true">
+      <rect x="4" y="4" width="56" height="40" rx="5" />
+      <path d="M22 13h-4v4M42 13h4v4M46 31v4h-4M18 31v4h4" />
+      <path d="M26 28q6 5 12 0M27.500 20v.01M36.500 20v.01" />
+    </svg>
+  );
+}

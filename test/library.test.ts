@@ -1,0 +1,248 @@
+import { readFileSync, writeFileSync } from 'node:fs';
+import sharp from 'sharp';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { WasmBackend } from '../src/engine/backend/wasm.ts';
+import { FerError, UsageError } from '../src/errors.ts';
+import { Recognizer } from '../src/evaluate/recognizer.ts';
+import { Explainer } from '../src/explain/explainer.ts';
+import { loadRecognizer, type NodePicture, type PhotoRecognizer, type RecognizedFace } from '../src/index.ts';
+import { readModel } from '../src/nn/model.ts';
+import { drawnFace, FACES_IN_PHOTO, facePng, smallPhoto, type TinyModel, tinyModel } from './photos.ts';
+import { start } from './process.ts';
+import { ran } from './ran.ts';
+
+let tiny: TinyModel;
+let fer: PhotoRecognizer<NodePicture>;
+let photo: Buffer;
+
+beforeAll(async () => {
+  tiny = await tinyModel();
+  fer = await loadRecognizer({ model: tiny.model, threads: 2 });
+  photo = await smallPhoto(960);
+  ran(`library: ${fer.device}`);
+});
+afterAll(() => fer?.close());
+
+const sumOf = ({ scores }: RecognizedFace): number => Object.values(scores).reduce((a, b) => a + b);
+
+describe('a picture that is one face', () => {
+  const none = { faces: 'none' } as const;
+
+  test('is answered as the network answers its pixels, whatever it comes as', async () => {
+    const backend = await WasmBackend.create({ threads: 2 });
+    const recognizer = new Recognizer(backend, readModel(tiny.model), { crops: 10, batch: 1 });
+    const { size } = tiny.dataset;
+    for (const i of [0, 1, 2]) {
+      const gray = drawnFace(tiny.dataset, i);
+      const png = await facePng(tiny.dataset, i);
+      writeFileSync(tiny.at('face.png'), png);
+      const rgb = Uint8Array.from({ length: 3 * gray.length }, (_, at) => gray[Math.floor(at / 3)]);
+      const rgba = Uint8ClampedArray.from({ length: 4 * gray.length }, (_, at) =>
+        at % 4 === 3 ? 255 : gray[at >> 2],
+      );
+      const pictures: NodePicture[] = [
+        tiny.at('face.png'),
+        png,
+        Uint8Array.from(png),
+        { width: size, height: size, data: gray },
+        { width: size, height: size, data: rgb },
+        { width: size, height: size, data: rgba },
+      ];
+      const [expected] = await recognizer.recognize(gray);
+      for (const picture of pictures) {
+        const [face, ...others] = await fer.recognize(picture, none);
+        expect(others).toEqual([]);
+        expect([...face.crop]).toEqual([...gray]);
+        expect(face.label).toBe(expected.label);
+        for (const [label, score] of Object.entries(expected.scores)) {
+          expect(face.scores[label]).toBeCloseTo(score, 6);
+        }
+        expect(face.confidence).toBeNull();
+        expect(face.box).toEqual({ x: 0, y: 0, width: size, height: size });
+      }
+    }
+    await backend.close();
+  });
+
+  test('its largest centred square is looked at, turned as EXIF says', async () => {
+    const wide = await sharp(photo).resize(300, 200, { fit: 'fill' }).toBuffer();
+    const turned = await sharp(wide).withMetadata({ orientation: 6 }).jpeg({ quality: 100 }).toBuffer();
+    const [face] = await fer.recognize(wide, none);
+    expect(face.box).toEqual({ x: 50, y: 0, width: 200, height: 200 });
+    const [other] = await fer.recognize(turned, none);
+    expect(other.box).toEqual({ x: 0, y: 50, width: 200, height: 200 });
+    // A quarter turn to the right: what was at the left is at the top.
+    const differences = Array.from(face.crop, (_, at) => {
+      const [row, column] = [Math.floor(at / 48), at % 48];
+      return Math.abs(other.crop[at] - face.crop[(47 - column) * 48 + row]);
+    });
+    expect(differences.reduce((a, b) => a + b) / differences.length).toBeLessThan(2);
+  });
+
+  test('transparent parts are mid-grey', async () => {
+    const data = new Uint8Array(4 * 48 * 48);
+    const [face] = await fer.recognize({ width: 48, height: 48, data }, none);
+    expect(new Set(face.crop)).toEqual(new Set([128]));
+  });
+});
+
+describe('a photo', () => {
+  // Its faces are no smaller, and one look is enough for them.
+  const large = { smallest: 1 / 16 } as const;
+
+  test('has its faces found, several photos at once as well', async () => {
+    const png = await facePng(tiny.dataset, 0);
+    const faces = await fer.recognize(photo, large);
+    expect(faces).toHaveLength(FACES_IN_PHOTO);
+    for (const face of faces) {
+      expect(Object.keys(face.scores)).toEqual(tiny.dataset.labels);
+      expect(sumOf(face)).toBeCloseTo(1, 6);
+      expect(face.scores[face.label]).toBe(Math.max(...Object.values(face.scores)));
+      expect(face.crop).toHaveLength(48 * 48);
+      expect(face.confidence).toBeGreaterThan(0.5);
+    }
+    // From left to right, where people see them in this photo.
+    const centres = faces.map(({ box }) => (box.x + box.width / 2) / 960).sort();
+    [0.27, 0.49, 0.81].forEach((place, i) => {
+      expect(Math.abs(centres[i] - place)).toBeLessThan(0.04);
+    });
+    const [one, two] = await fer.recognize([photo, png], { ...large, crops: 10 });
+    expect(one.map(({ box, label }) => ({ box, label }))).toEqual(
+      faces.map(({ box, label }) => ({ box, label })),
+    );
+    one.forEach(({ scores }, i) => {
+      for (const [label, score] of Object.entries(scores))
+        expect(score).toBeCloseTo(faces[i].scores[label], 5);
+    });
+    // A drawing may look like a face to the detector, or not; it is a list of its own either way.
+    expect(Array.isArray(two)).toBe(true);
+  });
+
+  test('without a face gives none, and an empty list of pictures gives an empty list', async () => {
+    const plain = { width: 64, height: 64, data: new Uint8Array(64 * 64).fill(90) };
+    expect(await fer.recognize(plain)).toEqual([]);
+    expect(await fer.recognize([])).toEqual([]);
+  });
+
+  test('only the best faces where so few are asked for', async () => {
+    const all = await fer.recognize(photo, large);
+    const [best] = await fer.recognize(photo, { ...large, maxFaces: 1 });
+    expect(best.box).toEqual(all[0].box);
+    expect(await fer.recognize(photo, { ...large, minScore: 1 })).toEqual([]);
+  });
+});
+
+describe('explain', () => {
+  test('says what the Explainer says', async () => {
+    const gray = drawnFace(tiny.dataset, 3);
+    const [face] = await fer.recognize({ width: 48, height: 48, data: gray }, { faces: 'none' });
+    const shares: number[] = [];
+    const explanation = await fer.explain(face, {
+      methods: ['gradient', 'gradcam'],
+      target: 'joy',
+      onProgress: (share) => shares.push(share),
+    });
+    expect(shares).toEqual([0.5, 1]);
+    const backend = await WasmBackend.create({ threads: 2 });
+    const explainer = new Explainer(backend, readModel(tiny.model), {
+      methods: ['gradient', 'gradcam'],
+      crops: 10,
+      batch: 6,
+    });
+    const [expected] = await explainer.explain(gray, { targets: ['happy'] });
+    await backend.close();
+    expect(explanation).toEqual(expected);
+    // Of the crop alone, with settings of its own.
+    const options = { methods: ['occlusion'], crops: 1, settings: { patch: 16, stride: 16 } } as const;
+    const { maps, target } = await fer.explain(face.crop, options);
+    expect(target).toBe(face.label);
+    expect(maps[0].values).toHaveLength(48 * 48);
+  });
+
+  test.each([
+    ['a label that it does not know', { target: 'bored' }, /does not know/],
+    ['a patch larger than the face', { methods: ['occlusion'], settings: { patch: 99 } }, /patch/],
+  ] as const)('refuses %s', async (_, options, message) => {
+    const crop = drawnFace(tiny.dataset, 0);
+    await expect(fer.explain(crop, options)).rejects.toThrow(UsageError);
+    await expect(fer.explain(crop, options)).rejects.toThrow(message);
+  });
+
+  test('refuses what is no crop', async () => {
+    await expect(fer.explain(new Uint8Array(5))).rejects.toThrow(/5 pixels: expected 48x48/);
+  });
+});
+
+describe('what cannot be done is said', () => {
+  const cut = (): Buffer => photo.subarray(0, 2000);
+  test.each([
+    ['a text', () => Buffer.from('hello, this is no picture'), /expected a JPEG, PNG or WebP/],
+    ['nothing', () => new Uint8Array(0), /no bytes/],
+    ['a picture that is cut short', cut, /damaged or cut short/],
+    ['a path that is not there', () => '/nowhere/face.jpg', /nowhere\/face\.jpg/],
+    ['pixels that are too few', () => ({ width: 9, height: 9, data: new Uint8Array(9) }), /9 bytes for 9x9/],
+    ['an object', () => ({}) as NodePicture, /found an object of Object/],
+    ['undefined', () => undefined as unknown as NodePicture, /found undefined/],
+  ])('%s', async (_, picture, message) => {
+    await expect(fer.recognize(picture())).rejects.toThrow(FerError);
+    await expect(fer.recognize(picture())).rejects.toThrow(message);
+  });
+
+  test('a bomb of pixels, before it is unpacked', async () => {
+    const create = { width: 10_001, height: 10_000, channels: 3, background: '#777' } as const;
+    const bomb = await sharp({ create, limitInputPixels: false })
+      .png({ compressionLevel: 1, palette: false })
+      .toBuffer();
+    await expect(fer.recognize(bomb)).rejects.toThrow(/more than 100 million pixels/);
+  });
+
+  test.each([
+    [{ crops: 3 }, /crops is 3/],
+    [{ faces: 'some' }, /faces is "some"/],
+    [{ minScore: 0 }, /minScore is 0/],
+    [{ maxFaces: 0.5 }, /maxFaces is 0.5/],
+  ])('%o', async (options, message) => {
+    await expect(fer.recognize(photo, options as object)).rejects.toThrow(message);
+  });
+
+  test('a model that is not there, or is none', async () => {
+    await expect(loadRecognizer({ model: tiny.at('none') })).rejects.toThrow(/no model at/);
+    await expect(loadRecognizer({ model: tiny.at('runs') })).rejects.toThrow(/config\.json is missing/);
+  });
+
+  test('a model that turns out damaged in the thread', async () => {
+    const folder = tiny.at('damaged');
+    const { mkdirSync, copyFileSync } = await import('node:fs');
+    mkdirSync(folder);
+    copyFileSync(`${tiny.model}/config.json`, `${folder}/config.json`);
+    writeFileSync(
+      `${folder}/best.safetensors`,
+      readFileSync(`${tiny.model}/best.safetensors`).subarray(0, 500),
+    );
+    await expect(loadRecognizer({ model: folder })).rejects.toThrow(FerError);
+  });
+});
+
+test('close fails what is under way, and what comes after', async () => {
+  const other = await loadRecognizer({ model: tiny.model, threads: 1, faces: 'none' });
+  await expect(other.recognize(photo, { faces: 'find' })).rejects.toThrow(/loaded with it/);
+  const under = other.recognize(photo);
+  const failed = expect(under).rejects.toThrow(/closed/);
+  await other.close();
+  await failed;
+  await expect(other.recognize(photo)).rejects.toThrow(/closed/);
+  await other.close();
+});
+
+test('a program that has its answer ends, though it closes nothing', async () => {
+  writeFileSync(tiny.at('photo.jpg'), photo);
+  const library = new URL('../dist/index.js', import.meta.url).href;
+  const program = `
+    const { loadRecognizer } = await import(${JSON.stringify(library)});
+    const fer = await loadRecognizer({ model: ${JSON.stringify(tiny.model)}, faces: 'none' });
+    console.log((await fer.recognize(${JSON.stringify(tiny.at('photo.jpg'))}))[0].label);
+  `;
+  const { code, stdout } = await start(process.execPath, ['--input-type=module', '-e', program]).ended;
+  expect(code).toBe(0);
+  expect(tiny.dataset.labels).toContain(stdout.trim());
+});

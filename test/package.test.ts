@@ -1,0 +1,119 @@
+// By the package's own name: what its users get, types and all.
+
+import { spawnSync } from 'node:child_process';
+import { mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import {
+  type Explanation,
+  loadRecognizer,
+  type NodePicture,
+  type PhotoRecognizer,
+  type RecognizedFace,
+} from 'fer';
+import type { BrowserPicture, loadRecognizer as loadInBrowser } from 'fer/browser';
+import { afterAll, describe, expect, expectTypeOf, test } from 'vitest';
+import { temporaryFolder } from './dataFiles.ts';
+
+describe('types', () => {
+  test('of the library', () => {
+    expectTypeOf(loadRecognizer).returns.resolves.toEqualTypeOf<PhotoRecognizer<NodePicture>>();
+    expectTypeOf(loadRecognizer).parameter(0).toBeNullable();
+    type Fer = PhotoRecognizer<NodePicture>;
+    const one = (fer: Fer) => fer.recognize('photo.jpg', { crops: 1 });
+    const several = (fer: Fer) => fer.recognize(['photo.jpg', new Uint8Array(3)]);
+    const why = async (fer: Fer) =>
+      fer.explain((await one(fer))[0], { methods: ['gradcam'], target: 'happy' });
+    expectTypeOf(one).returns.resolves.toEqualTypeOf<RecognizedFace[]>();
+    expectTypeOf(several).returns.resolves.toEqualTypeOf<RecognizedFace[][]>();
+    expectTypeOf(why).returns.resolves.toEqualTypeOf<Explanation>();
+    expectTypeOf<RecognizedFace['scores']>().toEqualTypeOf<Readonly<Record<string, number>>>();
+    expectTypeOf<RecognizedFace['confidence']>().toEqualTypeOf<number | null>();
+    expectTypeOf<ImageData>().toExtend<NodePicture>();
+    expectTypeOf<Buffer>().toExtend<NodePicture>();
+    // @ts-expect-error 5 is no number of crops
+    const wrong = (fer: Fer) => fer.recognize('photo.jpg', { crops: 5 });
+    // @ts-expect-error a number is no picture
+    const number = (fer: Fer) => fer.recognize(5);
+    expect([wrong, number]).toHaveLength(2);
+  });
+
+  test('of the browser: the same, but for the pictures', () => {
+    expectTypeOf<typeof loadInBrowser>().returns.resolves.toEqualTypeOf<PhotoRecognizer<BrowserPicture>>();
+    expectTypeOf<
+      Blob | HTMLVideoElement | HTMLImageElement | ImageData | string
+    >().toExtend<BrowserPicture>();
+    // @ts-expect-error 5 is no picture
+    const number = (fer: PhotoRecognizer<BrowserPicture>) => fer.recognize(5);
+    expect(number).toBeDefined();
+  });
+});
+
+test('the declarations of the built package are whole, without this repository’s settings', () => {
+  const folder = temporaryFolder();
+  afterAll(() => folder.remove());
+  const root = fileURLToPath(new URL('..', import.meta.url));
+  mkdirSync(join(folder.path, 'node_modules'));
+  symlinkSync(root, join(folder.path, 'node_modules/fer'));
+  const program = (from: string, picture: string) => `import { loadRecognizer } from '${from}';
+    export async function labels(): Promise<string[]> {
+      const fer = await loadRecognizer({ crops: 1 });
+      const faces = await fer.recognize(${picture});
+      await fer.close();
+      return faces.map(({ label }) => label);
+    }`;
+  writeFileSync(join(folder.path, 'package.json'), '{ "type": "module" }');
+  writeFileSync(join(folder.path, 'node.ts'), program('fer', `'photo.jpg'`));
+  writeFileSync(join(folder.path, 'browser.ts'), program('fer/browser', 'new Blob()'));
+  const tsc = join(root, 'node_modules/typescript/bin/tsc');
+  const types = join(root, 'node_modules/@types');
+  const options = ['--noEmit', '--strict', '--module', 'nodenext', '--target', 'es2022', '--skipLibCheck'];
+  const done = spawnSync(process.execPath, [tsc, ...options, '--typeRoots', types, 'node.ts', 'browser.ts'], {
+    cwd: folder.path,
+    encoding: 'utf8',
+  });
+  expect(done.stdout + done.stderr).toBe('');
+  expect(done.status).toBe(0);
+});
+
+describe('the browser library', () => {
+  test('names what the documentation names', async () => {
+    const library = await import('fer/browser');
+    expect(Object.keys(library).sort()).toEqual(
+      ['FerError', 'METHOD_NAMES', 'UsageError', 'colorOf', 'loadRecognizer', 'shownMap'].sort(),
+    );
+  });
+
+  test('leaves out of a bundle what is not used', async () => {
+    const { rolldown } = await import('rolldown');
+    const bundled = async (code: string): Promise<string> => {
+      const bundle = await rolldown({
+        input: 'entry',
+        platform: 'browser',
+        plugins: [
+          {
+            name: 'entry',
+            resolveId: (id) => (id === 'entry' ? new URL('../entry.js', import.meta.url).pathname : null),
+            load: (id) => (id.endsWith('/entry.js') ? code : null),
+          },
+        ],
+      });
+      const { output } = await bundle.generate({ format: 'esm' });
+      await bundle.close();
+      return output.map((chunk) => ('code' in chunk ? chunk.code : '')).join('');
+    };
+    const whole = await bundled(`export { loadRecognizer } from 'fer/browser';`);
+    const part = await bundled(`export { FerError } from 'fer/browser';`);
+    expect(whole).toContain('new Worker(new URL(');
+    expect(part).not.toContain('new Worker');
+    expect(part.length).toBeLessThan(whole.length / 10);
+    expect(await bundled(`import 'fer/browser';`)).toMatch(/^\s*$/);
+  });
+
+  test('asks for nothing of Node', () => {
+    for (const name of ['index', 'worker']) {
+      const code = readFileSync(new URL(`../dist/browser/${name}.js`, import.meta.url), 'utf8');
+      expect(code).not.toMatch(/(?:from|import\()\s*["'](?:node:|[a-z@])/);
+    }
+  });
+});

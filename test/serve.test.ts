@@ -1,0 +1,385 @@
+import { once } from 'node:events';
+import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
+import { request } from 'node:http';
+import { connect } from 'node:net';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { loadRecognizer, type RecognizedFace } from '../src/index.ts';
+import { releasedModel } from '../src/recognize/node.ts';
+import { type RunningServer, startServer } from '../src/server/server.ts';
+import { lockRun } from '../src/train/runLock.ts';
+import { fer } from './commands.ts';
+import { FACES_IN_PHOTO, facePng, smallPhoto, type TinyModel, tinyModel } from './photos.ts';
+import { CLI, start } from './process.ts';
+import { ran } from './ran.ts';
+
+type Face = Omit<RecognizedFace, 'crop'>;
+
+let tiny: TinyModel;
+let server: RunningServer;
+let photo: Buffer;
+const at = (path: string): string => new URL(path, server.url).href;
+
+const options = { host: '127.0.0.1', port: 0, crops: 10, device: 'auto', threads: 2 } as const;
+
+beforeAll(async () => {
+  tiny = await tinyModel();
+  photo = await smallPhoto();
+  const limits = { concurrency: 4, limit: 2 ** 20, cors: 'https://friend.example' };
+  server = await startServer({ ...options, ...limits, model: tiny.model, runs: tiny.runs });
+  ran(`service: ${server.device}`);
+});
+afterAll(() => server?.stop());
+
+/** Its faces are no smaller, and one look is enough for them. */
+const large = '?smallest=0.0625';
+
+async function post(body: BodyInit, query = '', headers: Record<string, string> = {}) {
+  const response = await fetch(at(`api/predict${query}`), { method: 'POST', body, headers });
+  return { status: response.status, headers: response.headers, json: await response.json() };
+}
+
+const bytes = (buffer: Buffer): Uint8Array<ArrayBuffer> => Uint8Array.from(buffer);
+const formOf = (...files: [string, Buffer | string][]): FormData => {
+  const form = new FormData();
+  for (const [name, content] of files) {
+    form.append('picture', new Blob([typeof content === 'string' ? content : bytes(content)]), name);
+  }
+  return form;
+};
+
+/** What the library answers. */
+async function expected(picture: Buffer, faces: 'find' | 'none'): Promise<Face[]> {
+  const recognizer = await loadRecognizer({ model: tiny.model, threads: 2 });
+  const found = await recognizer.recognize(picture, { faces, smallest: 1 / 16 });
+  await recognizer.close();
+  return found.map(({ crop: _, ...face }) => face);
+}
+
+describe('POST /api/predict', () => {
+  test('answers as the library does', async () => {
+    const { status, json } = await post(bytes(photo), large);
+    expect(status).toBe(200);
+    expect(json.faces).toHaveLength(FACES_IN_PHOTO);
+    expect(json).toEqual({ faces: await expected(photo, 'find') });
+  });
+
+  test('takes forms of several pictures, a bad one among them', async () => {
+    const png = await facePng(tiny.dataset, 0);
+    const { status, json } = await post(formOf(['a.png', png], ['b.txt', 'no picture']), '?faces=none');
+    expect(status).toBe(200);
+    expect(json.pictures[0]).toEqual({ name: 'a.png', faces: await expected(png, 'none') });
+    expect(json.pictures[1]).toEqual({ name: 'b.txt', error: expect.stringMatching(/expected a JPEG/) });
+  });
+
+  test('takes settings', async () => {
+    const png = bytes(await facePng(tiny.dataset, 0));
+    const ten = await post(png, '?faces=none');
+    const one = await post(png, '?faces=none&crops=1');
+    expect(one.json.faces[0].scores).not.toEqual(ten.json.faces[0].scores);
+    expect((await post(bytes(photo), `${large}&max_faces=1`)).json.faces).toHaveLength(1);
+  });
+
+  test.each([
+    ['garbage', () => 'x'.repeat(5000), '', 400, /expected a JPEG, PNG or WebP/],
+    ['a picture cut short', () => bytes(photo.subarray(0, 5000)), '', 400, /damaged or cut short/],
+    ['nothing', () => new Uint8Array(0), '', 400, /empty/],
+    ['too much', () => new Uint8Array(2 ** 20 + 1), '', 413, /larger than 1 MiB/],
+    ['a form without a file', (): FormData => formOf(), '', 400, /form/],
+    ['crops that do not exist', () => bytes(photo), '?crops=2', 400, /crops=2: expected 1 or 10/],
+    ['an unknown setting', () => bytes(photo), '?crop=1', 400, /unknown crop=: expected crops/],
+    ['a score out of range', () => bytes(photo), '?min_score=2', 400, /min_score=2/],
+  ] as const)('refuses %s', async (_, body, query, status, message) => {
+    const answer = await post(body(), query);
+    expect(answer.status).toBe(status);
+    expect(Object.keys(answer.json)).toEqual(['error']);
+    expect(answer.json.error).toMatch(message);
+  });
+
+  test('a form that is none', async (): Promise<void> => {
+    const headers = { 'content-type': 'multipart/form-data; boundary=x' };
+    const { status, json } = await post('not a form', '', headers);
+    expect({ status, error: json.error }).toEqual({ status: 400, error: expect.stringMatching(/form/) });
+  });
+
+  test('a body without an announced length, larger than the limit', async () => {
+    const body = new ReadableStream({
+      start(controller) {
+        for (let i = 0; i < 20; i++) controller.enqueue(new Uint8Array(2 ** 17));
+        controller.close();
+      },
+    });
+    const init = { method: 'POST', body, duplex: 'half' } as RequestInit;
+    const status = await fetch(at('api/predict'), init).then(
+      (response) => response.status,
+      // The server may close before it has read what it does not want.
+      () => 413,
+    );
+    expect(status).toBe(413);
+    expect((await fetch(at('healthz'))).status).toBe(200);
+  });
+
+  test('a client that goes away in the middle of its body', async () => {
+    const { port } = new URL(server.url);
+    const socket = connect(Number(port), '127.0.0.1');
+    socket.write('POST /api/predict HTTP/1.1\r\nhost: 127.0.0.1\r\ncontent-length: 50000\r\n\r\nabc');
+    await once(socket, 'connect');
+    socket.destroy();
+    // Its place is free again.
+    const png = bytes(await facePng(tiny.dataset, 0));
+    for (let i = 0; i < 4; i++) expect((await post(png, '?faces=none')).status).toBe(200);
+  });
+
+  test('refuses more than it can hold, and says when to come back', async () => {
+    const answers = await Promise.all(Array.from({ length: 12 }, () => post(bytes(photo), large)));
+    const good = answers.filter(({ status }) => status === 200);
+    const refused = answers.filter(({ status }) => status === 503);
+    expect(good.length + refused.length).toBe(12);
+    expect(good.length).toBeGreaterThanOrEqual(4);
+    expect(refused.length).toBeGreaterThanOrEqual(1);
+    for (const { headers, json } of refused) {
+      expect(headers.get('retry-after')).toBe('1');
+      expect(json.error).toMatch(/try again/);
+    }
+    for (const { json } of good) expect(json).toEqual(good[0].json);
+  });
+
+  test('health is answered while pictures are under way', async () => {
+    let done = false;
+    const slow = post(bytes(photo), large).then((answer) => {
+      done = true;
+      return answer;
+    });
+    let answeredBefore = 0;
+    while (!done) {
+      expect((await fetch(at('healthz'))).status).toBe(200);
+      if (!done) answeredBefore++;
+    }
+    await slow;
+    expect(answeredBefore).toBeGreaterThan(1);
+  });
+});
+
+describe('a load of requests', () => {
+  const REQUESTS = 200;
+  const AT_A_TIME = 4;
+
+  test('every twentieth garbage: each gets its own answer', async () => {
+    const kinds = await Promise.all(
+      [0, 1, 2, 3].map(async (i) => {
+        const png = await facePng(tiny.dataset, i);
+        return { body: bytes(png), answer: { faces: await expected(png, 'none') } };
+      }),
+    );
+    let next = 0;
+    let good = 0;
+    let bad = 0;
+    const client = async (): Promise<void> => {
+      while (next < REQUESTS) {
+        const i = next++;
+        const kind = kinds[i % kinds.length];
+        const garbage = i % 20 === 7;
+        const { status, json } = await post(garbage ? `garbage ${i}` : kind.body, '?faces=none');
+        if (garbage) {
+          expect(status).toBe(400);
+          bad++;
+        } else {
+          expect({ status, json }).toEqual({ status: 200, json: kind.answer });
+          good++;
+        }
+      }
+    };
+    await Promise.all(Array.from({ length: AT_A_TIME }, client));
+    expect({ good, bad }).toEqual({ good: 190, bad: 10 });
+  });
+});
+
+describe('the page and its files', () => {
+  test('isolated, and told to load nothing from elsewhere', async () => {
+    const response = await fetch(server.url);
+    expect(response.headers.get('content-type')).toBe('text/html; charset=utf-8');
+    expect(response.headers.get('cross-origin-opener-policy')).toBe('same-origin');
+    expect(response.headers.get('cross-origin-embedder-policy')).toBe('require-corp');
+    const policy = response.headers.get('content-security-policy') ?? '';
+    expect(policy).toMatch(/^default-src 'none'; /);
+    expect(policy).not.toMatch(/unsafe-inline|'unsafe-eval'|https?:|\*/);
+    const html = await response.text();
+    for (const [, path] of html.matchAll(/(?:src|href)="([^"]+)"/g)) {
+      const file = await fetch(at(path));
+      expect({ path, status: file.status }).toEqual({ path, status: 200 });
+      expect(file.headers.get('cache-control')).toMatch(/immutable/);
+    }
+  });
+
+  test('the model, fresh or unchanged', async () => {
+    const config = await (await fetch(at('model/config.json'))).json();
+    expect(config.model.labels).toEqual(tiny.dataset.labels);
+    const weights = await fetch(at('model/model.safetensors'));
+    expect(Number(weights.headers.get('content-length'))).toBe((await weights.arrayBuffer()).byteLength);
+    const headers = { 'if-none-match': weights.headers.get('etag') ?? '' };
+    expect((await fetch(at('model/model.safetensors'), { headers })).status).toBe(304);
+  });
+
+  test.each([
+    '../package.json',
+    '%2e%2e/package.json',
+    '..%2f..%2fpackage.json',
+    'assets/../../cli.js',
+    'nothing',
+    '%ff',
+    'api/runs/..%2f..',
+    'api/runs/none',
+  ])('%s is not there', async (path) => {
+    // By hand: fetch would tidy the path up.
+    const { port } = new URL(server.url);
+    const status = await new Promise<number | undefined>((resolve, reject) => {
+      request({ host: '127.0.0.1', port, path: `/${path}` }, (response) => {
+        response.resume();
+        resolve(response.statusCode);
+      })
+        .on('error', reject)
+        .end();
+    });
+    expect(status).toBe(404);
+  });
+
+  test('methods that a route does not take', async () => {
+    expect((await fetch(at('api/predict'))).status).toBe(405);
+    expect((await fetch(server.url, { method: 'DELETE' })).status).toBe(404);
+  });
+});
+
+describe('who may ask', () => {
+  const asking = (headers: Record<string, string>): Promise<number> =>
+    new Promise((resolve, reject) => {
+      const { port } = new URL(server.url);
+      request({ host: '127.0.0.1', port, path: '/api/runs', headers }, (response) => {
+        response.resume();
+        resolve(response.statusCode ?? 0);
+      })
+        .on('error', reject)
+        .end();
+    });
+
+  test('not another name that leads here', async () => {
+    expect(await asking({ host: 'localhost:1' })).toBe(200);
+    expect(await asking({ host: 'attacker.example' })).toBe(403);
+  });
+
+  test('not the pages of others, but for the one that is named', async () => {
+    expect(await asking({ origin: 'https://stranger.example' })).toBe(403);
+    expect(await asking({ origin: new URL(server.url).origin, host: new URL(server.url).host })).toBe(200);
+    const headers = { origin: 'https://friend.example' };
+    const friend = await fetch(at('api/runs'), { headers });
+    expect(friend.headers.get('access-control-allow-origin')).toBe('https://friend.example');
+    const before = await fetch(at('api/predict'), { method: 'OPTIONS', headers });
+    expect(before.status).toBe(204);
+    expect(before.headers.get('access-control-allow-methods')).toMatch(/POST/);
+  });
+});
+
+describe('runs', () => {
+  test('are listed and shown, with the figures found in them', async () => {
+    const folder = `${tiny.model}/evaluation`;
+    mkdirSync(folder);
+    const settings = [`model=${tiny.model}`, 'data=synthetic:70', 'split=PrivateTest', 'crops=1'];
+    const { code, stderr } = await fer('evaluate', ...settings, `out=${folder}`);
+    expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
+    mkdirSync(`${tiny.runs}/damaged`);
+    writeFileSync(`${tiny.runs}/damaged/config.json`, '{"mod');
+    writeFileSync(`${tiny.model}/other.json`, '{"labels": ["a"], "confusion": 3}');
+
+    const { runs } = await (await fetch(at('api/runs'))).json();
+    expect(runs.map(({ name }: { name: string }) => name)).toEqual(['a']);
+    expect(runs[0]).toMatchObject({ network: 'vgg', width: 8, epochs: 6, epochsAsked: 6, training: false });
+    const run = await (await fetch(at('api/runs/a'))).json();
+    expect(run.history).toHaveLength(6);
+    expect(run.best.valAccuracy).toBe(runs[0].best.valAccuracy);
+    expect(run.settings.lr).toBe(0.02);
+    const [evaluation, ...others] = run.evaluations;
+    expect(others).toEqual([]);
+    expect(evaluation).toMatchObject({ file: 'evaluation/metrics.json', n: 7, labels: tiny.dataset.labels });
+    expect(evaluation.confusion.flat().reduce((a: number, b: number) => a + b)).toBe(7);
+  });
+
+  test('one that is being trained says so', async () => {
+    const release = lockRun(tiny.model);
+    const asked = async (): Promise<boolean> => (await (await fetch(at('api/runs/a'))).json()).training;
+    expect(await asked()).toBe(true);
+    release();
+    expect(await asked()).toBe(false);
+  });
+});
+
+test('metrics count what was answered', async () => {
+  const text = await (await fetch(at('metrics'))).text();
+  const value = (line: string): number =>
+    Number(
+      text
+        .split('\n')
+        .find((one) => one.startsWith(line))
+        ?.split(' ')[1],
+    );
+  const before = value('fer_prediction_seconds_count');
+  await post(bytes(await facePng(tiny.dataset, 0)), '?faces=none');
+  const after = await (await fetch(at('metrics'))).text();
+  expect(after).toContain(`fer_prediction_seconds_count ${before + 1}\n`);
+  expect(after).toContain(`fer_prediction_seconds_bucket{le="+Inf"} ${before + 1}\n`);
+  expect(after).toMatch(/fer_requests_total\{route="\/api\/predict",status="503"\} [1-9]/);
+  expect(after).toMatch(/fer_requests_total\{route="other",status="404"\} [1-9]/);
+  expect(after).toContain('fer_predictions_waiting 0\n');
+  for (const line of after.trimEnd().split('\n')) {
+    expect(line).toMatch(/^(# (HELP|TYPE) \w+ .+|\w+(\{[^{}]*\})? [\d.e+-]+)$/);
+  }
+});
+
+describe('fer serve', () => {
+  test('prints its address, and on SIGTERM ends what is under way first', async () => {
+    const running = start(process.execPath, [
+      CLI,
+      'serve',
+      `model=${tiny.model}`,
+      `runs=${tiny.runs}`,
+      'threads=2',
+    ]);
+    await running.said('Ctrl-C');
+    await running.said('serves');
+    const url = /http:\/\/127\.0\.0\.1:\d+\//.exec(running.output())?.[0] ?? '';
+    const under = fetch(`${url}api/predict${large}`, { method: 'POST', body: bytes(photo) });
+    // Until the request has come in.
+    for (let waiting = 0; waiting === 0; ) {
+      const text = await (await fetch(`${url}metrics`)).text();
+      waiting = Number(/fer_predictions_waiting (\d+)/.exec(text)?.[1]);
+    }
+    running.child.kill('SIGTERM');
+    const answer = await under;
+    expect(answer.status).toBe(200);
+    expect((await answer.json()).faces).toHaveLength(FACES_IN_PHOTO);
+    const { code, signal, stderr } = await running.ended;
+    expect({ code, signal }).toEqual({ code: 0, signal: null });
+    expect(stderr).toMatch(/stopping/);
+    await expect(fetch(url)).rejects.toThrow();
+  });
+
+  test.each([
+    [
+      'a port that is taken',
+      () => [`port=${new URL(server.url).port}`],
+      1,
+      /port \d+ of 127\.0\.0\.1 is taken/,
+    ],
+    ['an address of another machine', () => ['host=192.0.2.1'], 1, /no address of this machine/],
+    ['a model that is not there', () => ['model=/nowhere'], 1, /no model at \/nowhere/],
+    ['an origin that is none', () => ['cors=example'], 2, /cors/],
+  ] as const)('refuses %s', async (_, args, code, message) => {
+    const given = [`model=${tiny.model}`, ...args()];
+    const answer = await fer('serve', ...given.slice(args()[0].startsWith('model=') ? 1 : 0));
+    expect(answer.code).toBe(code);
+    expect(answer.stderr).toMatch(message);
+  });
+
+  test('the model that comes with the package, or what to do without', () => {
+    const there = existsSync(new URL('../models/vgg-fer2013/', import.meta.url));
+    if (there) expect(existsSync(releasedModel())).toBe(true);
+    else expect(releasedModel).toThrow(/no model comes with this copy.*model=runs\/quickstart/);
+  });
+});
