@@ -378,8 +378,8 @@ describe('fer serve', () => {
   });
 
   test('the model that comes with the package, or what to do without', () => {
-    const there = existsSync(new URL('../models/vgg-fer2013/', import.meta.url));
+    const there = existsSync(new URL('../models/vgg-fer2013/config.json', import.meta.url));
     if (there) expect(existsSync(releasedModel())).toBe(true);
-    else expect(releasedModel).toThrow(/no model comes with this copy.*model=runs\/quickstart/);
+    else expect(() => releasedModel()).toThrow(/that comes with fer is missing.*model=runs/);
   });
 });

@@ -3,6 +3,7 @@ import { fileURLToPath } from 'node:url';
 import { type Transferable as NodeTransferable, Worker } from 'node:worker_threads';
 import { FerError } from '../errors.ts';
 import { findModel } from '../nn/model.ts';
+import { releasedModel } from '../nn/released.ts';
 import { RecognizerClient, type Thread } from './client.ts';
 import { type NodePicture, sendNodePicture } from './nodePicture.ts';
 import type { Photo } from './pictureRecognizer.ts';
@@ -13,12 +14,13 @@ export interface NodeLoadOptions extends LoadOptions {
   readonly model?: string;
 }
 
+export { releasedModel } from '../nn/released.ts';
+
 /** What the thread is told. */
 export type NodeSetup = Omit<NodeLoadOptions, 'model'> & { readonly model: string };
 
 /** From src/recognize and from dist/recognize alike: Node loads the compiled file only. */
 const THREAD = new URL('../../dist/recognize/nodeThread.js', import.meta.url);
-const RELEASED = new URL('../../models/vgg-fer2013/', import.meta.url);
 
 /**
  * Loads a trained network, and the detector that finds faces for it, into a thread of its own: the caller's
@@ -31,19 +33,6 @@ export async function loadRecognizer(options: NodeLoadOptions = {}): Promise<Pho
   // Here, where it costs nothing, rather than after a thread has been started.
   findModel(model);
   return RecognizerClient.open<NodePicture, Photo>(startThread(), { ...options, model }, sendNodePicture);
-}
-
-/**
- * The folder of the model that comes with the package.
- *
- * @throws FerError if the package has none
- */
-export function releasedModel(): string {
-  const folder = fileURLToPath(RELEASED);
-  if (existsSync(folder)) return folder;
-  throw new FerError(
-    `no model comes with this copy (${folder} is not there): give model=, as in model=runs/quickstart`,
-  );
 }
 
 function startThread(): Thread {
