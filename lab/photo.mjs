@@ -29,9 +29,13 @@ if (model === '')
 
 const median = (values) => [...values].sort((a, b) => a - b)[values.length >> 1];
 
+const ours = (smallest, crops) =>
+  startPhotoPeer('ownPhotos.mjs', model, String(threads), String(smallest), String(crops));
 const peers = {
-  'ours, one look': startPhotoPeer('ownPhotos.mjs', model, String(threads), String(1 / 16)),
-  'ours, any size': startPhotoPeer('ownPhotos.mjs', model, String(threads), String(1 / 64)),
+  'ours, ten crops': ours(1 / 16, 10),
+  'ours, one crop': ours(1 / 16, 1),
+  'ours, faces alone': ours(1 / 16, 0),
+  'ours, small faces too': ours(1 / 64, 10),
   human: startPhotoPeer('human.mjs'),
   'face-api, tiny detector': startPhotoPeer('faceApi.mjs', 'tiny'),
   'face-api, SSD MobileNet': startPhotoPeer('faceApi.mjs', 'ssd'),
