@@ -105,7 +105,7 @@ export async function bench(
     device: backend.describe(),
     imagesPerSecond: config.bs / seconds,
     seconds,
-    ...(config.profile ? { profile: sums(backend.profile(program)) } : {}),
+    ...(config.profile ? { profile: sums(await backend.profile(program)) } : {}),
   };
 }
 
