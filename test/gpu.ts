@@ -1,7 +1,8 @@
 import { existsSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { findAdapter } from '../src/engine/backend/webgpu/adapter.ts';
+import { openAdapter } from '../src/engine/backend/webgpu/adapter.ts';
 import { WebGpuBackend, type WebGpuOptions } from '../src/engine/backend/webgpu.ts';
+import { FerError } from '../src/errors.ts';
 import type { Candidate } from './backends.ts';
 import { FLOAT32_EPS } from './compare.ts';
 import { optional } from './optional.ts';
@@ -16,14 +17,19 @@ if (!NAMED && existsSync(SOFTWARE_DRIVER)) process.env.VK_ICD_FILENAMES = SOFTWA
 // It looks for a Wayland display and complains on standard error where none can be.
 process.env.XDG_RUNTIME_DIR ??= tmpdir();
 
-const found = await findAdapter({ software: true });
-if (found) found.gpu = null;
+let missing = '';
+try {
+  (await openAdapter({ software: true })).gpu = null;
+} catch (error) {
+  if (!(error instanceof FerError)) throw error;
+  missing = error.message;
+}
 
 /** For `describe.runIf`: whether there is an adapter, recorded as left out if not. */
 export const hasGpu = optional(
   'webgpu',
-  found !== null,
-  'no GPU adapter: install the packages chromium (a GPU in software) and libvulkan1, or a GPU driver',
+  missing === '',
+  `${missing}; for tests the Debian packages chromium (a GPU in software) and libvulkan1 will do`,
 );
 
 export async function openGpu(options: WebGpuOptions = {}): Promise<WebGpuBackend> {

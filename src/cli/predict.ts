@@ -12,7 +12,7 @@ type Prediction = ({ readonly file: string } & Recognition) | Failure;
 export const run: Run<typeof predictOptions> = async ({ config, positionals }, out) => {
   const { files, failures } = picturesOf(positionals);
   const model = readModel(config.model);
-  const backend = await createBackend(config);
+  const backend = await createBackend({ ...config, samples: files.length * config.crops });
   try {
     const batch = Math.min(files.length, Math.max(1, Math.floor(config.bs / config.crops)));
     const recognizer = new Recognizer(backend, model, { crops: config.crops, batch });

@@ -18,59 +18,79 @@ const DAWN_OPTIONS = [
   'disable-dawn-features=timestamp_quantization',
 ];
 
-/** `Object.assign(globalThis, globals)` is for programs; a library leaves the globals alone. */
-async function openGpu(): Promise<GPU | null> {
-  if (typeof process === 'undefined' || !process.versions?.node) return navigator.gpu ?? null;
+/** WebGPU's entry, and why there is none: in Node that of the package `webgpu`, whose globals are for programs. */
+async function openGpu(): Promise<{ gpu: GPU | null; why: string }> {
+  if (!isNode()) {
+    const gpu = navigator.gpu ?? null;
+    return { gpu, why: gpu ? '' : 'this browser has no navigator.gpu here (it needs https or localhost)' };
+  }
   // The name is not a literal: the package is optional, and its types are those of the browser's library.
   const name = 'webgpu';
   try {
     const { create } = (await import(name)) as { create(options: string[]): GPU };
-    return create(DAWN_OPTIONS);
-  } catch {
-    return null;
+    return { gpu: create(DAWN_OPTIONS), why: '' };
+  } catch (error) {
+    const [line] = String(error instanceof Error ? error.message : error).split('\n');
+    return { gpu: null, why: `the optional package "webgpu" cannot be loaded (${line}): npm install webgpu` };
   }
 }
 
+const isNode = (): boolean => typeof process !== 'undefined' && Boolean(process.versions?.node);
+
+/** What Linux shows where there is a GPU, and where its drivers announce themselves to the Vulkan loader. */
+const DEVICES = ['/dev/dri', '/dev/nvidiactl', '/dev/dxg', '/dev/kgsl-3d0'];
+const DRIVERS = ['/etc', '/usr/share', '/usr/local/share', '/run/opengl-driver/share'].map(
+  (folder) => `${folder}/vulkan/icd.d`,
+);
+
 /**
- * Whether a GPU can be there at all. On Linux Dawn complains on standard error where it finds no driver, so
- * it is not asked where the kernel shows no graphics device and nobody names a driver.
+ * Whether a GPU can be there at all. Asking costs a Linux machine without one a second, and complaints of its
+ * drivers on standard error, so nobody asks who was not told to.
  */
-async function worthAsking(): Promise<boolean> {
-  if (typeof process === 'undefined' || process.platform !== 'linux') return true;
-  const { VK_ICD_FILENAMES, VK_DRIVER_FILES, VK_ADD_DRIVER_FILES } = process.env;
+async function isPlausible(): Promise<boolean> {
+  if (!isNode() || process.platform !== 'linux') return true;
+  const { existsSync, readdirSync } = await import('node:fs');
+  if (!DEVICES.some((path) => existsSync(path))) return false;
+  const { VK_ICD_FILENAMES, VK_DRIVER_FILES, VK_ADD_DRIVER_FILES, XDG_DATA_HOME, HOME } = process.env;
   if (VK_ICD_FILENAMES || VK_DRIVER_FILES || VK_ADD_DRIVER_FILES) return true;
-  const { existsSync } = await import('node:fs');
-  return ['/dev/dri', '/dev/nvidiactl', '/dev/nvidia0', '/dev/dxg', '/dev/kgsl-3d0'].some((path) =>
-    existsSync(path),
-  );
+  const own = `${XDG_DATA_HOME || `${HOME}/.local/share`}/vulkan/icd.d`;
+  return [...DRIVERS, own].some((folder) => existsSync(folder) && readdirSync(folder).length > 0);
 }
 
-/** The machine's fastest GPU, or null. A software adapter counts only where `software` asks for it. */
-export async function findAdapter({ software }: { software: boolean }): Promise<OpenAdapter | null> {
-  if (!(await worthAsking())) return null;
-  const gpu = await openGpu();
-  if (!gpu) return null;
-  const adapter = await gpu.requestAdapter({ powerPreference: 'high-performance' });
-  if (!adapter || (!software && isSoftware(adapter.info))) return null;
-  return { adapter, label: labelOf(adapter.info), gpu };
+/** The machine's fastest hardware GPU, or null: what `auto` takes. */
+export async function findHardware(): Promise<OpenAdapter | null> {
+  if (!(await isPlausible())) return null;
+  const { found } = await request();
+  return found && !isSoftware(found.adapter.info) ? found : null;
 }
 
-/** The same, or an error that says what was found. */
+/**
+ * The machine's fastest GPU.
+ *
+ * @throws FerError if there is none, or only one in software and `software` does not allow it
+ */
 export async function openAdapter({ software }: { software: boolean }): Promise<OpenAdapter> {
-  const found = await findAdapter({ software: true });
+  const { found, why } = await request();
   if (!found) {
     throw new FerError(
-      'no GPU adapter was found. device=webgpu needs a GPU with a Vulkan, Metal or Direct3D 12 driver (on Linux also ' +
-        'the Vulkan loader, libvulkan1) and the optional package "webgpu"; in a browser, navigator.gpu. Or take device=cpu',
+      `no GPU was found: ${why || 'no driver offers one'}. A GPU needs a driver for Vulkan, Metal or Direct3D 12; on ` +
+        'Linux the Vulkan loader as well (Debian: libvulkan1). Or take device=cpu',
     );
   }
   if (!software && isSoftware(found.adapter.info)) {
     throw new FerError(
-      `the only GPU adapter is ${found.label}, which computes on the CPU, and slowly: take device=cpu, or ` +
-        'device=webgpu-software if you mean it',
+      `the only GPU is ${found.label}, which computes on the CPU, and slowly: take device=cpu, or ` +
+        'device=gpu-software if you mean it',
     );
   }
   return found;
+}
+
+async function request(): Promise<{ found: OpenAdapter | null; why: string }> {
+  const { gpu, why } = await openGpu();
+  const adapter = await gpu?.requestAdapter({ powerPreference: 'high-performance' });
+  if (!gpu || !adapter) return { found: null, why };
+  return { found: { adapter, label: labelOf(adapter.info), gpu }, why };
 }
 
 function isSoftware({ isFallbackAdapter, architecture }: GPUAdapterInfo): boolean {
