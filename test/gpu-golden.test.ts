@@ -15,7 +15,7 @@ describe.runIf(hasGpu)('the network of the paper on a GPU', () => {
 
   let trained: Trained;
 
-  it('computes what PyTorch computes, within the bounds of the CPU', { timeout: 300_000 }, async () => {
+  it('computes what PyTorch computes, within the bounds of the CPU', { timeout: 1_200_000 }, async () => {
     const evaluated = await evaluate(backend);
     trained = await train(backend);
     expectWithin(errors(evaluated, trained), WINOGRAD);

@@ -20,7 +20,7 @@ export interface Dispatch {
 }
 
 /** What WebGPU allows in one dimension of a grid. */
-const MOST_GROUPS = 65535;
+export const MOST_GROUPS = 65535;
 
 /**
  * A grid for `count` workgroups in a row, folded where there are too many; the shader finds its number with

@@ -1,6 +1,6 @@
 import type { KernelArgs } from '../../kernels.ts';
 import { sizeOf, type Tensor, view } from '../../tensor.ts';
-import { type DispatchList, row } from './dispatches.ts';
+import { type DispatchList, MOST_GROUPS, row } from './dispatches.ts';
 import { directGradientShader, directInputGradientShader, directShader } from './kernels/direct.ts';
 import {
   firstGradientShader,
@@ -9,7 +9,7 @@ import {
   firstLayerGroup,
   firstShader,
 } from './kernels/first.ts';
-import { pushGemm } from './kernels/gemm.ts';
+import { pushGemm, TILES } from './kernels/gemm.ts';
 import { pushColumnSums } from './kernels/sums.ts';
 import {
   gradientShader,
@@ -131,7 +131,7 @@ function correlate(
 
 const groupsOf = (threads: number) => row(Math.ceil(threads / TRANSFORM_THREADS));
 
-/** Runs of tiles whose transformed values fit a buffer. */
+/** Runs of tiles whose transformed values fit a buffer, and their products a grid. */
 function chunks(
   { traits, options }: DispatchList,
   N: number,
@@ -141,7 +141,8 @@ function chunks(
   const { down, across } = tilesOf(side);
   const all = N * down * across;
   const bytes = Math.min(options.chunkBytes ?? traits.bindingBytes, traits.bindingBytes);
-  const most = Math.max(1, Math.floor(bytes / (POINTS * channels * 4)));
+  const fitting = Math.floor(bytes / (POINTS * channels * 4));
+  const most = Math.max(1, Math.min(fitting, MOST_GROUPS * TILES.least.rows));
   const runs: { first: number; tiles: number; whole: boolean }[] = [];
   for (let first = 0; first < all; first += most) {
     runs.push({ first, tiles: Math.min(most, all - first), whole: most >= all });

@@ -144,9 +144,13 @@ export class GpuMemory {
     const made = this.#device.createBuffer({ label: name, size: bytes, usage: STORAGE });
     this.#bytes += bytes;
     this.#checks.push(
-      this.#device.popErrorScope().then((error) => {
-        if (error) this.#onFailure(`${this.#label} has no room for ${what()}`);
-      }),
+      this.#device.popErrorScope().then(
+        (error) => {
+          if (error) this.#onFailure(`${this.#label} has no room for ${what()}`);
+        },
+        // A device that is lost says so itself.
+        () => undefined,
+      ),
     );
     return made;
   }

@@ -52,7 +52,10 @@ export class Pipelines {
         }),
       ],
     });
+    // A module with mistakes is told again, with its lines, where its pipeline fails.
+    this.#device.pushErrorScope('validation');
     const module = this.#device.createShaderModule({ label: name, code: source });
+    const told = this.#device.popErrorScope().catch(() => null);
     const compute = { module, entryPoint: 'main' };
     const pipelineLayout = this.#device.createPipelineLayout({ label: name, bindGroupLayouts: [layout] });
     const made = this.#device.createComputePipelineAsync({ label: name, layout: pipelineLayout, compute });
@@ -61,6 +64,7 @@ export class Pipelines {
         pipeline.pipeline = done;
       },
       async (error: unknown) => {
+        await told;
         const { messages } = await module.getCompilationInfo();
         const lines = messages.map(({ message, lineNum }) => `${message} (line ${lineNum} of its WGSL)`);
         this.#onFailure(

@@ -1,0 +1,3 @@
+import type { Backend } from '../src/engine/backend.ts';
+
+export function trainingSteps(backend: Backend): Promise<{ losses: number[]; logits: Float32Array }>;
