@@ -14,8 +14,8 @@ const LABELS = 7;
 const NESTEROV = { optimizer: 'sgd_nesterov', momentum: 0.9, weight_decay: 1e-4, no_decay: [], ema: 0 };
 
 /** Losses of the steps and logits [COUNT, LABELS] after them, from seeded images. */
-export async function trainingSteps(backend) {
-  const graph = buildNetwork('vgg', { width: 8, drop: 0.2, classes: LABELS });
+export async function trainingSteps(backend, width = 8) {
+  const graph = buildNetwork('vgg', { width, drop: 0.2, classes: LABELS });
   const parameters = new Parameters(graph);
   const { values, statistics } = parameters.initial(0);
   backend.write(parameters.values, values);

@@ -1,5 +1,5 @@
 import type { KernelArgs, KernelName } from '../../kernels.ts';
-import { sizeOf, type Tensor } from '../../tensor.ts';
+import { sizeOf, type Tensor, view } from '../../tensor.ts';
 import { type DispatchList, row } from './dispatches.ts';
 import { cutShader, DRAWN_WORDS, drawShader, gatherShader, warpShader } from './kernels/augment.ts';
 import { DOT, dotShader } from './kernels/dot.ts';
@@ -71,7 +71,7 @@ export const LOWER: {
     list.push(
       finishShader(C),
       [1, across(C, FINISH_ACROSS), 1],
-      { x, parts, saved, runningMean, runningVar },
+      { x: view(x, 0, [C]), parts, saved, runningMean, runningVar },
       { pixels, block, blocks, eps, momentum },
     );
     pushFlat(list, apply(C, relu), { x, y, saved, gamma, beta });

@@ -303,7 +303,7 @@ fn split(u: Place) -> Place {
 /** labels[i] = targets[order[start + i / crops]]. A thread takes a sample. */
 export function gatherShader(crops: number): Shader {
   return {
-    name: `gatherLabels, ${crops} crops`,
+    name: `gatherLabels of ${crops} crops`,
     operands: { targets: read('u8'), order: read('i32'), step: read('i32'), labels: write('i32') },
     numbers: { count: 'u32' },
     threads: 64,
