@@ -46,7 +46,8 @@ function callsOf(what, bs) {
   const parameters = new Parameters(graph);
   const data = allocateData(bs, SIZE);
   if (what === 'infer')
-    return new Inference(backend, graph, parameters, data, { crops: 1, batch: bs, capacity: bs }).program(bs).calls;
+    return new Inference(backend, graph, parameters, data, { crops: 1, batch: bs, capacity: bs }).program(bs)
+      .calls;
   if (what !== 'train') throw new Error(`what=${what}: expected train or infer`);
   const optimizer = createOptimizer(parameters, {
     ...{ optimizer: 'sgd_nesterov', momentum: 0.9, weight_decay: 1e-4, no_decay: [], ema: 0 },
@@ -86,7 +87,9 @@ function operationsOf({ shader, numbers, multiplications, groups }) {
     return sum + 2 * fused + plain;
   }, 0);
   const threads = groups[0] * groups[1] * groups[2] * shader.threads;
-  return each * (numbers.tiles === undefined ? threads : Math.min(threads, numbers.tiles * channelsOf(shader)));
+  return (
+    each * (numbers.tiles === undefined ? threads : Math.min(threads, numbers.tiles * channelsOf(shader)))
+  );
 }
 
 const channelsOf = ({ name }) => Number(/x(\d+)( |$)/.exec(name)[1]);
@@ -94,7 +97,13 @@ const channelsOf = ({ name }) => Number(/x(\d+)( |$)/.exec(name)[1]);
 function roofOf(what, bs, { tbs, tflops }) {
   const kernels = new Map();
   for (const launch of launchesOf(what, bs)) {
-    const row = kernels.get(launch.kernel) ?? { kernel: launch.kernel, launches: 0, bytes: 0, operations: 0, floor: 0 };
+    const row = kernels.get(launch.kernel) ?? {
+      kernel: launch.kernel,
+      launches: 0,
+      bytes: 0,
+      operations: 0,
+      floor: 0,
+    };
     const [bytes, operations] = [bytesOf(launch), operationsOf(launch)];
     row.launches++;
     row.bytes += bytes;
@@ -104,7 +113,12 @@ function roofOf(what, bs, { tbs, tflops }) {
   }
   const rows = [...kernels.values()].sort((a, b) => b.floor - a.floor);
   const total = (key) => rows.reduce((sum, row) => sum + row[key], 0);
-  return { what, bs, rows, ...Object.fromEntries(['launches', 'bytes', 'operations', 'floor'].map((k) => [k, total(k)])) };
+  return {
+    what,
+    bs,
+    rows,
+    ...Object.fromEntries(['launches', 'bytes', 'operations', 'floor'].map((k) => [k, total(k)])),
+  };
 }
 
 function table(roof, measured) {
@@ -121,7 +135,12 @@ function table(roof, measured) {
     `${((100 * floor) / roof.floor).toFixed(1)} %`,
   ];
   const distance = (time, { floor }) =>
-    measured ? [time === undefined ? '' : (time * 1e6).toFixed(1), time === undefined ? '' : (time / floor).toFixed(1)] : [];
+    measured
+      ? [
+          time === undefined ? '' : (time * 1e6).toFixed(1),
+          time === undefined ? '' : (time / floor).toFixed(1),
+        ]
+      : [];
   for (const row of roof.rows)
     lines.push(`| ${[row.kernel, ...cells(row), ...distance(seconds.get(row.kernel), row)].join(' | ')} |`);
   const all = measured ? measured.seconds : undefined;
@@ -139,7 +158,9 @@ try {
   else {
     for (const roof of roofs) {
       const rate = (roof.bs / roof.floor).toFixed(0);
-      console.log(`\n${roof.what}, bs=${roof.bs}, ${options.tbs} TB/s, ${options.tflops} TFLOP/s: at best ${rate} images/s\n`);
+      console.log(
+        `\n${roof.what}, bs=${roof.bs}, ${options.tbs} TB/s, ${options.tflops} TFLOP/s: at best ${rate} images/s\n`,
+      );
       console.log(table(roof, measured));
     }
   }

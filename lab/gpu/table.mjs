@@ -11,7 +11,12 @@ const json = (name) => {
   const text = read(name);
   return text ? JSON.parse(text) : undefined;
 };
-const lines = [`GPU: ${read('gpu.txt')?.trim() || 'not told'}`, '', '| what | this | peer | ratio |', '| --- | --: | --: | --: |'];
+const lines = [
+  `GPU: ${read('gpu.txt')?.trim() || 'not told'}`,
+  '',
+  '| what | this | peer | ratio |',
+  '| --- | --: | --: | --: |',
+];
 const rate = (value) => (value === undefined ? '' : `${value.toFixed(0)} images/s`);
 for (const [name, what] of [
   ['train-fp32', 'training step, PyTorch fp32 without TF32'],
@@ -20,12 +25,17 @@ for (const [name, what] of [
 ]) {
   const result = json(`${name}.json`);
   if (Array.isArray(result)) lines.push(`| ${what} | ${rate(result[0].imagesPerSecond)} | not here | |`);
-  else if (result) lines.push(`| ${what} | ${rate(result.fer)} | ${rate(result.pytorch)} | ${result.ratio.toFixed(2)} |`);
+  else if (result)
+    lines.push(`| ${what} | ${rate(result.fer)} | ${rate(result.pytorch)} | ${result.ratio.toFixed(2)} |`);
 }
 const check = json('check.json');
 if (check) {
-  const cells = check.checks.map(({ width, worst }) => `width ${width}: ${worst.toExponential(1)}`).join(', ');
-  lines.push(`| same as the CPU to ${check.limit}, same bits twice | ${check.ok ? 'yes' : 'NO'} (${cells}) | | |`);
+  const cells = check.checks
+    .map(({ width, worst }) => `width ${width}: ${worst.toExponential(1)}`)
+    .join(', ');
+  lines.push(
+    `| same as the CPU to ${check.limit}, same bits twice | ${check.ok ? 'yes' : 'NO'} (${cells}) | | |`,
+  );
 }
 const evaluation = json('evaluate.json');
 if (evaluation) lines.push(`| accuracy on PrivateTest | ${(100 * evaluation.accuracy).toFixed(2)} % | | |`);
