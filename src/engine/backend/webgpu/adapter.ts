@@ -27,7 +27,7 @@ async function openGpu(): Promise<{ gpu: GPU | null; why: string }> {
   // The name is not a literal: the package is optional, and its types are those of the browser's library.
   const name = 'webgpu';
   try {
-    const { create } = (await import(name)) as { create(options: string[]): GPU };
+    const { create } = (await import(/* @vite-ignore */ name)) as { create(options: string[]): GPU };
     return { gpu: create(DAWN_OPTIONS), why: '' };
   } catch (error) {
     const [line] = String(error instanceof Error ? error.message : error).split('\n');
