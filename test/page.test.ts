@@ -45,7 +45,7 @@ describe.runIf(hasChromium())('the page', { timeout: PATIENCE }, () => {
   async function open(path = '', options: Parameters<Browser['newContext']>[0] = {}): Promise<Page> {
     context = await browser.newContext({ reducedMotion: 'reduce', ...options });
     const page = await context.newPage();
-    page.setDefaultTimeout(PATIENCE);
+    page.setDefaultTimeout(PATIENCE / 2);
     page.on('pageerror', (error) => {
       throw error;
     });
@@ -79,16 +79,16 @@ describe.runIf(hasChromium())('the page', { timeout: PATIENCE }, () => {
     );
 
   test('recognises a photo as the library does, on threads of its own, and sends nothing', async () => {
-    const asked: string[] = [];
     const page = await open();
-    page.on('request', (request) => asked.push(`${request.method()} ${request.url()}`));
     expect(await page.evaluate(() => crossOriginIsolated)).toBe(true);
     await ready(page);
     const device = (await page.textContent('.device')) ?? '';
     const cores = await page.evaluate(() => navigator.hardwareConcurrency);
     expect(device).toContain(`${cores} thread`);
     ran(`page: ${device}`);
-    // From here on there is no network at all.
+    // From here on there is no network at all, and nothing asks for it.
+    const asked: string[] = [];
+    page.on('request', (request) => asked.push(`${request.method()} ${request.url()}`));
     await context.setOffline(true);
     await choose(page);
     await recognised(page);
@@ -239,7 +239,9 @@ describe.runIf(hasChromium())('the page', { timeout: PATIENCE }, () => {
     ran(`webcam in the page: ${await page.textContent('.status')}`);
     // As in a mirror: the face that is rightmost in the picture is leftmost here.
     const camera = await sharp(photo).resize(640, 480, { fit: 'cover' }).png().toBuffer();
-    const faces = (await library.recognize(camera, { crops: 1, smallest: 1 / 16 })).sort((a, b) => b.box.x - a.box.x);
+    const faces = (await library.recognize(camera, { crops: 1, smallest: 1 / 16 })).sort(
+      (a, b) => b.box.x - a.box.x,
+    );
     const boxes = await boxesOf(page);
     faces.forEach(({ box }, i) => {
       expect(Math.abs(boxes[i].place[0] - (100 * (640 - box.x - box.width)) / 640)).toBeLessThan(3);
