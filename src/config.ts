@@ -10,6 +10,7 @@ import { SPLITS } from './data/dataset.ts';
 import { UsageError } from './errors.ts';
 import { BASELINES } from './explain/baseline.ts';
 import { METHOD_NAMES } from './explain/methods.ts';
+import { DETECTION } from './face/options.ts';
 import { NETWORKS, type NetworkName } from './nn/networks.ts';
 import { OPTIMIZER_DEFAULTS, type OptimizerName, UNDECAYED } from './optim/optimizers.ts';
 
@@ -358,6 +359,22 @@ export const reportOptions = {
 
 export const predictOptions = {
   model: shared.model,
+  faces: option(
+    choice(['auto', 'none']),
+    'auto',
+    'auto finds the faces of a photograph; none takes each picture as a face crop',
+  ),
+  annotate: option(text(/^/), '', 'folder for the photographs with boxes and labels'),
+  min_score: option(
+    float({ above: 0, max: 1 }),
+    DETECTION.minScore,
+    'faces that the detector is less sure of are left out',
+  ),
+  smallest: option(
+    float({ above: 0, max: 1 }),
+    DETECTION.smallest,
+    "side of the smallest faces looked for, over the photograph's longer side; half of it takes four times as long",
+  ),
   crops: shared.crops,
   bs: shared.bs,
   threads: shared.threads,
