@@ -8,8 +8,8 @@ import { type RunningServer, startServer } from '../src/server/server.ts';
 import { fakeCamera } from './camera.ts';
 import { hasChromium, openChromium } from './chromium.ts';
 import { fer } from './commands.ts';
-import { FACES_IN_PHOTO, smallPhoto, type TinyModel, tinyModel } from './photos.ts';
 import { ran } from './ran.ts';
+import { FACES_IN_PHOTO, smallPhoto, type TinyModel, tinyModel } from './tinyModel.ts';
 
 /** Long enough for a machine that is busy with other things. */
 const PATIENCE = 120_000;

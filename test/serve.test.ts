@@ -8,9 +8,9 @@ import { releasedModel } from '../src/recognize/node.ts';
 import { type RunningServer, startServer } from '../src/server/server.ts';
 import { lockRun } from '../src/train/runLock.ts';
 import { fer } from './commands.ts';
-import { FACES_IN_PHOTO, facePng, smallPhoto, type TinyModel, tinyModel } from './photos.ts';
 import { CLI, start } from './process.ts';
 import { ran } from './ran.ts';
+import { FACES_IN_PHOTO, facePng, smallPhoto, type TinyModel, tinyModel } from './tinyModel.ts';
 
 type Face = Omit<RecognizedFace, 'crop'>;
 
@@ -48,7 +48,7 @@ const formOf = (...files: [string, Buffer | string][]): FormData => {
 };
 
 /** What the library answers. */
-async function expected(picture: Buffer, faces: 'find' | 'none'): Promise<Face[]> {
+async function expected(picture: Buffer, faces: 'auto' | 'none'): Promise<Face[]> {
   const recognizer = await loadRecognizer({ model: tiny.model, threads: 2 });
   const found = await recognizer.recognize(picture, { faces, smallest: 1 / 16 });
   await recognizer.close();
@@ -60,7 +60,7 @@ describe('POST /api/predict', () => {
     const { status, json } = await post(bytes(photo), large);
     expect(status).toBe(200);
     expect(json.faces).toHaveLength(FACES_IN_PHOTO);
-    expect(json).toEqual({ faces: await expected(photo, 'find') });
+    expect(json).toEqual({ faces: await expected(photo, 'auto') });
   });
 
   test('takes forms of several pictures, a bad one among them', async () => {
