@@ -7,9 +7,11 @@ import { type ConfigOf, group, omit, option, required, variant } from './config/
 import { searchable } from './config/searchable.ts';
 import { bool, choice, float, int, secret, several, text } from './config/value.ts';
 import { SPLITS } from './data/dataset.ts';
+import { FER_PLUS_MODES } from './data/ferPlusModes.ts';
 import { UsageError } from './errors.ts';
 import { BASELINES } from './explain/baseline.ts';
 import { METHOD_NAMES } from './explain/methods.ts';
+import { ONNX_INPUTS } from './export/onnx/inputs.ts';
 import { DETECTION } from './face/options.ts';
 import { NETWORKS, type NetworkName } from './nn/networks.ts';
 import { OPTIMIZER_DEFAULTS, type OptimizerName, UNDECAYED } from './optim/optimizers.ts';
@@ -25,6 +27,7 @@ export const SCHEDULERS = [
   'plateau',
 ] as const;
 export const THEMES = ['light', 'dark'] as const;
+export const DTYPES = ['fp32', 'fp16'] as const;
 export const DEVICES = ['auto', 'cpu', 'reference'] as const;
 
 const AUTO_THREADS = { auto: 0 } as const;
@@ -57,7 +60,12 @@ const queueUrlOrNone = secret(text(/^(rediss?:\/\/\S+)?$/, QUEUE_URL));
 /** Options that several verbs share. */
 const shared = {
   data: required(text(), 'fer2013.csv, icml_face_data.csv, a folder of images, synthetic or synthetic:N'),
-  model: required(text(), 'the run folder, or a .safetensors file in one'),
+  labels: option(text(/^/), '', 'fer2013new.csv of FER+: its eight labels in place of those of fer2013.csv'),
+  model: option(
+    text(/^/),
+    '',
+    'a run or model folder, or a .safetensors file in one; default: the network that comes with fer',
+  ),
   network: option(
     choice(Object.keys(NETWORKS) as NetworkName[]),
     'vgg',
@@ -177,6 +185,12 @@ export const trainOptions = {
   }),
   ...group('Data', {
     data: shared.data,
+    labels: shared.labels,
+    ferplus: option(
+      choice(FER_PLUS_MODES),
+      'majority',
+      'labels of FER+ in training: the majority, or one drawn from the votes anew in every epoch',
+    ),
     train: option(several(SPLITS), ['Training'], 'splits to learn from'),
     val: option(
       choice([...SPLITS, 'none']),
@@ -310,6 +324,7 @@ export const SYNONYMS: Readonly<Record<string, string>> = {
 export const evaluateOptions = {
   model: shared.model,
   data: shared.data,
+  labels: shared.labels,
   split: option(choice(SPLITS), 'PublicTest', 'the part of the data to judge on'),
   crops: shared.crops,
   limit: shared.limit,
@@ -327,6 +342,7 @@ export const evaluateOptions = {
 
 export const reportOptions = {
   data: shared.data,
+  labels: shared.labels,
   split: option(
     choice(SPLITS),
     'PrivateTest',
@@ -379,6 +395,59 @@ export const predictOptions = {
   bs: shared.bs,
   threads: shared.threads,
   device: shared.device,
+  json: shared.json,
+};
+
+export const exportOptions = {
+  model: shared.model,
+  out: required(text(), 'the folder to write, or the .onnx file'),
+  format: option(
+    choice(['safetensors', 'onnx']),
+    'safetensors',
+    'safetensors: a folder with weights, settings and model card; onnx: a file for other runtimes',
+  ),
+  dtype: option(
+    choice(DTYPES, { float32: 'fp32', float16: 'fp16' }),
+    'fp32',
+    'precision of the weights; fp16 halves the file, and with data= its price in accuracy is printed',
+  ),
+  input: option(
+    choice(ONNX_INPUTS),
+    'faces',
+    'onnx: grey faces as bytes, with scaling, crops= and averaging in the graph; or crops scaled to 0..1',
+  ),
+  check: option(
+    bool(),
+    true,
+    'onnx: run the file in ONNX Runtime first and refuse it where its answers differ from ours',
+  ),
+  overwrite: option(bool(), false, 'replace the files of a model that is there'),
+  data: option(
+    text(/^/),
+    '',
+    'measure the figures of the model card, or check the ONNX file, on fer2013.csv, a folder, synthetic:N',
+  ),
+  labels: shared.labels,
+  splits: option(several(SPLITS), ['PublicTest'], 'the parts of the data to judge on'),
+  crops: shared.crops,
+  limit: shared.limit,
+  bs: shared.bs,
+  threads: shared.threads,
+  device: shared.device,
+  json: shared.json,
+};
+
+export const importOptions = {
+  name: variant(trainOptions.name, { help: 'name of the model: its folder under runs=' }),
+  runs: trainOptions.runs,
+  network: shared.network,
+  classes: option(
+    text(/^/),
+    '',
+    'names of the classes in the order of the outputs, joined with +; default: the seven of FER2013 in its order',
+  ),
+  drop: variant(trainOptions.drop, { help: 'dropout probability, for a training that starts from it' }),
+  overwrite: variant(trainOptions.overwrite, { help: 'replace a model of the same name' }),
   json: shared.json,
 };
 
@@ -452,7 +521,7 @@ export const benchOptions = {
 
 /** What the outcome of a training depends on, beside the data and the program. */
 export const serveOptions = {
-  model: option(text(/^/), '', 'a run folder, or a .safetensors file in one; default: the released model'),
+  model: shared.model,
   host: option(text(), '127.0.0.1', 'address to listen on; the default is reached from this machine alone'),
   port: option(int({ min: 0, max: 65535 }), 0, 'port; 0: a free one, which is printed'),
   runs: option(text(), 'runs', 'folder whose runs the page shows'),
@@ -488,7 +557,7 @@ export const trialOptions = omit(trainOptions, [
     'theme',
     'tensorboard',
   ] as const),
-  ...(['data', 'limit', 'threads', 'json'] as const),
+  ...(['data', 'labels', 'ferplus', 'limit', 'threads', 'json'] as const),
 ]);
 
 export const STUDIES = ['own', 'optimizers', 'schedulers', 'grid'] as const;
@@ -574,6 +643,8 @@ export type TrainConfig = ConfigOf<typeof trainOptions>;
 export type EvaluateConfig = ConfigOf<typeof evaluateOptions>;
 export type ExplainConfig = ConfigOf<typeof explainOptions>;
 export type ReportConfig = ConfigOf<typeof reportOptions>;
+export type ExportConfig = ConfigOf<typeof exportOptions>;
+export type ImportConfig = ConfigOf<typeof importOptions>;
 export type PredictConfig = ConfigOf<typeof predictOptions>;
 export type BenchConfig = ConfigOf<typeof benchOptions>;
 export type DataConfig = ConfigOf<typeof dataOptions>;
@@ -609,6 +680,9 @@ export function checkTrainConfig(config: TrainConfig): void {
       `train=${config.train.join('+')} contains val=${config.val}: accuracy on images the network learned from ` +
         'says nothing. Choose another split for one of them, or give val=none to train without validation.',
     );
+  }
+  if (config.ferplus === 'soft' && config.labels === '') {
+    throw new UsageError('ferplus=soft is about the votes of FER+: give labels=fer2013new.csv too.');
   }
   if (config.resume && config.overwrite) {
     throw new UsageError('resume=true goes on with a run and overwrite=true deletes it: give one of them.');

@@ -13,7 +13,7 @@ const SIDE = 40;
 const WARM_UP = 3;
 
 /** The package, from this project or from the folder named by FER_ORT; it is 288 MB, so nothing installs it. */
-function load() {
+export function loadOnnxRuntime() {
   const from = process.env.FER_ORT ? join(process.env.FER_ORT, 'index.js') : import.meta.url;
   try {
     return createRequire(from)('onnxruntime-node');
@@ -30,7 +30,7 @@ function load() {
  * `{ seconds }`, the mean of a run on a batch of that many crops.
  */
 export function startOnnxRuntime() {
-  load();
+  loadOnnxRuntime();
   const folder = mkdtempSync(join(tmpdir(), 'fer-onnx-'));
   const file = join(folder, 'vgg.onnx');
   const script = fileURLToPath(new URL('../pytorch/export.py', import.meta.url));
@@ -51,7 +51,7 @@ export function startOnnxRuntime() {
 }
 
 async function serve(file) {
-  const { InferenceSession, Tensor } = load();
+  const { InferenceSession, Tensor } = loadOnnxRuntime();
   const sessions = new Map();
   for await (const line of createInterface({ input: process.stdin })) {
     const { samples, threads, steps } = JSON.parse(line);

@@ -27,20 +27,21 @@ LAYOUTS = {"nchw": torch.contiguous_format, "channels_last": torch.channels_last
 
 
 class Vgg(nn.Module):
-    """Input [N, 1, 40, 40] in 0..1, output [N, 7] logits. 29,890,759 parameters."""
+    """Input [N, 1, 40, 40] in 0..1, output [N, 7] logits. 29,890,759 parameters at width 64."""
 
-    def __init__(self, drop=0.2):
+    def __init__(self, drop=0.2, width=64, classes=CLASSES):
         super().__init__()
         self.drop = drop
         before = 1
-        for block, width in enumerate((64, 128, 256, 512), start=1):
+        for block in range(1, 5):
+            channels = width * 2 ** (block - 1)
             for half in "ab":
-                self.add_module(f"conv{block}{half}", nn.Conv2d(before, width, 3, padding=1))
-                self.add_module(f"bn{block}{half}", nn.BatchNorm2d(width))
-                before = width
-        self.lin1 = nn.Linear(512 * 2 * 2, 4096)
-        self.lin2 = nn.Linear(4096, 4096)
-        self.lin3 = nn.Linear(4096, CLASSES)
+                self.add_module(f"conv{block}{half}", nn.Conv2d(before, channels, 3, padding=1))
+                self.add_module(f"bn{block}{half}", nn.BatchNorm2d(channels))
+                before = channels
+        self.lin1 = nn.Linear(before * 2 * 2, 64 * width)
+        self.lin2 = nn.Linear(64 * width, 64 * width)
+        self.lin3 = nn.Linear(64 * width, classes)
 
     def forward(self, x):
         for block in range(1, 5):

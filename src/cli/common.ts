@@ -1,17 +1,29 @@
 import type { Dataset } from '../data/dataset.ts';
+import type { FerPlusMode } from '../data/ferPlusModes.ts';
 import { loadDataset } from '../data/load.ts';
 import type { Progress } from '../term/progress.ts';
 import type { Output } from './output.ts';
 
+/** The settings that say which data. */
+export interface DataSettings {
+  readonly data: string;
+  readonly limit: number;
+  readonly seed?: number;
+  readonly labels?: string;
+  readonly ferplus?: FerPlusMode;
+}
+
 /** Loads the dataset of a verb with a bar and its notices. */
 export async function readData(
-  { data, limit, seed }: { data: string; limit: number; seed?: number },
+  { data, limit, seed, labels, ferplus }: DataSettings,
   out: Output,
 ): Promise<Dataset> {
   let bar: Progress | undefined;
   const dataset = await loadDataset(data, {
     limit: limit || undefined,
     seed,
+    labels: labels || undefined,
+    ferplus,
     onNotice: (message) => out.note(message),
     onProgress(done, total, unit) {
       bar ??= out.progress({ label: 'reading', total, unit, done });

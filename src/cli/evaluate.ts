@@ -1,11 +1,10 @@
-import { basename } from 'node:path';
 import type { evaluateOptions } from '../config.ts';
 import { createBackend } from '../engine/createBackend.ts';
 import { facesOf, judge } from '../evaluate/judge.ts';
 import { Recognizer } from '../evaluate/recognizer.ts';
 import { metricsText } from '../evaluate/table.ts';
 import { writeFileAtomic } from '../io/files.ts';
-import { readModel } from '../nn/model.ts';
+import { modelName, readModel } from '../nn/model.ts';
 import { readData } from './common.ts';
 import type { Run } from './verb.ts';
 
@@ -33,7 +32,7 @@ export const run: Run<typeof evaluateOptions> = async ({ config }, out) => {
       const { writeEvaluation } = await import('../report/evaluationFiles.ts');
       const images = `${metrics.n.toLocaleString('en-US')} images`;
       const accuracy = `accuracy ${(100 * metrics.accuracy).toFixed(2)} %`;
-      const subtitle = `${basename(config.model)} on ${config.split}, ${images}: ${accuracy}`;
+      const subtitle = `${modelName(model)} on ${config.split}, ${images}: ${accuracy}`;
       await writeEvaluation(config.out, judgement, { subtitle, theme: config.theme });
     }
   } finally {

@@ -24,6 +24,11 @@ export interface Dataset {
   readonly images: Uint8Array;
   /** Class of each image, `[N]`. */
   readonly targets: Uint8Array;
+  /**
+   * Where people disagreed: votes for each label, `[N, labels]`, at least one an image. Training then draws
+   * the label of an image anew in every epoch; `targets` has the label with the most votes.
+   */
+  readonly votes?: Uint8Array;
   /** For each split, the indices of its images in the source's order; an absent split is empty. */
   readonly splits: Readonly<Record<Split, Int32Array>>;
   /** Hexadecimal SHA-256 over labels, size, splits, targets and pixels: names the content. */
@@ -63,5 +68,12 @@ export function limitSplits<T extends DatasetContent>(content: T, limit: number)
     targets[to] = content.targets[from];
   });
   const splits = splitIndices(kept.map((from) => splitOf.get(from) as number));
-  return { labels: content.labels, size: content.size, images, targets, splits };
+  const limited = { labels: content.labels, size: content.size, images, targets, splits };
+  const { votes } = content;
+  if (!votes) return limited;
+  const L = content.labels.length;
+  return {
+    ...limited,
+    votes: Uint8Array.from(kept.flatMap((from) => [...votes.subarray(from * L, (from + 1) * L)])),
+  };
 }

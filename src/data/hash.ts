@@ -3,7 +3,7 @@ import { type Hasher, Sha256 } from './sha256.ts';
 
 /**
  * Hexadecimal SHA-256 of a dataset's content: one line of JSON (labels, size, split sizes), the split
- * indices as little-endian int32 in the order of `SPLITS`, the targets, the pixels. The source's name and
+ * indices as little-endian int32 in the order of `SPLITS`, the targets, the pixels, the votes if there are any. The source's name and
  * format do not enter, so a csv and a folder of the same pictures in the same order share a hash.
  *
  * `hasher` defaults to the portable one; in Node pass `createHash('sha256')`, which is faster.
@@ -15,6 +15,7 @@ export function contentHash(content: DatasetContent, hasher: Hasher = new Sha256
   for (const split of SPLITS) hasher.update(indexBytes(content.splits[split]));
   hasher.update(content.targets);
   hasher.update(content.images);
+  if (content.votes) hasher.update(content.votes);
   return hasher.digest('hex');
 }
 

@@ -6,10 +6,13 @@ import type { BadRow } from './badRows.ts';
 import { type CacheEntry, readCache, writeCache } from './cache.ts';
 import { readCsv } from './csv.ts';
 import { type Dataset, limitSplits } from './dataset.ts';
+import { readFerPlus } from './ferPlus.ts';
+import type { FerPlusMode } from './ferPlusModes.ts';
 import { listPictures, type PictureList } from './folderList.ts';
 import { readFolders } from './folders.ts';
 import { contentHash } from './hash.ts';
 import { nearMiss } from './labels.ts';
+import { relabelledText, withFerPlus } from './relabel.ts';
 import { MAX_SYNTHETIC, synthetic } from './synthetic.ts';
 
 export interface LoadOptions {
@@ -19,6 +22,10 @@ export interface LoadOptions {
   readonly n?: number;
   /** Keep the first so many images of each split. */
   readonly limit?: number;
+  /** `fer2013new.csv` of FER+: its labels take the place of those of the csv. */
+  readonly labels?: string;
+  /** How its votes become labels (default majority). */
+  readonly ferplus?: FerPlusMode;
   /** Use and write the packed cache (default true). */
   readonly cache?: boolean;
   /** Told while reading: bytes of a csv, images of a folder or of synthetic faces. */
@@ -39,10 +46,24 @@ export async function loadDataset(spec: string, options: LoadOptions = {}): Prom
     throw new UsageError(`limit is ${limit}, expected a whole number of images from 1.`);
   }
   const source = await findSource(spec, options);
-  const { content, hash } = await readSource(source, options);
+  const { content, hash } = await readLabelled(source, options);
   const limited = limit === undefined ? content : limitSplits(content, limit);
   if (limited === content) return { source: spec, ...content, hash };
   return { source: spec, ...limited, hash: contentHash(limited, createHash('sha256')) };
+}
+
+/** Reads a source, and puts the labels of FER+ in place of its own where they are asked for. */
+async function readLabelled(source: Source, options: LoadOptions): Promise<CacheEntry> {
+  const { labels, ferplus = 'majority', onNotice } = options;
+  if (labels === undefined) return readSource(source, options);
+  if (source.kind !== 'csv') {
+    throw new FerError(`labels=${labels} is for fer2013.csv: rows belong together by their order.`);
+  }
+  const votes = readFerPlus(labels);
+  const { content } = await readSource(source, options);
+  const relabelled = withFerPlus(content, votes, ferplus, labels);
+  for (const split of relabelled.splits) onNotice?.(`${labels}: ${relabelledText(split)}.`);
+  return { content: relabelled.content, hash: contentHash(relabelled.content, createHash('sha256')) };
 }
 
 /** What a spec turned out to be. */

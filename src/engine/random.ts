@@ -14,6 +14,7 @@ export const STREAMS = {
   noise: 6,
   mixture: 7,
   bootstrap: 8,
+  votes: 9,
 } as const;
 
 /** Mixes 32 bits; constants of Chris Wellons' `lowbias32` (public domain). */
@@ -45,6 +46,21 @@ export function normal(key: number, i: number): number {
   // 1 - u lies in (0, 1], so that its logarithm is finite.
   const radius = Math.sqrt(-2 * Math.log(1 - uniform(key, 2 * i)));
   return radius * Math.cos(2 * Math.PI * uniform(key, 2 * i + 1));
+}
+
+/** Of weights that are not all 0, the index that a uniform draw `u` in [0, 1) falls on. */
+export function drawIndex(weights: ArrayLike<number>, u: number): number {
+  let total = 0;
+  for (let i = 0; i < weights.length; i++) total += weights[i];
+  let rest = u * total;
+  let last = 0;
+  for (let i = 0; i < weights.length; i++) {
+    if (weights[i] === 0) continue;
+    last = i;
+    if (rest < weights[i]) break;
+    rest -= weights[i];
+  }
+  return last;
 }
 
 /** A random permutation of 0..n-1 (Fisher–Yates). */

@@ -30,17 +30,11 @@ export function buildModel({ network, width, drop, labels }: ModelDescription): 
 }
 
 /**
- * Copies stored weights into a backend, by name.
+ * Checks that stored weights are those of a network.
  *
- * @throws FerError if a tensor is missing, unknown or of another shape: nothing is copied then
+ * @throws FerError if a tensor is missing, unknown, of another shape or no floating point
  */
-export function loadWeights(
-  backend: Backend,
-  parameters: Parameters,
-  { tensors }: Safetensors,
-  file: string,
-): void {
-  const { state } = parameters;
+export function checkWeights({ state }: Parameters, { tensors }: Safetensors, file: string): void {
   for (const [name, { shape }] of state) {
     const found = tensors[name];
     if (!found) throw new FerError(`${file} has no tensor "${name}": it is of another network`);
@@ -59,7 +53,23 @@ export function loadWeights(
   );
   if (unknown.length > 0)
     throw new FerError(`${file} has an unknown tensor "${unknown[0]}": it is of another network`);
-  for (const [name, view] of state) backend.write(view, tensors[name].data as Float32Array);
+}
+
+/**
+ * Copies stored weights into a backend, by name.
+ *
+ * @throws FerError as `checkWeights`: nothing is copied then
+ */
+export function loadWeights(
+  backend: Backend,
+  parameters: Parameters,
+  weights: Safetensors,
+  file: string,
+): void {
+  checkWeights(parameters, weights, file);
+  for (const [name, view] of parameters.state) {
+    backend.write(view, weights.tensors[name].data as Float32Array);
+  }
 }
 
 /**

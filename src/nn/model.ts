@@ -1,15 +1,17 @@
 /** Models on disk. What they are made of lies in modules that a browser can load too. */
 import { existsSync, statSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { basename, dirname, join, resolve } from 'node:path';
 import { FerError } from '../errors.ts';
 import { readFileBytes } from '../io/files.ts';
 import { readSafetensors } from '../io/safetensors.ts';
 import { checkDescription, type ModelDescription } from './description.ts';
 import type { StoredModel } from './loadModel.ts';
+import { releasedModel } from './released.ts';
 
 export { checkDescription, type ModelDescription } from './description.ts';
 export {
   buildModel,
+  checkWeights,
   type LoadedModel,
   loadModel,
   loadWeights,
@@ -24,10 +26,11 @@ const WEIGHT_FILES = ['best.safetensors', 'model.safetensors', 'last.safetensors
 /**
  * Finds and reads a model.
  *
- * @param path a folder with `config.json` and weights (a run, a released model), or a .safetensors file in one
+ * @param path a folder with `config.json` and weights (a run, a released model), or a .safetensors file in
+ *   one; default, also for an empty text: the network that comes with the package
  * @throws FerError if something is missing or damaged
  */
-export function readModel(path: string): StoredModel {
+export function readModel(path = ''): StoredModel {
   const found = findModel(path);
   return { ...found, ...readSafetensors(found.file) };
 }
@@ -38,7 +41,8 @@ export function readModel(path: string): StoredModel {
  * @param option what the user gave the path to, for messages
  * @throws FerError as `readModel`, for all but the weights
  */
-export function findModel(path: string, option = 'model'): Pick<StoredModel, 'description' | 'file'> {
+export function findModel(given: string, option = 'model'): Pick<StoredModel, 'description' | 'file'> {
+  const path = given === '' ? releasedModel() : given;
   if (!existsSync(path))
     throw new FerError(`there is no model at ${path}: give a run folder, as in ${option}=runs/my_vgg`);
   const isFolder = statSync(path).isDirectory();
@@ -53,6 +57,14 @@ export function findModel(path: string, option = 'model'): Pick<StoredModel, 'de
     );
   }
   return { description, file };
+}
+
+/** What to call a model: its folder, and the file too where it is not the folder's best. */
+export function modelName({ file }: Pick<StoredModel, 'file'>): string {
+  const name = basename(dirname(resolve(file)));
+  return ['best.safetensors', 'model.safetensors'].includes(basename(file))
+    ? name
+    : `${name}/${basename(file)}`;
 }
 
 function readDescription(file: string): ModelDescription {

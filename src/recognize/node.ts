@@ -18,7 +18,6 @@ export type NodeSetup = Omit<NodeLoadOptions, 'model'> & { readonly model: strin
 
 /** From src/recognize and from dist/recognize alike: Node loads the compiled file only. */
 const THREAD = new URL('../../dist/recognize/nodeThread.js', import.meta.url);
-const RELEASED = new URL('../../models/vgg-fer2013/', import.meta.url);
 
 /**
  * Loads a trained network, and the detector that finds faces for it, into a thread of its own: the caller's
@@ -27,23 +26,10 @@ const RELEASED = new URL('../../models/vgg-fer2013/', import.meta.url);
  * @throws FerError if there is no model, or it is damaged
  */
 export async function loadRecognizer(options: NodeLoadOptions = {}): Promise<PhotoRecognizer<NodePicture>> {
-  const model = options.model ?? releasedModel();
+  const { model = '' } = options;
   // Here, where it costs nothing, rather than after a thread has been started.
   findModel(model);
   return RecognizerClient.open<NodePicture, Photo>(startThread(), { ...options, model }, sendNodePicture);
-}
-
-/**
- * The folder of the model that comes with the package.
- *
- * @throws FerError if the package has none
- */
-export function releasedModel(): string {
-  const folder = fileURLToPath(RELEASED);
-  if (existsSync(folder)) return folder;
-  throw new FerError(
-    `no model comes with this copy (${folder} is not there): give model=, as in model=runs/quickstart`,
-  );
 }
 
 function startThread(): Thread {

@@ -4,6 +4,7 @@ import type { Backend } from '../engine/backend.ts';
 import { FerError, Interrupted } from '../errors.ts';
 import { buildModel, type ModelDescription } from '../nn/model.ts';
 import { NETWORKS } from '../nn/networks.ts';
+import { shellWord } from '../term/shellWord.ts';
 import { Checkpoints } from './checkpoint.ts';
 import { bestRow, type EpochRow } from './history.ts';
 import { Observers } from './observers.ts';
@@ -235,8 +236,6 @@ function outOfPatience(history: readonly EpochRow[], patience: number): boolean 
 }
 
 function howToGoOn({ name, runs, data }: TrainConfig): string {
-  const word = (text: string): string =>
-    /^[\w@%+=:,./-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`;
-  const where = runs === 'runs' ? '' : ` runs=${word(runs)}`;
-  return `stopped and saved; to go on: fer train name=${name}${where} data=${word(data)} resume=true`;
+  const where = runs === 'runs' ? '' : ` runs=${shellWord(runs)}`;
+  return `stopped and saved; to go on: fer train name=${name}${where} data=${shellWord(data)} resume=true`;
 }

@@ -1,10 +1,10 @@
 import type { TrainConfig } from '../config.ts';
 import type { Dataset } from '../data/dataset.ts';
 import type { Backend } from '../engine/backend.ts';
-import { uploadData } from '../engine/deviceData.ts';
+import { type DeviceData, uploadData } from '../engine/deviceData.ts';
 import type { Graph } from '../engine/graph.ts';
 import type { Parameters } from '../engine/parameters.ts';
-import { keyOf, permutation, STREAMS } from '../engine/random.ts';
+import { drawIndex, keyOf, permutation, STREAMS, uniform } from '../engine/random.ts';
 import type { Tensor } from '../engine/tensor.ts';
 import { Diverged, FerError } from '../errors.ts';
 import { Inference } from '../evaluate/inference.ts';
@@ -39,6 +39,7 @@ export class Trainer {
   /** What is validated and kept: an average where the optimizer keeps one, else the parameters themselves. */
   readonly #model: Parameters;
   readonly #stepper: Stepper;
+  readonly #data: DeviceData;
   /** None with `val=none`. */
   readonly #validation: Inference | undefined;
   readonly #train: Int32Array;
@@ -70,6 +71,7 @@ export class Trainer {
     this.#optimizer = createOptimizer(parameters, config);
     this.#model = this.#optimizer.averaged ?? parameters;
     const data = uploadData(backend, dataset);
+    this.#data = data;
     this.#stepper = new Stepper(backend, graph, parameters, data, this.#optimizer, this.#train.length, {
       inputSize,
       crops: config.crops,
@@ -175,6 +177,7 @@ export class Trainer {
     const order = permutation(keyOf(this.#config.seed, STREAMS.shuffle, epoch), this.#train.length);
     this.#stepper.setOrder(order.map((position) => this.#train[position]));
     this.#stepper.setTotals(this.#progress.totals);
+    this.#drawLabels(epoch);
     while (this.#progress.start < this.#train.length) {
       const { start, step, optimizerStep, seconds } = this.#progress;
       const count = Math.min(this.#config.bs, this.#train.length - start);
@@ -194,6 +197,21 @@ export class Trainer {
       if (await pause()) return false;
     }
     return true;
+  }
+
+  /**
+   * Where there are votes, the label that each image has in an epoch: drawn from them ("probabilistic label
+   * drawing" of Barsoum et al., arXiv 1608.01041).
+   */
+  #drawLabels(epoch: number): void {
+    const { votes, labels, targets } = this.#dataset;
+    if (!votes) return;
+    const key = keyOf(this.#config.seed, STREAMS.votes, epoch);
+    const drawn = targets.map((_, n) => {
+      const own = votes.subarray(n * labels.length, (n + 1) * labels.length);
+      return drawIndex(own, uniform(key, n));
+    });
+    this.#backend.write(this.#data.targets, drawn);
   }
 
   /**

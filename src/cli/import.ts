@@ -1,0 +1,29 @@
+import { createHash } from 'node:crypto';
+import { basename, join } from 'node:path';
+import type { importOptions } from '../config.ts';
+import { FACE_SIZE } from '../data/dataset.ts';
+import { makeModelFolder, writeModelFolder } from '../export/modelFolder.ts';
+import { readFileBytes } from '../io/files.ts';
+import { importWeights } from '../nn/importWeights.ts';
+import { buildModel } from '../nn/model.ts';
+import type { Run } from './verb.ts';
+
+/** `fer import`: weights of the original project, or of another program, as a model folder. */
+export const run: Run<typeof importOptions> = async ({ config, positionals: [file] }, out) => {
+  const { name, runs, network, drop, overwrite } = config;
+  const labels = config.classes === '' ? [] : config.classes.split(/[+,]/);
+  const model = importWeights(file, { network, labels, drop, imageSize: FACE_SIZE });
+  const folder = join(runs, name);
+  makeModelFolder(folder, overwrite);
+  const sha256 = createHash('sha256').update(readFileBytes(file)).digest('hex');
+  writeModelFolder(folder, model, 'fp32', undefined, { file: basename(file), sha256 });
+  const { count } = buildModel(model.description).parameters;
+  out.result({ out: folder, model: model.description, parameters: count, sha256 }, () => {
+    const { width, labels: found } = model.description;
+    return (
+      `${folder}: ${network} of width ${width}, ${count.toLocaleString('en-US')} parameters, ` +
+      `${found.join(', ')}\nto see what it is worth: fer evaluate model=${folder} data=fer2013.csv`
+    );
+  });
+  return 0;
+};

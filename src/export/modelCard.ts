@@ -1,0 +1,350 @@
+import { defaultsOf, type Option } from '../config/option.ts';
+import { resolveTrainConfig, type TrainConfig, trialOptions } from '../config.ts';
+import type { Interval } from '../evaluate/bootstrap.ts';
+import type { ModelDescription } from '../nn/model.ts';
+import { counted, duration, grouped } from '../report/format.ts';
+import { bestRow } from '../train/history.ts';
+import { isUsed } from '../tune/usedSettings.ts';
+import type { Evaluated, Rounding } from './evaluated.ts';
+import type { ExportDtype } from './modelFolder.ts';
+import type { Provenance } from './provenance.ts';
+
+/** What a model card tells of. */
+export interface ModelCard {
+  readonly name: string;
+  readonly description: ModelDescription;
+  /** Numbers that were learned. */
+  readonly parameters: number;
+  readonly dtype: ExportDtype;
+  /** Size of the file of the weights. */
+  readonly bytes: number;
+  /** The epoch the weights are of, where known. */
+  readonly epoch?: number;
+  readonly provenance?: Provenance;
+  readonly crops: 1 | 10;
+  /** Figures of the weights as they are in the folder. */
+  readonly evaluated: readonly Evaluated[];
+  /** What half precision changed. */
+  readonly rounding: readonly Rounding[];
+}
+
+/**
+ * A model card in Hugging Face's form (https://huggingface.co/docs/hub/model-cards): metadata in YAML, then
+ * Markdown.
+ */
+export function modelCard(card: ModelCard): string {
+  return [
+    metadata(card),
+    `# ${card.name}`,
+    introduction(card),
+    `## How to use it\n\n${usage(card)}`,
+    `## Intended use\n\n${INTENDED}`,
+    `## Uses that are wrong or forbidden\n\n${FORBIDDEN}`,
+    `## Training data\n\n${trainingData(card)}`,
+    `## Training\n\n${training(card)}`,
+    `## Evaluation\n\n${evaluation(card)}`,
+    `## Limits\n\n${limits(card)}`,
+    `## Licence and sources\n\n${SOURCES}`,
+  ]
+    .join('\n\n')
+    .concat('\n');
+}
+
+const percent = (share: number, digits = 2): string => `${(100 * share).toFixed(digits)} %`;
+const interval = ({ low, high }: Interval): string =>
+  `${(100 * low).toFixed(2)} to ${(100 * high).toFixed(2)}`;
+const table = (head: readonly string[], rows: readonly (readonly string[])[]): string =>
+  [head, head.map((_, i) => (i === 0 ? '---' : '---:')), ...rows]
+    .map((row) => `| ${row.join(' | ')} |`)
+    .join('\n');
+
+/** The name of the data, as far as its file's name gives it away. */
+function datasetName({ provenance }: ModelCard): string {
+  const source = provenance?.record.data.source ?? '';
+  if (source.startsWith('synthetic')) return 'drawn faces';
+  if (provenance?.record.train.labels) return 'FER+';
+  return /^(fer2013|icml_face_data)\.csv$/.test(source) ? 'FER2013' : source;
+}
+
+function metadata(card: ModelCard): string {
+  const { name, description, evaluated, crops } = card;
+  const data = datasetName(card);
+  const id = data.toLowerCase().replaceAll(/[^a-z0-9]+/g, '-');
+  const text = JSON.stringify;
+  const lines = [
+    'license: mit',
+    'library_name: fer',
+    'pipeline_tag: image-classification',
+    'tags:',
+    ...['facial-expression-recognition', description.network, 'safetensors'].map((tag) => `  - ${tag}`),
+    ...(id === '' ? [] : ['datasets:', `  - ${id}`]),
+    'metrics:',
+    '  - accuracy',
+    '  - f1',
+  ];
+  if (evaluated.length > 0) {
+    lines.push('model-index:', `  - name: ${text(name)}`, '    results:');
+    for (const { split, judgement } of evaluated) {
+      const { accuracy, macro } = judgement.metrics;
+      lines.push(
+        '      - task:',
+        '          type: image-classification',
+        '          name: Facial expression recognition',
+        '        dataset:',
+        `          name: ${text(data || 'unknown')}`,
+        `          type: ${text(id || 'unknown')}`,
+        `          split: ${split}`,
+        '        metrics:',
+        '          - type: accuracy',
+        `            name: ${text(`Accuracy, ${crops === 10 ? 'ten crops' : 'centre crop'}`)}`,
+        `            value: ${accuracy.toFixed(6)}`,
+        '          - type: f1',
+        '            name: Macro F1',
+        `            value: ${macro.f1.toFixed(6)}`,
+      );
+    }
+  }
+  return ['---', ...lines, '---'].join('\n');
+}
+
+function introduction(card: ModelCard): string {
+  const { description, parameters, dtype, bytes, evaluated } = card;
+  const { network, width, labels, imageSize, inputSize } = description;
+  const kind =
+    network === 'vgg'
+      ? `the VGG-style network of Khaireddin and Chen ([arXiv 2105.03588](https://arxiv.org/abs/2105.03588))`
+      : `the network \`${network}\``;
+  const size = width === 64 ? '' : `, ${width} channels in its first stage instead of 64`;
+  const figures = evaluated.map(({ split, judgement: { metrics }, bootstrap }) => {
+    const { accuracy } = bootstrap.figures;
+    return `${percent(metrics.accuracy)} on ${split} (95 % interval ${interval(accuracy)})`;
+  });
+  const result = figures.length === 0 ? '' : ` Accuracy: ${figures.join('; ')}.`;
+  return (
+    `Names the apparent facial expression in a grey picture of a face, ${imageSize}x${imageSize} pixels: one of ` +
+    `${labels.join(', ')}. It is ${kind}${size}: ${grouped(parameters)} parameters, crops of ` +
+    `${inputSize}x${inputSize}.${result}\n\n` +
+    `\`model.safetensors\` (${(bytes / 1e6).toFixed(1)} MB, ${dtypeText(dtype)}) has the names and shapes of the ` +
+    "original's PyTorch `state_dict`. `config.json` says what the numbers are of, `preprocessor_config.json` " +
+    'what is done to a picture before.'
+  );
+}
+
+function dtypeText(dtype: ExportDtype): string {
+  return dtype === 'fp16' ? 'weights in half precision, biases and batch norm in single' : 'single precision';
+}
+
+function usage({ name }: ModelCard): string {
+  return [
+    '```sh',
+    `fer predict face.jpg model=${name}`,
+    `fer evaluate model=${name} data=fer2013.csv split=PublicTest`,
+    '```',
+    '',
+    'Other programs: scale grey values to 0..1 and nothing else; cut the crops of `preprocessor_config.json` (four ' +
+      'corners and the centre, each also mirrored), average the logits of all ten, and take the softmax.',
+  ].join('\n');
+}
+
+const INTENDED = [
+  'Research and teaching on expression recognition; comparing networks on the same data; art, games and interfaces ' +
+    'that react to a face a person shows on purpose, where a wrong answer harms nobody. People whose faces are ' +
+    'analysed know it and agreed to it.',
+].join('\n');
+
+const FORBIDDEN = [
+  '- **An expression is not a feeling.** The answer is the label that the people who labelled the training data would ' +
+    'probably give to this crop. It does not say what a person feels, thinks or will do, and nothing about a person ' +
+    'may be decided by it: no hiring, grading, credit, insurance, health care, policing, border control, lie detection.',
+  '- **At work and in education** the European Union forbids systems that infer the emotions of people, except for ' +
+    'medical or safety reasons (AI Act, Regulation (EU) 2024/1689, Article 5(1)(f)).',
+  '- **People must be told** when such a system is used on them (Article 50(3)); elsewhere emotion recognition is a ' +
+    'high-risk use (Annex III), and data protection law applies to faces. Other countries have laws of their own.',
+  '- Not for children, not for secret surveillance, not for sorting people by any trait.',
+].join('\n');
+
+function trainingData(card: ModelCard): string {
+  const { provenance } = card;
+  if (!provenance) return 'Not recorded: these weights were made by another program and imported.';
+  const { data, train } = provenance.record;
+  const images = Object.entries(data.images)
+    .filter(([, count]) => count > 0)
+    .map(([split, count]) => `${split} ${grouped(count)}`);
+  const name = datasetName(card);
+  const about =
+    name === 'FER2013'
+      ? ' (Goodfellow et al., [arXiv 1307.0414](https://arxiv.org/abs/1307.0414)): grey pictures of 48x48 that a web ' +
+        'search for emotion words found, with a label each. Its labels are noisy, some pictures are no faces, and ' +
+        'classes are uneven. The data is not part of this folder and has terms of its own.'
+      : name === 'FER+'
+        ? ' (Barsoum et al., [arXiv 1608.01041](https://arxiv.org/abs/1608.01041)): the pictures of FER2013, of 48x48 and ' +
+          "found by a web search for emotion words, with ten people's votes each for eight expressions. Pictures without " +
+          'a clear label are left out. The data is not part of this folder and has terms of its own.'
+        : '.';
+  return [
+    `${name}${about}`,
+    '',
+    `Images: ${images.join(', ')}. Learned from: ${train.train.join(', ')}. Watched during training: ` +
+      `${train.val === 'none' ? 'nothing' : train.val}. SHA-256 of the content (labels, splits, pixels): \`${data.hash}\`.`,
+  ].join('\n');
+}
+
+function training(card: ModelCard): string {
+  const { provenance, epoch } = card;
+  if (!provenance) return 'Not recorded.';
+  const { record, history, commands } = provenance;
+  const { train, version, git } = record;
+  const best = bestRow(history);
+  const seconds = history.reduce((sum, row) => sum + row.seconds, 0);
+  const which =
+    best === null
+      ? ''
+      : `${counted(history.length, 'epoch')} in ${duration(seconds)}${epoch === undefined ? '' : `; the weights are those after epoch ${epoch}`}` +
+        (best.valAccuracy === null || train.val === 'none'
+          ? '.'
+          : `. The best epoch by ${train.val} was ${best.epoch} (${percent(best.valAccuracy)}, ` +
+            `${train.eval_crops === 10 ? 'ten crops' : 'centre crop'}); \`history.csv\` has all of them.`);
+  const rows = changedSettings(train).map(([key, value]) => [`\`${key}\``, value]);
+  return [
+    which.replaceAll('\u00a0', ' '),
+    '',
+    'Settings that differ from the defaults of this version:',
+    '',
+    rows.length === 0 ? 'none.' : table(['setting', 'value'], rows),
+    '',
+    `Made by fer ${version}${git === null ? '' : ` (revision ${git})`} with`,
+    '',
+    '```sh',
+    ...commands,
+    '```',
+    '',
+    'The same command with the same data gives the same weights to the last bit on the same kind of machine.',
+  ].join('\n');
+}
+
+function changedSettings(config: TrainConfig): [string, string][] {
+  // What `auto` stands for is a default, too.
+  const defaults = resolveTrainConfig({
+    ...config,
+    ...defaultsOf(trialOptions),
+    optimizer: config.optimizer,
+  });
+  return (Object.keys(trialOptions) as (keyof typeof trialOptions)[]).flatMap((key) => {
+    const { type } = trialOptions[key] as Option<unknown>;
+    const value = type.show(config[key]);
+    const changed =
+      key === 'optimizer' ? value !== trialOptions.optimizer.default : value !== type.show(defaults[key]);
+    return changed && key !== 'device' && isUsed(config, key) ? [[key, value] as [string, string]] : [];
+  });
+}
+
+function evaluation(card: ModelCard): string {
+  const { evaluated, rounding, crops } = card;
+  if (evaluated.length === 0) {
+    return 'Not measured here: this card was written without data. `fer evaluate` measures, and `fer export` with `data=` writes the figures into this card.';
+  }
+  const how =
+    `${crops === 10 ? 'Ten crops an image, their logits averaged' : 'The centre crop of each image'}. One network, no ` +
+    'other test-time augmentation. Intervals: 95 %, percentile bootstrap over the images; they do not cover the ' +
+    'choice of the seed.';
+  const halves = rounding.map(({ split, n, before, after, changed, largest }) => {
+    const difference = 100 * (after - before);
+    return (
+      `Half precision changed the accuracy on ${split} from ${percent(before)} to ${percent(after)} ` +
+      `(${difference >= 0 ? '+' : '−'}${Math.abs(difference).toFixed(2)} points): ${grouped(changed)} of ` +
+      `${grouped(n)} labels, logits by ${largest.toPrecision(2)} at the most.`
+    );
+  });
+  return [how, ...halves, ...evaluated.map((each) => splitSection(card, each))].join('\n\n');
+}
+
+function splitSection(
+  { provenance }: ModelCard,
+  { split, judgement, bootstrap, calibration }: Evaluated,
+): string {
+  const { metrics } = judgement;
+  const { n, accuracy, labels } = metrics;
+  const { figures, perClass } = bootstrap;
+  const train = provenance?.record.train;
+  const caution = train?.train.includes(split)
+    ? `\n\n**The network learned from ${split}**: these figures say how well it knows these images by heart.`
+    : train?.val === split
+      ? `\n\nThe epoch, and settings such as the rate, were chosen by ${split}, so these figures are somewhat too good.`
+      : '';
+  const standardError = Math.sqrt((accuracy * (1 - accuracy)) / n);
+  const summary: [string, string, Interval, boolean][] = [
+    ['accuracy', percent(accuracy), figures.accuracy, true],
+    ['balanced accuracy (mean recall)', percent(metrics.balancedAccuracy), figures.balancedAccuracy, true],
+    ['macro F1', percent(metrics.macro.f1), figures.macroF1, true],
+    ['top-2 accuracy', percent(metrics.top2), figures.top2, true],
+    ['loss (nats)', metrics.loss.toFixed(4), figures.loss, false],
+    ["Cohen's kappa", metrics.cohenKappa.toFixed(4), figures.cohenKappa, false],
+    ['Matthews correlation', metrics.matthews.toFixed(4), figures.matthews, false],
+    ['expected calibration error', percent(calibration.ece), figures.ece, true],
+  ];
+  const plain = ({ low, high }: Interval): string => `${low.toFixed(4)} to ${high.toFixed(4)}`;
+  const cell = (value: number, of: Interval | null): string =>
+    `${(100 * value).toFixed(1)}${of === null ? '' : ` (${(100 * of.low).toFixed(1)} to ${(100 * of.high).toFixed(1)})`}`;
+  const { ece, overconfidence, bins } = calibration;
+  return [
+    `### ${split}: ${grouped(n)} images${caution}`,
+    `The standard error of the accuracy is ${(100 * standardError).toFixed(2)} points.`,
+    table(
+      ['', 'figure', '95 % interval'],
+      summary.map(([name, value, of, share]) => [name, value, share ? interval(of) : plain(of)]),
+    ),
+    'By class, in percent with 95 % intervals:',
+    table(
+      ['', 'images', 'recall', 'precision', 'F1'],
+      metrics.perClass.map((each, c) => [
+        each.label,
+        grouped(each.support),
+        cell(each.recall, perClass[c].recall),
+        cell(each.precision, perClass[c].precision),
+        cell(each.f1, perClass[c].f1),
+      ]),
+    ),
+    'Confusion matrix (rows: target, columns: prediction; images):',
+    table(
+      ['', ...labels],
+      metrics.confusion.map((row, c) => [labels[c], ...row.map((count) => grouped(count))]),
+    ),
+    `Calibration: confidence and accuracy are ${percent(ece)} apart on average (expected calibration error, ` +
+      `${bins.length} bins); on the whole the network is ${overconfidence >= 0 ? 'surer than it is right' : 'right more often than it is sure'}, by ${(100 * Math.abs(overconfidence)).toFixed(2)} points.`,
+    table(
+      ['confidence', 'images', 'mean confidence', 'accuracy'],
+      bins
+        .filter(({ count }) => count > 0)
+        .map(({ low, high, count, confidence, accuracy: right }) => [
+          `${(100 * low).toFixed(0)} to ${(100 * high).toFixed(0)} %`,
+          grouped(count),
+          percent(confidence ?? 0, 1),
+          percent(right ?? 0, 1),
+        ]),
+    ),
+  ].join('\n\n');
+}
+
+function limits(card: ModelCard): string {
+  const { imageSize } = card.description;
+  return [
+    `- It expects one face that fills a square crop, grey, ${imageSize}x${imageSize}. Other framing, profiles, masks, hands, strong light ` +
+      'and small or blurred faces do worse.',
+    '- Results differ between people: by age, sex, skin, culture, disability. The data says nothing about who is in it, ' +
+      'so how large the differences are has not been measured here. Measure them on your own data before any use.',
+    '- Rare classes are the weakest: look at the figures of each class, not at the accuracy alone.',
+    '- It answers for anything, also for what is no face; a high score is no proof of one.',
+    '- It sees one moment and no context. People themselves agree on such labels in about two of three cases.',
+  ].join('\n');
+}
+
+const SOURCES = [
+  'Weights and card: MIT. The training data has terms of its own.',
+  '',
+  '- Network and augmentation: Y. Khaireddin, Z. Chen, _Facial Emotion Recognition: State of the Art Performance on FER2013_, ' +
+    '[arXiv 2105.03588](https://arxiv.org/abs/2105.03588).',
+  '- FER2013: I. Goodfellow et al., _Challenges in Representation Learning_, [arXiv 1307.0414](https://arxiv.org/abs/1307.0414); ' +
+    'it reports 65 ± 5 % for people.',
+  '- Calibration error: C. Guo et al., [arXiv 1706.04599](https://arxiv.org/abs/1706.04599). AI Act: ' +
+    '[Regulation (EU) 2024/1689](https://eur-lex.europa.eu/eli/reg/2024/1689/oj).',
+].join('\n');

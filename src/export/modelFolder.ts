@@ -1,0 +1,139 @@
+import { mkdirSync, readdirSync } from 'node:fs';
+import { join } from 'node:path';
+import type { DTYPES } from '../config.ts';
+import { FerError } from '../errors.ts';
+import { explainFileError, writeFileAtomic } from '../io/files.ts';
+import { type StoredTensor, writeSafetensors } from '../io/safetensors.ts';
+import { buildModel, checkWeights, type ModelDescription, type StoredModel } from '../nn/model.ts';
+import { historyCsv } from '../train/history.ts';
+import { programVersion } from '../train/programVersion.ts';
+import { preprocessorOf } from './preprocessor.ts';
+import type { Provenance } from './provenance.ts';
+
+export type ExportDtype = (typeof DTYPES)[number];
+
+/** The files of a model folder, but for its card. */
+export const MODEL_FILES = {
+  weights: 'model.safetensors',
+  config: 'config.json',
+  preprocessor: 'preprocessor_config.json',
+  history: 'history.csv',
+  command: 'command.txt',
+  card: 'README.md',
+} as const;
+
+/** The file that weights of another program came in. */
+export interface Imported {
+  readonly file: string;
+  readonly sha256: string;
+}
+
+/**
+ * Writes a model so that it can be passed on: weights, `config.json`, `preprocessor_config.json` and, where
+ * the training is known, `history.csv` and `command.txt`. The weights come last, so a folder that was left
+ * half-written holds none.
+ *
+ * @throws FerError if weights are of another network or too large for half precision, or the disk refuses
+ */
+export function writeModelFolder(
+  folder: string,
+  model: StoredModel,
+  dtype: ExportDtype,
+  provenance?: Provenance,
+  imported?: Imported,
+): void {
+  const tensors = exportedTensors(model, dtype);
+  const write = (name: string, text: string): void => writeFileAtomic(join(folder, name), text);
+  write(MODEL_FILES.config, json(configOf(model.description, dtype, provenance, imported)));
+  write(MODEL_FILES.preprocessor, json(preprocessorOf(model.description)));
+  if (provenance) {
+    const { version, git } = provenance.record;
+    const made = `# fer ${version}${git === null ? '' : `, revision ${git}`}`;
+    write(MODEL_FILES.command, `${[made, ...provenance.commands].join('\n')}\n`);
+    if (provenance.history.length > 0) write(MODEL_FILES.history, historyCsv(provenance.history));
+  }
+  const { network, labels } = model.description;
+  const { epoch } = model.metadata;
+  writeSafetensors(join(folder, MODEL_FILES.weights), tensors, {
+    format: 'pt',
+    network,
+    labels: JSON.stringify(labels),
+    version: programVersion().version,
+    ...(epoch === undefined ? {} : { epoch }),
+  });
+}
+
+/**
+ * Makes the folder that a model is written to.
+ *
+ * @throws FerError if it holds something and `overwrite` is not given
+ */
+export function makeModelFolder(folder: string, overwrite: boolean): void {
+  try {
+    mkdirSync(folder, { recursive: true });
+  } catch (error) {
+    throw explainFileError(error, 'make the folder', folder);
+  }
+  const names = readdirSync(folder);
+  if (names.length === 0 || overwrite) return;
+  throw new FerError(
+    `${folder} is not empty (${names.slice(0, 3).join(', ')}${names.length > 3 ? ', …' : ''}): choose another ` +
+      'out=, or give overwrite=true to replace the files of a model there',
+  );
+}
+
+/**
+ * The tensors of a model in the order of its network. Half precision is for weights of convolutions and
+ * linear layers, which are all but a thousandth of the numbers: a small running variance of batch norm would
+ * vanish in it.
+ *
+ * @throws FerError if one is missing, of another shape, or too large for half precision
+ */
+export function exportedTensors(model: StoredModel, dtype: ExportDtype): Record<string, StoredTensor> {
+  const { parameters } = buildModel(model.description);
+  checkWeights(parameters, model, model.file);
+  const halves = new Set(
+    parameters.graph.parameters.filter(({ kind }) => kind === 'weight').map(({ name }) => name),
+  );
+  return Object.fromEntries(
+    parameters.state.map(([name, { shape }]) => {
+      const data = Float32Array.from(model.tensors[name].data as Float32Array);
+      if (dtype === 'fp32' || !halves.has(name)) return [name, { dtype: 'F32', shape, data }];
+      const worst = data.reduce((most, value) => Math.max(most, Math.abs(value)), 0);
+      if (worst >= LARGEST_HALF) {
+        throw new FerError(
+          `${model.file}: "${name}" holds ${worst.toPrecision(4)}, and half precision ends at 65504: give dtype=fp32`,
+        );
+      }
+      return [name, { dtype: 'F16', shape, data }];
+    }),
+  );
+}
+
+/** From here on a number rounds to infinity. */
+const LARGEST_HALF = 65520;
+
+/** Keys of Hugging Face's `config.json`, then our own: `model` is what `readModel` reads. */
+function configOf(
+  description: ModelDescription,
+  dtype: ExportDtype,
+  provenance?: Provenance,
+  imported?: Imported,
+): unknown {
+  const { network, labels, inputSize } = description;
+  return {
+    architectures: [network],
+    model_type: 'fer',
+    problem_type: 'single_label_classification',
+    num_channels: 1,
+    image_size: inputSize,
+    torch_dtype: dtype === 'fp16' ? 'float16' : 'float32',
+    id2label: Object.fromEntries(labels.map((label, i) => [i, label])),
+    label2id: Object.fromEntries(labels.map((label, i) => [label, i])),
+    model: description,
+    ...(provenance ? provenance.record : programVersion()),
+    ...(imported && { imported }),
+  };
+}
+
+const json = (value: unknown): string => `${JSON.stringify(value, null, 2)}\n`;

@@ -1,0 +1,213 @@
+import { readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
+import { loadDataset } from '../src/data/load.ts';
+import { decodeHalf, encodeHalf } from '../src/io/half.ts';
+import { writeSafetensors } from '../src/io/safetensors.ts';
+import { readModel } from '../src/nn/model.ts';
+import { RELEASED_MODEL, releasedModel } from '../src/nn/released.ts';
+import { fer } from './commands.ts';
+import { temporaryFolder } from './dataFiles.ts';
+import { tensorsOf, trainTiny } from './training.ts';
+
+const folder = temporaryFolder();
+const at = (...names: string[]): string => join(folder.path, ...names);
+const DATA = 'synthetic:120';
+const RUN = at('runs', 'a');
+beforeAll(async () => {
+  vi.stubEnv('FER_CACHE', at('cache'));
+  const dataset = await loadDataset(DATA, { seed: 7 });
+  await trainTiny(
+    { runs: at('runs'), data: DATA, n_epochs: 3, lr: 0.02, augment: false, seed: 7 },
+    { dataset },
+  );
+});
+afterAll(() => {
+  vi.unstubAllEnvs();
+  folder.remove();
+});
+
+async function json(...args: string[]) {
+  const { code, stdout, stderr } = await fer(...args, 'json=true');
+  expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
+  return JSON.parse(stdout);
+}
+const card = (out: string): string => readFileSync(join(out, 'README.md'), 'utf8');
+
+describe('a model folder', () => {
+  const full = at('models', 'full');
+  const half = at('models', 'half');
+  let result: Awaited<ReturnType<typeof json>>;
+  beforeAll(async () => {
+    await json('export', `model=${RUN}`, `out=${full}`, `data=${DATA}`, 'splits=PublicTest+PrivateTest');
+    result = await json('export', `model=${RUN}`, `out=${half}`, `data=${DATA}`, 'dtype=fp16');
+  });
+
+  test('holds weights, descriptions, history, command and card', () => {
+    expect(readdirSync(half).sort()).toEqual([
+      'README.md',
+      'command.txt',
+      'config.json',
+      'history.csv',
+      'model.safetensors',
+      'preprocessor_config.json',
+    ]);
+    expect(readFileSync(join(half, 'history.csv'))).toEqual(readFileSync(join(RUN, 'history.csv')));
+  });
+
+  test('single precision keeps every bit, and the answers', async () => {
+    const [run, model] = [readModel(RUN), readModel(full)];
+    expect(model.description).toEqual(run.description);
+    expect(tensorsOf(model.file)).toEqual(tensorsOf(run.file));
+    expect(model.metadata).toMatchObject({ format: 'pt', network: 'vgg', epoch: run.metadata.epoch });
+    const evaluate = async (path: string) => {
+      const { imagesPerSecond: _, ...figures } = await json('evaluate', `model=${path}`, `data=${DATA}`);
+      return figures;
+    };
+    expect(await evaluate(full)).toEqual(await evaluate(RUN));
+  });
+
+  test('half precision rounds the weights alone, and says what that costs', async () => {
+    const [run, model] = [readModel(RUN), readModel(half)];
+    for (const [name, { dtype, data }] of Object.entries(model.tensors)) {
+      const weight = /^(conv|lin).*\.weight$/.test(name);
+      expect([name, dtype]).toEqual([name, weight ? 'F16' : 'F32']);
+      const before = run.tensors[name].data as Float32Array;
+      expect(data).toEqual(weight ? decodeHalf(encodeHalf(before)) : before);
+    }
+    expect(statSync(join(half, 'model.safetensors')).size).toBe(result.bytes);
+    expect(result.bytes).toBeLessThan(0.6 * statSync(join(full, 'model.safetensors')).size);
+    const [{ before, after, changed, largest, n }] = result.rounding;
+    const [of32, of16] = [
+      await json('evaluate', `model=${RUN}`, `data=${DATA}`),
+      await json('evaluate', `model=${half}`, `data=${DATA}`),
+    ];
+    expect({ before, after, n }).toEqual({ before: of32.accuracy, after: of16.accuracy, n: 12 });
+    expect(changed).toBeGreaterThanOrEqual(Math.abs(before - after) * n - 1e-9);
+    expect(largest).toBeGreaterThan(0);
+    expect(largest).toBeLessThan(0.05);
+    expect(card(half)).toContain('Half precision changed the accuracy on PublicTest');
+    expect(card(full)).not.toContain('Half precision changed');
+  });
+
+  test('config.json and preprocessor_config.json speak to others as well', () => {
+    const read = (name: string) => JSON.parse(readFileSync(join(half, name), 'utf8'));
+    const config = read('config.json');
+    expect(config).toMatchObject({
+      architectures: ['vgg'],
+      torch_dtype: 'float16',
+      num_channels: 1,
+      model: readModel(RUN).description,
+      train: { seed: 7, data: 'synthetic:120', runs: 'runs' },
+    });
+    expect(config.id2label[6]).toBe('neutral');
+    expect(config.label2id.neutral).toBe(6);
+    const { crops, ...preprocessor } = read('preprocessor_config.json');
+    expect(preprocessor).toMatchObject({ size: { height: 48, width: 48 }, do_normalize: false });
+    expect(crops).toHaveLength(10);
+    expect(crops[6]).toEqual({ left: 0, top: 0, mirror: true });
+  });
+
+  test('the card is of these figures', async () => {
+    const text = card(full);
+    const { accuracy, confusion, labels } = await json('evaluate', `model=${full}`, `data=${DATA}`);
+    expect(text).toMatch(/^---\nlicense: mit\n[\s\S]*\n---\n\n# full\n/);
+    expect(text).toContain(`            value: ${accuracy.toFixed(6)}`);
+    expect(text).toContain('### PublicTest: 12 images');
+    expect(text).toContain('### PrivateTest: 12 images');
+    expect(text).toContain('were chosen by PublicTest');
+    expect(text.match(/were chosen by/g)).toHaveLength(1);
+    for (const [c, row] of confusion.entries())
+      expect(text).toContain(`| ${[labels[c], ...row].join(' | ')} |`);
+    for (const warning of ['not a feeling', 'At work and in education', 'must be told']) {
+      expect(text).toContain(warning);
+    }
+    expect(text).not.toContain(folder.path);
+  });
+
+  test('the command repeats the training', async () => {
+    const [made, command] = readFileSync(join(full, 'command.txt'), 'utf8').trimEnd().split('\n');
+    expect(made).toMatch(/^# fer \d/);
+    const again = at('again');
+    const words = command.split(' ').slice(1);
+    expect(words).toContain('seed=7');
+    const { code } = await fer(...words, `runs=${again}`, 'threads=1');
+    expect(code).toBe(0);
+    const [name] = readdirSync(again);
+    expect(tensorsOf(join(again, name, 'best.safetensors'))).toEqual(
+      tensorsOf(join(RUN, 'best.safetensors')),
+    );
+  });
+
+  test('is a model to start from and a run to report on', async () => {
+    const args = [`data=${DATA}`, `runs=${at('runs')}`, 'n_epochs=1', 'eval_crops=1', 'threads=1'];
+    expect((await fer('train', 'name=next', `from=${half}`, ...args)).code).toBe(0);
+    const chained = at('models', 'chained');
+    await json('export', `model=${at('runs', 'next')}`, `out=${chained}`, `data=${DATA}`);
+    const lines = readFileSync(join(chained, 'command.txt'), 'utf8').trimEnd().split('\n');
+    expect(lines.map((line) => line.slice(0, 12))).toEqual([
+      expect.stringMatching('# fer '),
+      'fer train da',
+      '# the next o',
+      'fer train da',
+    ]);
+    expect(lines[2]).toMatch(/starts from models\/half\/model\.safetensors, SHA-256 [0-9a-f]{64}$/);
+    const report = at('report.html');
+    expect((await fer('report', half, `data=${DATA}`, 'faces=0', 'mistakes=0', `out=${report}`)).code).toBe(
+      0,
+    );
+  });
+
+  test('without data has no figures, and says so', async () => {
+    const out = at('models', 'bare');
+    const { code, stderr } = await fer('export', `model=${RUN}`, `out=${out}`);
+    expect({ code, stderr }).toEqual({ code: 0, stderr: expect.stringContaining('the card has no figures') });
+    expect(card(out)).toContain('Not measured here');
+    expect(card(out)).not.toContain('model-index');
+  });
+});
+
+describe('refused', () => {
+  test('a folder that holds something', async () => {
+    const out = at('models', 'full');
+    const { code, stderr } = await fer('export', `model=${RUN}`, `out=${out}`);
+    expect(code).toBe(1);
+    expect(stderr).toMatch(/full is not empty .*overwrite=true/);
+    expect((await fer('export', `model=${RUN}`, `out=${out}`, 'overwrite=true')).code).toBe(0);
+  });
+
+  test('weights beyond half precision', async () => {
+    const model = readModel(RUN);
+    const large = at('large');
+    await json('export', `model=${RUN}`, `out=${large}`, `data=${DATA}`);
+    const tensors = { ...model.tensors };
+    (tensors['lin3.weight'].data as Float32Array)[3] = -70000;
+    writeSafetensors(join(large, 'model.safetensors'), tensors);
+    const { code, stderr } = await fer('export', `model=${large}`, `out=${at('h')}`, 'dtype=fp16');
+    expect(code).toBe(1);
+    expect(stderr).toMatch(/"lin3\.weight" holds 7\.000e\+4.*65504: give dtype=fp32/);
+  });
+
+  test('a damaged training record', async () => {
+    const damaged = at('damaged');
+    await json('export', `model=${RUN}`, `out=${damaged}`, `data=${DATA}`);
+    const file = join(damaged, 'config.json');
+    const config = JSON.parse(readFileSync(file, 'utf8'));
+    writeFileSync(file, JSON.stringify({ ...config, train: { ...config.train, lr: 'x' } }));
+    const { code, stderr } = await fer('export', `model=${damaged}`, `out=${at('d')}`);
+    expect({ code, stderr }).toEqual({ code: 1, stderr: expect.stringContaining('lr is "x"') });
+  });
+});
+
+describe('where no model is named', () => {
+  test('the released one is meant, and missed where it is not there', async () => {
+    expect(() => releasedModel(at('nowhere'))).toThrow(
+      /that comes with fer is missing .*nowhere.*model=runs/,
+    );
+    expect(releasedModel(at('models', 'half'))).toBe(at('models', 'half'));
+    const { code, stdout, stderr } = await fer('evaluate', 'data=synthetic:70', 'json=true', 'crops=1');
+    const there = readdirSync(join(RELEASED_MODEL, '..', '..')).includes('models');
+    if (there) expect(JSON.parse(stdout).labels).toEqual(readModel(RELEASED_MODEL).description.labels);
+    else expect({ code, stderr }).toEqual({ code: 1, stderr: expect.stringContaining('no model was named') });
+  });
+});
