@@ -2,12 +2,13 @@
 //
 //     node lab/training.mjs [what=train|infer] [bs=64] [crops=1] [threads=2] [rounds=5] [steps=4]
 //                           [layout=channels_last|nchw]
-//                           [blas=optimised|reference] [json=true]
+//                           [blas=optimised|reference] [device=cpu|gpu] [autocast=no|fp16] [json=true]
 //
 // Turns (A B A B ...) because a shared machine's speed drifts: each round gives one ratio, and the median of
 // the ratios is what counts. `steps` is how many steps a turn times, after warming up. `layout` is PyTorch's, which is
 // faster in channels_last: the peer gets its best.
-// `blas=reference` is PyTorch as Debian installs it, without an optimised BLAS beside it.
+// `blas=reference` is PyTorch as Debian installs it, without an optimised BLAS beside it. `device=gpu` is our WebGPU backend
+// next to PyTorch on CUDA, without TF32, or with autocast to float16.
 //
 // Lab book (two cores of a Zen 4 server, Node 20, relaxed SIMD; shares are of our own step at the time)
 //  1. Points of a tile an odd number of cache lines apart. Predicted: the 49 stores of a transform no longer meet in
@@ -51,6 +52,8 @@ const defaults = {
   steps: 4,
   layout: 'channels_last',
   blas: 'optimised',
+  device: 'cpu',
+  autocast: 'no',
   json: false,
 };
 
@@ -77,7 +80,7 @@ function median(values) {
 }
 
 async function main() {
-  const { rounds, layout, blas, json, ...settings } = parse(process.argv.slice(2));
+  const { rounds, layout, blas, autocast, json, ...settings } = parse(process.argv.slice(2));
   const print = json ? () => {} : (line) => console.log(line);
   const torch = startPyTorch(blas);
   const turns = [];
@@ -85,7 +88,7 @@ async function main() {
     print('round   fer img/s   PyTorch img/s   ratio');
     for (let round = 1; round <= rounds; round++) {
       const ours = await measureFer(settings);
-      const theirs = await torch.measure({ ...settings, layout });
+      const theirs = await torch.measure({ ...settings, layout, autocast });
       const ratio = ours.imagesPerSecond / theirs.imagesPerSecond;
       turns.push({ ours, theirs, ratio });
       const cells = [ours.imagesPerSecond.toFixed(1), theirs.imagesPerSecond.toFixed(1), ratio.toFixed(2)];
@@ -100,6 +103,7 @@ async function main() {
     ...settings,
     layout,
     blas,
+    autocast,
     rounds,
     fer: median(turns.map((turn) => turn.ours.imagesPerSecond)),
     pytorch: median(turns.map((turn) => turn.theirs.imagesPerSecond)),

@@ -28,7 +28,7 @@ export const SCHEDULERS = [
 ] as const;
 export const THEMES = ['light', 'dark'] as const;
 export const DTYPES = ['fp32', 'fp16'] as const;
-export const DEVICES = ['auto', 'cpu', 'reference'] as const;
+export const DEVICES = ['auto', 'cpu', 'gpu', 'gpu-software', 'reference'] as const;
 
 const AUTO_THREADS = { auto: 0 } as const;
 
@@ -89,9 +89,9 @@ const shared = {
     'worker threads; auto is one a core. The result does not depend on it',
   ),
   device: option(
-    choice(DEVICES, { wasm: 'cpu' }),
+    choice(DEVICES, { wasm: 'cpu', webgpu: 'gpu' }),
     'auto',
-    'cpu is WebAssembly; reference is slow float64, the definition of every operation',
+    'auto: a GPU if there is one, else cpu (WebAssembly); gpu-software: one that software imitates; reference: slow float64, the definition',
   ),
   theme: option(choice(THEMES), 'light', 'colours of the pictures'),
   json: option(bool(), false, 'one JSON value on standard output and nothing else there'),

@@ -15,7 +15,7 @@ export type CropPrediction = ({ readonly file: string } & Recognition) | Failure
 export const run: Run<typeof predictOptions> = async ({ config, positionals }, out) => {
   const { files, failures } = picturesOf(positionals);
   const model = readModel(config.model);
-  const backend = await createBackend(config);
+  const backend = await createBackend({ ...config, samples: files.length * config.crops });
   try {
     const batch = Math.max(1, Math.floor(config.bs / config.crops));
     const crops = config.faces === 'none';

@@ -1,3 +1,4 @@
+import type { Device } from '../engine/createBackend.ts';
 import type { Explanation } from '../explain/explainer.ts';
 import type { MethodSettings } from '../explain/method.ts';
 import type { MethodName } from '../explain/methods.ts';
@@ -96,6 +97,4 @@ export interface LoadOptions extends RecognizeOptions {
   readonly threads?: number;
 }
 
-export type Device = 'auto' | 'cpu' | 'reference';
-
-export type { Explanation, RgbaImage };
+export type { Device, Explanation, RgbaImage };
