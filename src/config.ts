@@ -521,7 +521,7 @@ export const benchOptions = {
 
 /** What the outcome of a training depends on, beside the data and the program. */
 export const serveOptions = {
-  model: option(text(/^/), '', 'a run folder, or a .safetensors file in one; default: the released model'),
+  model: shared.model,
   host: option(text(), '127.0.0.1', 'address to listen on; the default is reached from this machine alone'),
   port: option(int({ min: 0, max: 65535 }), 0, 'port; 0: a free one, which is printed'),
   runs: option(text(), 'runs', 'folder whose runs the page shows'),

@@ -8,6 +8,7 @@ import { cropFace } from '../face/crop.ts';
 import { type Face, FaceDetector } from '../face/detector.ts';
 import type { Box } from '../face/image.ts';
 import { loadFaceModels } from '../face/loadModels.ts';
+import { CROP_SIDE } from '../face/options.ts';
 import { type Photo, readGrayImage, readPhoto } from '../image/read.ts';
 import { writeFileAtomic } from '../io/files.ts';
 import type { Failure } from './pictures.ts';
@@ -24,9 +25,6 @@ export type FacePrediction = Recognition & {
 export type PhotoPrediction =
   | { readonly file: string; readonly faces: readonly FacePrediction[]; readonly annotated?: string }
   | Failure;
-
-/** A picture with no longer side is taken as a face crop: FER2013's have 48. Nobody hides a face in so few pixels. */
-const CROP_SIDE = 64;
 
 /** Finds the faces of photographs, asks the network about them and draws its answers. */
 export class PhotoPredictor {

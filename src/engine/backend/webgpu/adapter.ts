@@ -1,4 +1,5 @@
 import { FerError } from '../../../errors.ts';
+import { node } from '../../../platform.ts';
 
 /** An adapter and what must live as long as it is used. */
 export interface OpenAdapter {
@@ -20,7 +21,7 @@ const DAWN_OPTIONS = [
 
 /** WebGPU's entry, and why there is none: in Node that of the package `webgpu`, whose globals are for programs. */
 async function openGpu(): Promise<{ gpu: GPU | null; why: string }> {
-  if (!isNode()) {
+  if (!node) {
     const gpu = navigator.gpu ?? null;
     return { gpu, why: gpu ? '' : 'this browser has no navigator.gpu here (it needs https or localhost)' };
   }
@@ -35,8 +36,6 @@ async function openGpu(): Promise<{ gpu: GPU | null; why: string }> {
   }
 }
 
-const isNode = (): boolean => typeof process !== 'undefined' && Boolean(process.versions?.node);
-
 /** What Linux shows where there is a GPU, and where its drivers announce themselves to the Vulkan loader. */
 const DEVICES = ['/dev/dri', '/dev/nvidiactl', '/dev/dxg', '/dev/kgsl-3d0'];
 const DRIVERS = ['/etc', '/usr/share', '/usr/local/share', '/run/opengl-driver/share'].map(
@@ -48,8 +47,8 @@ const DRIVERS = ['/etc', '/usr/share', '/usr/local/share', '/run/opengl-driver/s
  * drivers on standard error, so nobody asks who was not told to.
  */
 async function isPlausible(): Promise<boolean> {
-  if (!isNode() || process.platform !== 'linux') return true;
-  const { existsSync, readdirSync } = await import('node:fs');
+  if (node?.platform !== 'linux') return true;
+  const { existsSync, readdirSync } = node.getBuiltinModule('node:fs');
   if (!DEVICES.some((path) => existsSync(path))) return false;
   const { VK_ICD_FILENAMES, VK_DRIVER_FILES, VK_ADD_DRIVER_FILES, XDG_DATA_HOME, HOME } = process.env;
   if (VK_ICD_FILENAMES || VK_DRIVER_FILES || VK_ADD_DRIVER_FILES) return true;
