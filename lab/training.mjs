@@ -50,7 +50,7 @@
 //     the kernels are compiled: x 0.55 alone in the cache, in the step x 0.9: there the memory is the limit.
 // 14. The tile of the wide build unrolled once. Alone 67 to 73 of 98 GFLOP/s, step x 0.98. 12 by 8 would give 80, but
 //     no operand comes in twelves; six rows by 16 columns spill.
-// 15. Two or four panels an item, so that V is read half or a quarter as often. Predicted: panels x 0.75, result x 0.94:
+// 15. Two panels an item where they fit, so that V is read half as often. Predicted: panels x 0.75, result x 0.94:
 //     the third cache was not the limit.
 // Where the output pass stands: at 40x40, 64 to 64 channels, a third of the time are transforms, bound by instructions;
 // `node lab/kernels.mjs` gives every kernel alone.

@@ -29,9 +29,9 @@ const PANEL_BYTES = 8 << 20;
 const SQUARE_BYTES = 16 << 20;
 /** Tiles up to which all of them are transformed at once for that. */
 const MOST_TILES = 1024;
-/** Products of a block of tiles that an item holds, and inputs of its kernels: so many panels of 8 of each. */
+/** Tiles whose products an item holds, and most inputs of its kernels: so many panels of 8, or fewer of several. */
 const PANEL_TILES = 256;
-const PANEL_DEPTH = 512;
+const PANEL_INPUTS = 512;
 /** As in kernels/winogradGradient.ts. */
 const SQUARE = 64;
 /** Tiles transformed between two products of the weight gradient. */
@@ -73,24 +73,9 @@ function inPieces({ C, K, tiles }: { C: number; K: number; tiles: number }, byte
   return largeKernel && fewTiles;
 }
 
-/**
- * How many panels of 8 outputs an item takes, and what of their inputs and of the tiles at a time. More panels read V
- * fewer times; inputs go in parts only where all tiles are one block, as the kernels of a part are made once.
- */
-function panelsOf(
-  inputs: number,
-  outputs: number,
-  tiles: number,
-): { panels: number; depth: number; block: number } {
-  const fits = [4, 2].find((panels) => {
-    const whole = outputs % (8 * panels) === 0;
-    const oneBlock = tiles <= PANEL_TILES / panels;
-    const onePart = inputs <= PANEL_DEPTH / panels;
-    return whole && (oneBlock || onePart);
-  });
-  const panels = fits ?? 1;
-  const oneBlock = tiles <= PANEL_TILES / panels;
-  return { panels, depth: oneBlock ? PANEL_DEPTH / panels : inputs, block: PANEL_TILES / panels };
+/** How many panels of 8 outputs an item takes: more of them read V fewer times, as long as their kernels fit. */
+function panelsOf(inputs: number, outputs: number): number {
+  return [4, 2].find((panels) => outputs % (8 * panels) === 0 && inputs <= PANEL_INPUTS / panels) ?? 1;
 }
 
 /** Floats from one point's data to the next: an odd number of cache lines, as in kernels/winogradTile.ts. */
@@ -196,13 +181,14 @@ function correlate(
     list.push(`winograd.input${suffix}`, CODE.WINOGRAD_INPUT, groups, [x, v, H, W, inputs, tiles], {
       scratch: PATCHES + POINTS * ROWS * VECTOR,
     });
-    const { panels, depth, block } = panelsOf(inputs, outputs, tiles);
-    const planes = planeFloats(panels * depth * 8) + planeFloats(panels * block * 8);
+    const panels = panelsOf(inputs, outputs);
+    const block = PANEL_TILES / panels;
+    const planes = planeFloats(panels * inputs * 8) + planeFloats(panels * block * 8);
     list.push(
       `winograd.panel${suffix}`,
       CODE.WINOGRAD_PANEL,
       outputs / 8 / panels,
-      [v, w, bias, y, H, W, K, C, flip ? 1 : 0, tiles, panels, depth, block, affine, relu],
+      [v, w, bias, y, H, W, K, C, flip ? 1 : 0, tiles, panels, block, affine, relu],
       { scratch: PATCHES + POINTS * planes * 4, multiplications: tiles * POINTS * inputs * outputs },
     );
     return;

@@ -93,17 +93,18 @@ function gatherTaps(w: usize, stride: usize, flip: bool, taps: usize): void {
 }
 
 /**
- * U[xi][in][8] of inputs from..to and one panel of 8 outputs of w [K, C, 3, 3], points `plane` bytes apart; `flip` gives
- * the kernel of the input gradient (channels exchanged, taps turned by 180 degrees).
+ * U[xi][in][8] of one panel of 8 outputs of w [K, C, 3, 3], points `plane` bytes apart; `flip` gives the kernel
+ * of the input gradient (channels exchanged, taps turned by 180 degrees).
  */
-function transformPanel(w: usize, K: usize, C: usize, flip: bool, panel: usize, from: usize, to: usize, u: usize, plane: usize, scratch: usize): void {
+function transformPanel(w: usize, K: usize, C: usize, flip: bool, panel: usize, u: usize, plane: usize, scratch: usize): void {
+  const inputs = flip ? K : C;
   const half = scratch + 9 * VECTOR;
   const constants = scratch + 2 * PATCH;
   const inputStride: usize = flip ? C * 36 : 36;
   const outputStride: usize = flip ? 36 : C * 36;
-  for (let c = from; c < to; c++) {
+  for (let c: usize = 0; c < inputs; c++) {
     const taps = w + c * inputStride + panel * 8 * outputStride;
-    const out = u + (c - from) * 32;
+    const out = u + c * 32;
     for (let part: usize = 0; part < 32; part += VECTOR) {
       for (let four: usize = 0; four < VECTOR; four += 16) {
         gatherTaps(taps + ((part + four) >> 2) * outputStride, outputStride, flip, scratch + four);
@@ -124,7 +125,7 @@ export function winogradKernel(a: usize, item: usize, scratch: usize): void {
   const flip = arg(a, 4) != 0;
   const u = arg(a, 1) + item * (flip ? K : C) * 32;
   storeConstants(scratch + 2 * PATCH);
-  transformPanel(arg(a, 0), K, C, flip, item, 0, flip ? K : C, u, planeBytes(K * C * 4), scratch);
+  transformPanel(arg(a, 0), K, C, flip, item, u, planeBytes(K * C * 4), scratch);
 }
 
 /**
@@ -224,10 +225,9 @@ export function winogradInput(a: usize, item: usize, scratch: usize): void {
 
 /**
  * Item: `panels` panels of 8 outputs through all stages that follow V, for kernels so large that U, made here, should
- * not go through memory. Tiles go in blocks of `block`, inputs in parts of `depth`: then U and the products of a
- * block stay in the second cache, and what is read of V for the first panel is still near for the others. With
- * several parts there is one block only. y [N, H, W, outputs]; K and C are those of w.
- * Record: v, w, bias, y, H, W, K, C, flip, tiles, panels, depth, block, affine, relu.
+ * not go through memory. Tiles go in blocks of `block`: then U and the products of a block stay in the second cache, and
+ * what is read of V for the first panel is still near for the others. y [N, H, W, outputs]; K and C are those of w.
+ * Record: v, w, bias, y, H, W, K, C, flip, tiles, panels, block, affine, relu.
  */
 export function winogradPanel(a: usize, item: usize, scratch: usize): void {
   const H = arg(a, 4);
@@ -237,44 +237,38 @@ export function winogradPanel(a: usize, item: usize, scratch: usize): void {
   const flip = arg(a, 8) != 0;
   const tiles = arg(a, 9);
   const panels = arg(a, 10);
-  const depth = arg(a, 11);
-  const block = arg(a, 12);
+  const block = arg(a, 11);
   const inputs = flip ? K : C;
   const outputs = flip ? C : K;
   const row = panels * 32;
   const planeV = planeBytes(((tiles + ROWS - 1) & ~(ROWS - 1)) * inputs * 4);
-  const planeU = planeBytes(depth * row);
+  const planeU = planeBytes(inputs * row);
   const planeP = planeBytes(block * row);
   const u = scratch + PATCHES + 64;
   const p = u + POINTS * planeU;
   storeConstants(scratch + 2 * PATCH);
   const bias: usize = arg(a, 2) ? arg(a, 2) + item * row : 0;
-  const affine: usize = arg(a, 13) ? arg(a, 13) + item * row : 0;
-  const floor = floorOf(arg(a, 14));
+  const affine: usize = arg(a, 12) ? arg(a, 12) + item * row : 0;
+  const floor = floorOf(arg(a, 13));
+  for (let panel: usize = 0; panel < panels; panel++) {
+    transformPanel(arg(a, 1), K, C, flip, item * panels + panel, u + panel * inputs * 32, planeU, scratch);
+  }
   for (let first: usize = 0; first < tiles; first += block) {
     const count = least(block, tiles - first);
     const groups = (count + ROWS - 1) / ROWS;
-    for (let from: usize = 0; from < inputs; from += depth) {
-      const deep = least(depth, inputs - from);
-      if (first == 0) {
-        for (let panel: usize = 0; panel < panels; panel++) {
-          transformPanel(arg(a, 1), K, C, flip, item * panels + panel, from, from + deep, u + panel * depth * 32, planeU, scratch);
+    const v = arg(a, 0) + first * inputs * 4;
+    for (let xi: usize = 0; xi < POINTS; xi++) {
+      for (let panel: usize = 0; panel < panels; panel++) {
+        const b = u + xi * planeU + panel * inputs * 32;
+        let rows = v + xi * planeV;
+        let out = p + xi * planeP + panel * 32;
+        let group: usize = 0;
+        for (; group + 2 <= groups; group += 2) {
+          tileColumnsPair(rows, ROWS * inputs * 4, 16, b, 32, inputs, out, ROWS * row, row, false);
+          rows += 2 * ROWS * inputs * 4;
+          out += 2 * ROWS * row;
         }
-      }
-      const v = arg(a, 0) + first * inputs * 4 + from * ROWS * 4;
-      for (let xi: usize = 0; xi < POINTS; xi++) {
-        for (let panel: usize = 0; panel < panels; panel++) {
-          const b = u + xi * planeU + panel * depth * 32;
-          let rows = v + xi * planeV;
-          let out = p + xi * planeP + panel * 32;
-          let group: usize = 0;
-          for (; group + 2 <= groups; group += 2) {
-            tileColumnsPair(rows, ROWS * inputs * 4, 16, b, 32, deep, out, ROWS * row, row, from > 0);
-            rows += 2 * ROWS * inputs * 4;
-            out += 2 * ROWS * row;
-          }
-          if (group < groups) tileColumns(rows, 16, b, 32, deep, out, row, from > 0);
-        }
+        if (group < groups) tileColumns(rows, 16, b, 32, inputs, out, row, false);
       }
     }
     for (let t: usize = 0; t < count; t++) {
