@@ -4,8 +4,17 @@
 //     FER_PEERS=FOLDER node lab/photo.mjs model=runs/NAME [photo=FILE] [threads=2] [rounds=5] [steps=4] [json=true]
 //
 // Decoding is left out. Ours averages ten crops of each face with the paper's network (width=64), 0.7 GFLOP a crop;
-// the peers look once at each with networks of under 1 MB. `one look` is what the peers do too: faces from about a
-// sixteenth of the photograph; `any size` searches for small ones as well, as `fer predict` does.
+// the peers look once at each with networks of under 1 MB. The peers look at the whole photograph once, which `ours`
+// does too here (faces from a sixteenth of it), but for `small faces too`: what `fer predict` does by default.
+//
+// Lab book (times over "ours, ten crops"; two cores of an AMD EPYC shared with other work, 2 threads, sample4.jpg of
+// face-api, 4 faces found by all; medians of 7, 5 and 5 rounds)
+//   one face a batch:           human 0.35, tiny face-api 1.41, SSD face-api 1.83, small faces too 1.58
+//   the same again:             human 0.27, tiny 0.91, SSD 1.63, small 2.23; ours with one crop 0.41, faces alone 0.18
+//   faces in one batch (kept):  human 0.39, tiny 1.04, SSD 1.59, small 2.48; ours with one crop 0.32, faces alone 0.24
+// So three quarters of the time are the ten crops. With one crop a face the answer takes 0.8 of human's time; with ten
+// it takes 2.6 times as long, as long as face-api with its tiny detector and 0.6 of face-api with SSD. The rounds differ
+// by a third, because a thread that waits for the other at a barrier waits for whatever else runs on the machine.
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { startPhotoPeer } from './peers/photoPeers.mjs';

@@ -35,7 +35,7 @@ const ASIDE = 4 / 128;
  * the short-range network looks at each candidate from close by, where it was trained: that gives the box, the
  * points and the score, and drops what is no face.
  *
- * Plain TypeScript on typed arrays, in Node and in browsers alike; not thread-safe.
+ * Computed on one thread of WebAssembly, or in TypeScript where that has no SIMD, in Node and in browsers alike.
  */
 export class FaceDetector {
   readonly #short: Blaze;
