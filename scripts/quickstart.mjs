@@ -89,7 +89,7 @@ async function quickstart() {
     `Seven of them as pictures, named after what was drawn: ${relative(process.cwd(), join(root, facesFolder))}/`,
   );
   await writeFaces();
-  await fer('predict', facesFolder, `model=${run}`);
+  await fer('predict', facesFolder, `model=${run}`, 'faces=none');
 
   const percent = `${(100 * accuracy).toFixed(1)} %`;
   if (accuracy < LEAST_ACCURACY) {

@@ -12,6 +12,7 @@ import { UsageError } from './errors.ts';
 import { BASELINES } from './explain/baseline.ts';
 import { METHOD_NAMES } from './explain/methods.ts';
 import { ONNX_INPUTS } from './export/onnx/inputs.ts';
+import { DETECTION } from './face/options.ts';
 import { NETWORKS, type NetworkName } from './nn/networks.ts';
 import { OPTIMIZER_DEFAULTS, type OptimizerName, UNDECAYED } from './optim/optimizers.ts';
 
@@ -27,7 +28,7 @@ export const SCHEDULERS = [
 ] as const;
 export const THEMES = ['light', 'dark'] as const;
 export const DTYPES = ['fp32', 'fp16'] as const;
-export const DEVICES = ['auto', 'cpu', 'reference'] as const;
+export const DEVICES = ['auto', 'cpu', 'gpu', 'gpu-software', 'reference'] as const;
 
 const AUTO_THREADS = { auto: 0 } as const;
 
@@ -88,9 +89,9 @@ const shared = {
     'worker threads; auto is one a core. The result does not depend on it',
   ),
   device: option(
-    choice(DEVICES, { wasm: 'cpu' }),
+    choice(DEVICES, { wasm: 'cpu', webgpu: 'gpu' }),
     'auto',
-    'cpu is WebAssembly; reference is slow float64, the definition of every operation',
+    'auto: a GPU if there is one, else cpu (WebAssembly); gpu-software: one that software imitates; reference: slow float64, the definition',
   ),
   theme: option(choice(THEMES), 'light', 'colours of the pictures'),
   json: option(bool(), false, 'one JSON value on standard output and nothing else there'),
@@ -374,6 +375,22 @@ export const reportOptions = {
 
 export const predictOptions = {
   model: shared.model,
+  faces: option(
+    choice(['auto', 'none']),
+    'auto',
+    'auto finds the faces of a photograph; none takes each picture as a face crop',
+  ),
+  annotate: option(text(/^/), '', 'folder for the photographs with boxes and labels'),
+  min_score: option(
+    float({ above: 0, max: 1 }),
+    DETECTION.minScore,
+    'faces that the detector is less sure of are left out',
+  ),
+  smallest: option(
+    float({ above: 0, max: 1 }),
+    DETECTION.smallest,
+    "side of the smallest faces looked for, over the photograph's longer side; half of it takes four times as long",
+  ),
   crops: shared.crops,
   bs: shared.bs,
   threads: shared.threads,
@@ -504,7 +521,7 @@ export const benchOptions = {
 
 /** What the outcome of a training depends on, beside the data and the program. */
 export const serveOptions = {
-  model: option(text(/^/), '', 'a run folder, or a .safetensors file in one; default: the released model'),
+  model: shared.model,
   host: option(text(), '127.0.0.1', 'address to listen on; the default is reached from this machine alone'),
   port: option(int({ min: 0, max: 65535 }), 0, 'port; 0: a free one, which is printed'),
   runs: option(text(), 'runs', 'folder whose runs the page shows'),

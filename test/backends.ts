@@ -9,6 +9,8 @@ import { ran } from './ran.ts';
 export interface Candidate {
   readonly family: string;
   readonly backend: Backend;
+  /** The spacing of what it computes f64 tensors in; float64's where it is not given. */
+  readonly eps64?: number;
 }
 
 /** All builds, or those that FER_TEST_BUILDS lists. */

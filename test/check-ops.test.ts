@@ -68,6 +68,15 @@ describe('discrepancy', () => {
     expect(discrepancy(actual, expected).ratio).toBe(Number.POSITIVE_INFINITY);
   });
 
+  it('takes any value that is not finite for another only where that is said, and no finite one', () => {
+    const among = (actual: number, expected: number): number =>
+      discrepancy([actual], [expected], { anyNonFinite: true }).ratio;
+    expect(among(Number.NaN, Number.POSITIVE_INFINITY)).toBe(0);
+    expect(among(1, Number.NaN)).toBe(Number.POSITIVE_INFINITY);
+    expect(among(Number.NaN, 1)).toBe(Number.POSITIVE_INFINITY);
+    expect(among(1.1, 1)).toBeGreaterThan(1);
+  });
+
   it('refuses other lengths', () => {
     expect(() => discrepancy([1], [1, 2])).toThrow('1 values, expected 2');
     expect(() => expectSame([1], [1, 2], 'y')).toThrow('1 values, not 2');

@@ -98,7 +98,7 @@ export async function checkCall(
   if (!trial.nonFinite) expectFinite(trial, written, expected);
   const worst: Record<string, number> = {};
   const families = new Map<string, Map<Buffer, NumericArray>>();
-  for (const { family, backend } of candidates) {
+  for (const { family, backend, eps64 } of candidates) {
     const actual = await contentsAfter(backend, call, initial);
     for (const [name, { buffer }] of operandsOf(call)) {
       const what = `${call.kernel} ${name} [${shapeOf(call, name)}] on ${backend.describe()}`;
@@ -107,7 +107,7 @@ export async function checkCall(
       expectSame(after.subarray(-GUARD), before.subarray(-GUARD), `${what}: behind it`);
       const inner = (all: NumericArray): NumericArray => all.subarray(GUARD, -GUARD);
       if (written.includes(name)) {
-        const ratio = expectClose(inner(after), inner(right), boundOf(trial, name, buffer), what);
+        const ratio = expectClose(inner(after), inner(right), boundOf(trial, name, buffer, eps64), what);
         worst[name] = Math.max(worst[name] ?? 0, ratio);
       } else if (!isWritten(call, written, buffer))
         expectSame(inner(after), inner(before), `${what}: an input`);
@@ -127,9 +127,9 @@ function isWritten(call: Call, written: readonly string[], buffer: Buffer): bool
   return operandsOf(call).some(([name, other]) => other.buffer === buffer && written.includes(name));
 }
 
-function boundOf({ bounds }: Trial, name: string, { dtype }: Buffer): Bound {
+function boundOf({ bounds }: Trial, name: string, { dtype }: Buffer, eps64 = 2 ** -52): Bound {
   if (dtype === 'i32' || dtype === 'u8') return { eps: 0 };
-  return { ...(dtype === 'f64' ? { eps: 2 ** -52, growth: 64 } : {}), ...bounds?.[name] };
+  return { ...(dtype === 'f64' ? { eps: eps64, growth: 64 } : {}), ...bounds?.[name] };
 }
 
 function initialContents({ call, contents, seed = 1 }: Trial): Map<Buffer, NumericArray> {

@@ -81,8 +81,11 @@ describe('json=true: one JSON value on standard output and nothing else', () => 
     await sharp({ create: { width: 48, height: 48, channels: 3, background: '#888' } })
       .png()
       .toFile(file);
-    const result = one(await cli('predict', file, `model=${at('runs', 'a')}`, 'json=true'));
-    expect(result).toEqual([{ file, label: expect.any(String), scores: expect.any(Object) }]);
+    const answer = { label: expect.any(String), scores: expect.any(Object) };
+    const args = ['predict', file, `model=${at('runs', 'a')}`, 'json=true'];
+    expect(one(await cli(...args, 'faces=none'))).toEqual([{ file, ...answer }]);
+    const box = { x: 0, y: 0, width: 48, height: 48 };
+    expect(one(await cli(...args))).toEqual([{ file, faces: [{ box, faceScore: 1, ...answer }] }]);
   });
 
   test.each([

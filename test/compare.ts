@@ -11,6 +11,8 @@ export interface Bound {
   readonly scale?: number;
   /** The spacing of the number format; float32's by default. */
   readonly eps?: number;
+  /** Where a value that is not finite is expected any such value will do: a NaN for an infinity. */
+  readonly anyNonFinite?: boolean;
 }
 
 /** The largest error of a tensor in units of what its bound allows, and where it is. */
@@ -36,14 +38,15 @@ export function largest(values: ArrayLike<number>): number {
 export function discrepancy(
   actual: ArrayLike<number>,
   expected: ArrayLike<number>,
-  { length = 1, growth = 2, scale = 0, eps = FLOAT32_EPS }: Bound = {},
+  { length = 1, growth = 2, scale = 0, eps = FLOAT32_EPS, anyNonFinite = false }: Bound = {},
 ): Discrepancy {
   if (actual.length !== expected.length)
     throw new Error(`${actual.length} values, expected ${expected.length}`);
   const tolerance = growth * eps * Math.sqrt(length) * Math.max(largest(expected), scale);
   let worst: Discrepancy = { ratio: 0, index: -1 };
   for (let index = 0; index < expected.length; index++) {
-    const ratio = ratioOf(actual[index], expected[index], tolerance);
+    const neither = !Number.isFinite(actual[index]) && !Number.isFinite(expected[index]);
+    const ratio = anyNonFinite && neither ? 0 : ratioOf(actual[index], expected[index], tolerance);
     if (ratio > worst.ratio) worst = { ratio, index };
   }
   return worst;

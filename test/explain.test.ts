@@ -82,7 +82,7 @@ describe('explained pictures', () => {
       [join('more', 'one.png'), 'one.png', 'two.JPG'].map((name) => at('pictures', name)),
     );
     const { rows: predicted } = await (async () => {
-      const { stdout } = await fer('predict', 'json=true', model, at('pictures'), 'crops=1');
+      const { stdout } = await fer('predict', 'json=true', 'faces=none', model, at('pictures'), 'crops=1');
       return { rows: JSON.parse(stdout) as Row[] };
     })();
     for (const [i, { label, scores, target, maps, png, svg }] of rows.entries()) {

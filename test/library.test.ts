@@ -7,9 +7,9 @@ import { Recognizer } from '../src/evaluate/recognizer.ts';
 import { Explainer } from '../src/explain/explainer.ts';
 import { loadRecognizer, type NodePicture, type PhotoRecognizer, type RecognizedFace } from '../src/index.ts';
 import { readModel } from '../src/nn/model.ts';
-import { drawnFace, FACES_IN_PHOTO, facePng, smallPhoto, type TinyModel, tinyModel } from './photos.ts';
 import { start } from './process.ts';
 import { ran } from './ran.ts';
+import { drawnFace, FACES_IN_PHOTO, facePng, smallPhoto, type TinyModel, tinyModel } from './tinyModel.ts';
 
 let tiny: TinyModel;
 let fer: PhotoRecognizer<NodePicture>;
@@ -57,7 +57,7 @@ describe('a picture that is one face', () => {
         for (const [label, score] of Object.entries(expected.scores)) {
           expect(face.scores[label]).toBeCloseTo(score, 6);
         }
-        expect(face.confidence).toBeNull();
+        expect(face.faceScore).toBe(1);
         expect(face.box).toEqual({ x: 0, y: 0, width: size, height: size });
       }
     }
@@ -99,7 +99,7 @@ describe('a photo', () => {
       expect(sumOf(face)).toBeCloseTo(1, 6);
       expect(face.scores[face.label]).toBe(Math.max(...Object.values(face.scores)));
       expect(face.crop).toHaveLength(48 * 48);
-      expect(face.confidence).toBeGreaterThan(0.5);
+      expect(face.faceScore).toBeGreaterThan(0.5);
     }
     // From left to right, where people see them in this photo.
     const centres = faces.map(({ box }) => (box.x + box.width / 2) / 960).sort();
@@ -114,12 +114,13 @@ describe('a photo', () => {
       for (const [label, score] of Object.entries(scores))
         expect(score).toBeCloseTo(faces[i].scores[label], 5);
     });
-    // A drawing may look like a face to the detector, or not; it is a list of its own either way.
-    expect(Array.isArray(two)).toBe(true);
+    // A picture that small is taken as one face.
+    expect(two).toHaveLength(1);
+    expect(two[0].faceScore).toBe(1);
   });
 
   test('without a face gives none, and an empty list of pictures gives an empty list', async () => {
-    const plain = { width: 64, height: 64, data: new Uint8Array(64 * 64).fill(90) };
+    const plain = { width: 96, height: 96, data: new Uint8Array(96 * 96).fill(90) };
     expect(await fer.recognize(plain)).toEqual([]);
     expect(await fer.recognize([])).toEqual([]);
   });
@@ -177,7 +178,7 @@ describe('what cannot be done is said', () => {
   const cut = (): Buffer => photo.subarray(0, 2000);
   test.each([
     ['a text', () => Buffer.from('hello, this is no picture'), /expected a JPEG, PNG or WebP/],
-    ['nothing', () => new Uint8Array(0), /no bytes/],
+    ['nothing', () => new Uint8Array(0), /found an empty file/],
     ['a picture that is cut short', cut, /damaged or cut short/],
     ['a path that is not there', () => '/nowhere/face.jpg', /nowhere\/face\.jpg/],
     ['pixels that are too few', () => ({ width: 9, height: 9, data: new Uint8Array(9) }), /9 bytes for 9x9/],
@@ -225,7 +226,7 @@ describe('what cannot be done is said', () => {
 
 test('close fails what is under way, and what comes after', async () => {
   const other = await loadRecognizer({ model: tiny.model, threads: 1, faces: 'none' });
-  await expect(other.recognize(photo, { faces: 'find' })).rejects.toThrow(/loaded with it/);
+  await expect(other.recognize(photo, { faces: 'auto' })).rejects.toThrow(/loaded with it/);
   const under = other.recognize(photo);
   const failed = expect(under).rejects.toThrow(/closed/);
   await other.close();

@@ -28,7 +28,7 @@ describe('types', () => {
     expectTypeOf(several).returns.resolves.toEqualTypeOf<RecognizedFace[][]>();
     expectTypeOf(why).returns.resolves.toEqualTypeOf<Explanation>();
     expectTypeOf<RecognizedFace['scores']>().toEqualTypeOf<Readonly<Record<string, number>>>();
-    expectTypeOf<RecognizedFace['confidence']>().toEqualTypeOf<number | null>();
+    expectTypeOf<RecognizedFace['faceScore']>().toEqualTypeOf<number>();
     expectTypeOf<ImageData>().toExtend<NodePicture>();
     expectTypeOf<Buffer>().toExtend<NodePicture>();
     // @ts-expect-error 5 is no number of crops

@@ -8,8 +8,8 @@ import { type RunningServer, startServer } from '../src/server/server.ts';
 import { fakeCamera } from './camera.ts';
 import { hasChromium, openChromium } from './chromium.ts';
 import { fer } from './commands.ts';
-import { FACES_IN_PHOTO, smallPhoto, type TinyModel, tinyModel } from './photos.ts';
 import { ran } from './ran.ts';
+import { FACES_IN_PHOTO, smallPhoto, type TinyModel, tinyModel } from './tinyModel.ts';
 
 /** Long enough for a machine that is busy with other things. */
 const PATIENCE = 120_000;
@@ -45,7 +45,7 @@ describe.runIf(hasChromium())('the page', { timeout: PATIENCE }, () => {
   async function open(path = '', options: Parameters<Browser['newContext']>[0] = {}): Promise<Page> {
     context = await browser.newContext({ reducedMotion: 'reduce', ...options });
     const page = await context.newPage();
-    page.setDefaultTimeout(PATIENCE);
+    page.setDefaultTimeout(PATIENCE / 2);
     page.on('pageerror', (error) => {
       throw error;
     });
@@ -79,16 +79,16 @@ describe.runIf(hasChromium())('the page', { timeout: PATIENCE }, () => {
     );
 
   test('recognises a photo as the library does, on threads of its own, and sends nothing', async () => {
-    const asked: string[] = [];
     const page = await open();
-    page.on('request', (request) => asked.push(`${request.method()} ${request.url()}`));
     expect(await page.evaluate(() => crossOriginIsolated)).toBe(true);
     await ready(page);
     const device = (await page.textContent('.device')) ?? '';
     const cores = await page.evaluate(() => navigator.hardwareConcurrency);
     expect(device).toContain(`${cores} thread`);
     ran(`page: ${device}`);
-    // From here on there is no network at all.
+    // From here on there is no network at all, and nothing asks for it.
+    const asked: string[] = [];
+    page.on('request', (request) => asked.push(`${request.method()} ${request.url()}`));
     await context.setOffline(true);
     await choose(page);
     await recognised(page);

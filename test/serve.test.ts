@@ -1,16 +1,15 @@
 import { once } from 'node:events';
-import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, writeFileSync } from 'node:fs';
 import { request } from 'node:http';
 import { connect } from 'node:net';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { loadRecognizer, type RecognizedFace } from '../src/index.ts';
-import { releasedModel } from '../src/recognize/node.ts';
 import { type RunningServer, startServer } from '../src/server/server.ts';
 import { lockRun } from '../src/train/runLock.ts';
 import { fer } from './commands.ts';
-import { FACES_IN_PHOTO, facePng, smallPhoto, type TinyModel, tinyModel } from './photos.ts';
 import { CLI, start } from './process.ts';
 import { ran } from './ran.ts';
+import { FACES_IN_PHOTO, facePng, smallPhoto, type TinyModel, tinyModel } from './tinyModel.ts';
 
 type Face = Omit<RecognizedFace, 'crop'>;
 
@@ -48,7 +47,7 @@ const formOf = (...files: [string, Buffer | string][]): FormData => {
 };
 
 /** What the library answers. */
-async function expected(picture: Buffer, faces: 'find' | 'none'): Promise<Face[]> {
+async function expected(picture: Buffer, faces: 'auto' | 'none'): Promise<Face[]> {
   const recognizer = await loadRecognizer({ model: tiny.model, threads: 2 });
   const found = await recognizer.recognize(picture, { faces, smallest: 1 / 16 });
   await recognizer.close();
@@ -60,7 +59,7 @@ describe('POST /api/predict', () => {
     const { status, json } = await post(bytes(photo), large);
     expect(status).toBe(200);
     expect(json.faces).toHaveLength(FACES_IN_PHOTO);
-    expect(json).toEqual({ faces: await expected(photo, 'find') });
+    expect(json).toEqual({ faces: await expected(photo, 'auto') });
   });
 
   test('takes forms of several pictures, a bad one among them', async () => {
@@ -375,11 +374,5 @@ describe('fer serve', () => {
     const answer = await fer('serve', ...given.slice(args()[0].startsWith('model=') ? 1 : 0));
     expect(answer.code).toBe(code);
     expect(answer.stderr).toMatch(message);
-  });
-
-  test('the model that comes with the package, or what to do without', () => {
-    const there = existsSync(new URL('../models/vgg-fer2013/config.json', import.meta.url));
-    if (there) expect(existsSync(releasedModel())).toBe(true);
-    else expect(() => releasedModel()).toThrow(/that comes with fer is missing.*model=runs/);
   });
 });

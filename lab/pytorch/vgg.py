@@ -2,13 +2,16 @@
 
 Started without arguments it reads one JSON request a line from standard input,
 
-    {"what": "train", "bs": 64, "crops": 1, "threads": 2, "steps": 4, "layout": "channels_last"}
+    {"what": "train", "bs": 64, "crops": 1, "threads": 2, "steps": 4, "layout": "channels_last",
+     "device": "cpu", "autocast": "no"}
 
 and answers each with one line: the request, `seconds` for one step (mean over `steps`), `imagesPerSecond`
-(images, not crops), `peakMegabytes` of this process and the version of PyTorch. The first request of a
+(images, not crops), `peakMegabytes` of this process and the version of PyTorch. Any device but "cpu" is CUDA's;
+"autocast" may be "fp16" there. The first request of a
 configuration is preceded by warm-up steps. Needs PyTorch alone (Debian: python3-torch and libopenblas0).
 """
 
+import contextlib
 import json
 import os
 import resource
@@ -88,21 +91,32 @@ def corners(crops):
 class Bench:
     """One configuration: the network, its optimizer and a few batches of uint8 images, all in memory."""
 
-    def __init__(self, what, bs, crops, layout):
+    def __init__(self, what, bs, crops, layout, device="cpu", autocast="no"):
         if what not in ("train", "infer") or crops not in (1, 10):
             raise ValueError(f"what must be train or infer, crops 1 or 10: got {what}, {crops}")
         torch.manual_seed(1)
         self.layout = LAYOUTS[layout]
+        self.device = "cpu" if device == "cpu" else "cuda"
+        self.half = autocast == "fp16"
+        if self.half:
+            named = hasattr(torch.amp, "GradScaler")
+            self.scaler = torch.amp.GradScaler("cuda") if named else torch.cuda.amp.GradScaler()
+        # float32 is to mean float32; the fastest kernels of each layer are searched while warming up.
+        torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = False
+        torch.backends.cudnn.benchmark = True
         self.bs, self.crops, self.at = bs, crops, 0
-        self.images = torch.randint(0, 256, (4 * bs, 1, SIDE, SIDE), dtype=torch.uint8)
-        self.labels = torch.randint(0, CLASSES, (4 * bs,))
-        self.net = Vgg().to(memory_format=self.layout).train(what == "train")
+        self.images = torch.randint(0, 256, (4 * bs, 1, SIDE, SIDE), dtype=torch.uint8).to(self.device)
+        self.labels = torch.randint(0, CLASSES, (4 * bs,)).to(self.device)
+        self.net = Vgg().to(self.device, memory_format=self.layout).train(what == "train")
         self.step = self.train if what == "train" else self.infer
         self.optimizer = torch.optim.SGD(
             self.net.parameters(), lr=0.01, momentum=0.9, weight_decay=1e-4, nesterov=True
         )
         for _ in range(WARM_UP):
             self.step()
+
+    def precision(self):
+        return torch.autocast("cuda", torch.float16) if self.half else contextlib.nullcontext()
 
     def batch(self):
         """The next images as float crops [bs * crops, 1, 40, 40], crops of an image next to each other."""
@@ -118,26 +132,38 @@ class Bench:
     def train(self):
         x, y = self.batch()
         self.optimizer.zero_grad(set_to_none=True)
-        F.cross_entropy(self.net(x), y).backward()
-        self.optimizer.step()
+        with self.precision():
+            loss = F.cross_entropy(self.net(x), y)
+        if not self.half:
+            loss.backward()
+            self.optimizer.step()
+            return
+        self.scaler.scale(loss).backward()
+        self.scaler.step(self.optimizer)
+        self.scaler.update()
 
     def infer(self):
         x, _ = self.batch()
-        with torch.inference_mode():
+        with torch.inference_mode(), self.precision():
             self.net(x).view(self.bs, self.crops, CLASSES).mean(1)
 
 
 def answer(request, cache):
     torch.set_num_threads(request["threads"])
-    key = tuple(request[name] for name in ("what", "bs", "crops", "layout", "threads"))
+    request = {"device": "cpu", "autocast": "no", **request}
+    key = tuple(request[name] for name in ("what", "bs", "crops", "layout", "device", "autocast", "threads"))
     if key not in cache:
-        check_blas()
+        if request["device"] == "cpu":
+            check_blas()
         cache.clear()  # one network in memory at a time
-        cache[key] = Bench(*key[:4])
+        cache[key] = Bench(*key[:6])
     bench = cache[key]
+    wait = torch.cuda.synchronize if bench.device == "cuda" else lambda: None
+    wait()
     started = time.perf_counter()
     for _ in range(request["steps"]):
         bench.step()
+    wait()
     seconds = (time.perf_counter() - started) / request["steps"]
     return {
         **request,

@@ -1,55 +1,87 @@
-import type { predictOptions } from '../config.ts';
+import type { PredictConfig, predictOptions } from '../config.ts';
 import { createBackend } from '../engine/createBackend.ts';
 import { type Recognition, Recognizer } from '../evaluate/recognizer.ts';
 import { readModel } from '../nn/model.ts';
+import type { Output } from './output.ts';
+import { type PhotoPrediction, PhotoPredictor } from './photos.ts';
 import { type Failure, facesOf, picturesOf, readPictures } from './pictures.ts';
+import { cropsTable, photosTable } from './predictTables.ts';
 import type { Run } from './verb.ts';
 
-/** One picture's answer; a picture that could not be read has an error instead. */
-type Prediction = ({ readonly file: string } & Recognition) | Failure;
+/** The answer for a picture that is a face crop; a picture that could not be read has an error instead. */
+export type CropPrediction = ({ readonly file: string } & Recognition) | Failure;
 
-/** `fer predict`: the expression in face crops. A bad picture is reported and the others go on. */
+/** `fer predict`: the expressions in photographs, or in face crops. A bad picture is reported and the others go on. */
 export const run: Run<typeof predictOptions> = async ({ config, positionals }, out) => {
   const { files, failures } = picturesOf(positionals);
   const model = readModel(config.model);
-  const backend = await createBackend(config);
+  const backend = await createBackend({ ...config, samples: files.length * config.crops });
   try {
-    const batch = Math.min(files.length, Math.max(1, Math.floor(config.bs / config.crops)));
-    const recognizer = new Recognizer(backend, model, { crops: config.crops, batch });
-    const predictions: Prediction[] = [...failures];
-    const bar = out.progress({ label: `predicting on ${backend.name}`, total: files.length });
-    for (let first = 0; first < files.length; first += batch) {
-      predictions.push(...(await predict(files.slice(first, first + batch), recognizer)));
-      bar.update(first + batch);
-    }
-    const bad = predictions.filter((prediction) => 'error' in prediction);
+    const batch = Math.max(1, Math.floor(config.bs / config.crops));
+    const crops = config.faces === 'none';
+    const recognizer = new Recognizer(backend, model, {
+      crops: config.crops,
+      batch: crops ? Math.min(files.length, batch) : batch,
+    });
+    const { labels } = model.description;
+    const answer = crops ? predictCrops : predictPhotos;
+    const predictions = await answer(files, recognizer, batch, config, out, backend.name);
+    const all = [...failures, ...predictions];
+    const bad = all.filter((prediction) => 'error' in prediction);
     for (const { error } of bad) out.note(error);
-    out.result(predictions, () => table(predictions, model.description.labels));
+    out.result(all, () =>
+      crops
+        ? cropsTable(all as readonly CropPrediction[], labels)
+        : photosTable(all as readonly PhotoPrediction[], labels),
+    );
     return bad.length > 0 ? 1 : 0;
   } finally {
     await backend.close();
   }
 };
 
-async function predict(files: readonly string[], recognizer: Recognizer): Promise<Prediction[]> {
-  const read = await readPictures(files, recognizer.description.imageSize);
-  const answers = await recognizer.recognize(facesOf(read));
-  let next = 0;
-  return read.map((picture) => ('error' in picture ? picture : { file: picture.file, ...answers[next++] }));
+async function predictCrops(
+  files: readonly string[],
+  recognizer: Recognizer,
+  batch: number,
+  _: PredictConfig,
+  out: Output,
+  device: string,
+): Promise<CropPrediction[]> {
+  const predictions: CropPrediction[] = [];
+  const bar = out.progress({ label: `predicting on ${device}`, total: files.length });
+  for (let first = 0; first < files.length; first += batch) {
+    const read = await readPictures(files.slice(first, first + batch), recognizer.description.imageSize);
+    const answers = (await recognizer.recognize(facesOf(read))).values();
+    for (const picture of read) {
+      predictions.push(
+        'error' in picture ? picture : { file: picture.file, ...(answers.next().value as Recognition) },
+      );
+    }
+    bar.update(first + batch);
+  }
+  return predictions;
 }
 
-/** A line a picture: name, label, and the share of each label. */
-function table(predictions: readonly Prediction[], labels: readonly string[]): string {
-  const width = Math.max(4, ...predictions.map(({ file }) => file.length));
-  const label = Math.max(...labels.map(({ length }) => length));
-  const lines = predictions.map((prediction) => {
-    const name = prediction.file.padEnd(width);
-    if ('error' in prediction) return `${name}  unreadable`;
-    const scores = labels.map((key) =>
-      `${(100 * prediction.scores[key]).toFixed(1)}`.padStart(Math.max(5, key.length)),
-    );
-    return `${name}  ${prediction.label.padEnd(label)}  ${scores.join('  ')}`;
-  });
-  const head = labels.map((key) => key.padStart(Math.max(5, key.length))).join('  ');
-  return [`${'file'.padEnd(width)}  ${'label'.padEnd(label)}  ${head}   (%)`, ...lines].join('\n');
+async function predictPhotos(
+  files: readonly string[],
+  recognizer: Recognizer,
+  _: number,
+  config: PredictConfig,
+  out: Output,
+  device: string,
+): Promise<PhotoPrediction[]> {
+  const predictor = await PhotoPredictor.create(recognizer, files, config);
+  const predictions: PhotoPrediction[] = [];
+  const bar = out.progress({ label: `looking for faces, predicting on ${device}`, total: files.length });
+  // One after another: the memory of one photograph at a time.
+  for (const file of files) {
+    const prediction = await predictor.predict(file);
+    if ('faces' in prediction && prediction.faces.length === 0) {
+      out.note(`${file}: no face found; faces=none takes a picture as a face crop`);
+    }
+    predictions.push(prediction);
+    bar.update(predictions.length);
+  }
+  return predictions;
 }

@@ -1,5 +1,5 @@
 import type { serveOptions } from '../config.ts';
-import { releasedModel } from '../recognize/node.ts';
+import { findModel, modelName } from '../nn/model.ts';
 import { startServer } from '../server/server.ts';
 import { untilSignal } from './common.ts';
 import type { Run } from './verb.ts';
@@ -10,9 +10,9 @@ export const run: Run<typeof serveOptions> = async ({ config }, out) => {
   const signal = untilSignal(() =>
     out.note('stopping: answers under way are waited for; once more to stop at once'),
   );
-  const model = config.model === '' ? releasedModel() : config.model;
-  const server = await startServer({ ...rest, model, limit: max_mb * 2 ** 20 });
-  out.result({ url: server.url, pid: process.pid }, () => `fer serves ${model} at ${server.url}`);
+  const name = modelName(findModel(config.model));
+  const server = await startServer({ ...rest, limit: max_mb * 2 ** 20 });
+  out.result({ url: server.url, pid: process.pid }, () => `fer serves ${name} at ${server.url}`);
   out.note(`service: ${server.device}. Ctrl-C stops it.`);
   await signal.received;
   await server.stop();

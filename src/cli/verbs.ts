@@ -93,7 +93,7 @@ export const VERBS: readonly Verb[] = [
   }),
   verb({
     name: 'predict',
-    summary: 'expression in pictures that are face crops (JPEG, PNG, WebP)',
+    summary: 'expressions of the faces in photographs, or in face crops (JPEG, PNG, WebP)',
     options: predictOptions,
     synonyms: SYNONYMS,
     positionals: {
@@ -102,7 +102,10 @@ export const VERBS: readonly Verb[] = [
       min: 1,
       max: Number.POSITIVE_INFINITY,
     },
-    examples: ['fer predict face.jpg model=runs/my_vgg', 'fer predict faces/ model=runs/my_vgg json=true'],
+    examples: [
+      'fer predict photo.jpg model=runs/my_vgg annotate=marked',
+      'fer predict crops/ model=runs/my_vgg faces=none json=true',
+    ],
     load: () => import('./predict.ts'),
   }),
   verb({

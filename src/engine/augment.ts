@@ -38,18 +38,18 @@ export interface Crop {
 }
 
 /** Draws of a box before it is given up. */
-const ATTEMPTS = 10;
+export const ATTEMPTS = 10;
 /** Counters of the boxes' draws start behind those of the rest. */
-const FIRST_BOX_COUNTER = 16;
-const DEGREES = 0.017453292519943295;
+export const FIRST_BOX_COUNTER = 16;
+export const DEGREES = 0.017453292519943295;
 
 /** Random resized crop to the stored size: share of the area, and sides from 3:4 to 4:3 (log 16/9 = .575…). */
-const CROP = { area: 0.8, areaRange: 0.4, ratio: 0.75, logRatioRange: 0.5753641449035618 } as const;
-const SHIFT = { probability: 0.5, most: 0.2 } as const;
-const FLIP = { probability: 0.5 } as const;
-const ROTATION = { probability: 0.5, most: 10 } as const;
+export const CROP = { area: 0.8, areaRange: 0.4, ratio: 0.75, logRatioRange: 0.5753641449035618 } as const;
+export const SHIFT = { probability: 0.5, most: 0.2 } as const;
+export const FLIP = { probability: 0.5 } as const;
+export const ROTATION = { probability: 0.5, most: 10 } as const;
 /** torchvision's RandomErasing: ratios from 0.3 to 3.3 (log 11 = 2.397…). */
-const ERASING = {
+export const ERASING = {
   probability: 0.5,
   area: 0.02,
   areaRange: 0.31,

@@ -33,8 +33,18 @@ export interface Backend {
   describe(): string;
   compile(calls: readonly Call[], keep?: readonly Tensor[]): Program;
   run(program: Program): void;
+  /**
+   * Resolves when every program compiled so far can run, and rejects with a FerError if one cannot.
+   * Without it programs are ready, or refused, when `compile` returns.
+   */
+  ready?(): Promise<void>;
+  /**
+   * Runs that may be under way before their results are waited for: a backend that works beside the host
+   * would stand still while a `read` comes back. 0 where it is not given.
+   */
+  readonly ahead?: number;
   /** Runs with a clock around each kernel. */
-  profile(program: Program): ProfileRow[];
+  profile(program: Program): ProfileRow[] | Promise<ProfileRow[]>;
   /** Copies `values` to the start of a persistent tensor. */
   write(to: Tensor, values: ArrayLike<number>): void;
   /**

@@ -3,11 +3,18 @@ import { node } from '../platform.ts';
 import type { Backend } from './backend.ts';
 
 export interface BackendOptions {
-  /** `auto` takes the fastest backend at hand. */
-  readonly device: 'auto' | 'cpu' | 'reference';
-  /** 0: one a core. */
+  /** `auto` takes a GPU if there is one, else the CPU; `gpu-software` also takes a GPU that software imitates. */
+  readonly device: Device;
+  /** Of the CPU; 0: one a core. */
   readonly threads: number;
+  /** How many samples will go through the network, if that is known: `auto` leaves a GPU alone for a few. */
+  readonly samples?: number;
 }
+
+export type Device = 'auto' | 'cpu' | 'gpu' | 'gpu-software' | 'reference';
+
+/** A GPU's driver, and compiling for it, take a second or two: as long as a CPU takes for so many samples. */
+const WORTH_A_GPU = 300;
 
 /** The cores this process may use. */
 export async function availableThreads(): Promise<number> {
@@ -15,14 +22,26 @@ export async function availableThreads(): Promise<number> {
   return globalThis.crossOriginIsolated ? navigator.hardwareConcurrency : 1;
 }
 
-/** Opens a backend; the caller closes it. */
-export async function createBackend({ device, threads }: BackendOptions): Promise<Backend> {
+/**
+ * Opens a backend; the caller closes it. The code of a backend is loaded when it is asked for.
+ *
+ * @throws FerError if there is no such device here
+ */
+export async function createBackend({ device, threads, samples }: BackendOptions): Promise<Backend> {
   switch (device) {
     case 'reference': {
       const { ReferenceBackend } = await import('./backend/reference.ts');
       return new ReferenceBackend();
     }
-    case 'auto':
+    case 'gpu':
+    case 'gpu-software': {
+      const { WebGpuBackend } = await import('./backend/webgpu.ts');
+      return WebGpuBackend.create({ software: device === 'gpu-software' });
+    }
+    case 'auto': {
+      const gpu = (samples ?? WORTH_A_GPU) < WORTH_A_GPU ? null : await openHardware();
+      return gpu ?? createBackend({ device: 'cpu', threads });
+    }
     case 'cpu': {
       const { WasmBackend } = await import('./backend/wasm.ts');
       return WasmBackend.create({ threads: threads === 0 ? await availableThreads() : threads });
@@ -30,4 +49,12 @@ export async function createBackend({ device, threads }: BackendOptions): Promis
     default:
       throw new FerError(`unknown device "${device satisfies never}"`);
   }
+}
+
+async function openHardware(): Promise<Backend | null> {
+  const { findHardware } = await import('./backend/webgpu/adapter.ts');
+  const found = await findHardware();
+  if (!found) return null;
+  const { WebGpuBackend } = await import('./backend/webgpu.ts');
+  return WebGpuBackend.on(found);
 }

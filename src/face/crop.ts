@@ -3,11 +3,23 @@ import type { Face } from './detector.ts';
 import { type Box, checkImage, type RgbaImage } from './image.ts';
 import { resample } from './resample.ts';
 
-/** Side of the crop over that of the detector's box. */
-const SCALE = 1;
+/*
+ * How FER2013 frames a face, measured on 985 of 1,000 training images, each in the middle of a black picture twice as
+ * wide: the side of the detector's box is 0.845 of the frame's, its centre lies at 0.499 and 0.574 of the frame from
+ * left and top, the eyes at 0.39 of its height, the mouth at 0.77. The constants are medians (300 images without the
+ * black say 1.179 and -0.085). The frame that they predict overlaps the true one by 0.75 (mean intersection over
+ * union), since FER2013 varies itself: half of the boxes are from 0.77 to 0.93 of the frame. Frames from eyes, mouth
+ * or ears instead come to 0.72 to 0.76, so nothing is gained by trusting single points.
+ *
+ * Faces are not turned upright: FER2013's are not either (nine in ten lie between 20 degrees to one side and 23 to the
+ * other), so the networks know tilted faces, and would see turned ones with corners that no picture has.
+ */
 
-/** Down from the box's centre to the crop's, over the side of the box. */
-const DOWN = 0;
+/** Side of the crop over that of the detector's box. */
+const SCALE = 1.183;
+
+/** From the box's centre down to the crop's, over the side of the box. */
+const DOWN = -0.088;
 
 /** The square around a face that FER2013 would show of it. */
 export function cropBox({ box }: Pick<Face, 'box'>): Box {

@@ -50,15 +50,10 @@ export class FaceNetwork {
 
   /** @throws FerError if the graph is not of the detectors' kind */
   constructor(graph: TfliteGraph, make: (length: number) => FaceKernels = makeKernels) {
-    let plan: Plan;
-    try {
-      plan = new Plan(graph);
-    } catch (error) {
-      if (!(error instanceof RangeError)) throw error;
-      throw new FerError(`the model's graph cannot be run here: ${error.message}`, { cause: error });
-    }
-    const { panel } = make(0);
-    const layout = plan.place(panel);
+    const { plan, layout } = refusing(() => {
+      const planned = new Plan(graph);
+      return { plan: planned, layout: planned.place(make(0).panel) };
+    });
     const kernels = make(layout.length);
     const view = ({ place: { offset }, size }: Value): Float32Array =>
       kernels.memory.subarray(offset, offset + size);
@@ -71,6 +66,18 @@ export class FaceNetwork {
   /** Computes `outputs` from `input`. */
   run(): void {
     for (const call of this.#calls) call();
+  }
+}
+
+/** Most values in memory: 256 MiB. The detectors need a fiftieth of it. */
+const MOST_VALUES = 1 << 26;
+
+function refusing<T>(action: () => T): T {
+  try {
+    return action();
+  } catch (error) {
+    if (!(error instanceof RangeError)) throw error;
+    throw new FerError(`the model's graph cannot be run here: ${error.message}`, { cause: error });
   }
 }
 
@@ -225,7 +232,10 @@ class Plan {
     this.steps.forEach(({ output }, step) => {
       settle(output, step);
     });
-    return { length: Math.max(length, ...live.map(({ to }) => to)), zeros, patches, constants };
+    const end = Math.max(length, ...live.map(({ to }) => to));
+    // Not a number, where a shape has too few sides, is no more welcome.
+    if (!(end <= MOST_VALUES)) throw new RangeError(`it needs ${end} values of memory`);
+    return { length: end, zeros, patches, constants };
   }
 }
 

@@ -41,8 +41,8 @@ export class WasmKernels extends PlainKernels {
 
   override depthwise(call: Depthwise): void {
     const { x, H, W, C, w, y, stride, zeros } = call;
-    if (C < LANES) return super.depthwise(call);
-    this.#exports.depthwise(4 * x, H, W, C, 4 * w, 4 * y, stride, 4 * zeros);
+    if (C < LANES) super.depthwise(call);
+    else this.#exports.depthwise(4 * x, H, W, C, 4 * w, 4 * y, stride, 4 * zeros);
   }
 
   override patches({ x, H, W, C, y, kernelH, kernelW, outW, top, left, stride }: Patches): void {
@@ -51,14 +51,14 @@ export class WasmKernels extends PlainKernels {
 
   override maxPool2(call: MaxPool2): void {
     const { x, H, W, C, y } = call;
-    if (C < LANES) return super.maxPool2(call);
-    this.#exports.maxPool2(4 * x, H, W, C, 4 * y);
+    if (C < LANES) super.maxPool2(call);
+    else this.#exports.maxPool2(4 * x, H, W, C, 4 * y);
   }
 
   override resize(call: Resize): void {
     const { x, H, W, C, y, outH, outW } = call;
-    if (C < LANES) return super.resize(call);
-    this.#exports.resize(4 * x, H, W, C, 4 * y, outH, outW);
+    if (C < LANES) super.resize(call);
+    else this.#exports.resize(4 * x, H, W, C, 4 * y, outH, outW);
   }
 }
 

@@ -1,6 +1,7 @@
 import { Buffer } from 'node:buffer';
-import sharp from 'sharp';
+import sharp, { type Sharp } from 'sharp';
 import { FerError } from '../errors.ts';
+import type { RgbaImage } from '../face/image.ts';
 import { readFileBytes } from '../io/files.ts';
 import { luma } from './luma.ts';
 
@@ -13,6 +14,18 @@ const FORMATS: readonly { readonly name: string; readonly matches: (head: Buffer
     matches: (head) => head.toString('latin1', 0, 4) === 'RIFF' && head.toString('latin1', 8, 12) === 'WEBP',
   },
 ];
+
+/** Formats not read, by their first bytes, to name what was found. */
+const OTHERS = [
+  { name: 'a GIF', start: 'GIF8' },
+  { name: 'a BMP', start: 'BM' },
+  { name: 'a TIFF', start: 'II*\0' },
+  { name: 'a TIFF', start: 'MM\0*' },
+  { name: 'a PDF', start: '%PDF' },
+] as const;
+
+/** The longer side of a photograph in memory: 36 MiB of pixels where it is a square. */
+const MAX_SIDE = 3072;
 
 /** Ten thousand pixels square: more than any camera, far less than a decompression bomb. */
 const MAX_PIXELS = 100_000_000;
@@ -38,17 +51,10 @@ export async function readGrayImage(
   size = 48,
   name = typeof source === 'string' ? source : 'image',
 ): Promise<Uint8Array> {
-  const bytes = typeof source === 'string' ? readFileBytes(source) : source;
-  const head = Buffer.from(bytes.buffer, bytes.byteOffset, Math.min(bytes.byteLength, 16));
-  if (!FORMATS.some(({ matches }) => matches(head))) {
-    const found = bytes.byteLength === 0 ? 'an empty file' : 'neither of them';
-    throw new FerError(`${name}: expected a JPEG, PNG or WebP picture, found ${found}`);
-  }
   let rgb: Uint8Array;
+  const picture = open(source, name);
   try {
-    rgb = await sharp(bytes, { limitInputPixels: MAX_PIXELS, failOn: 'error' })
-      .autoOrient()
-      .flatten({ background: BACKDROP })
+    rgb = await picture
       .resize(size, size, { fit: 'cover', position: 'centre', kernel: 'linear', fastShrinkOnLoad: false })
       .toColourspace('srgb')
       .raw()
@@ -63,9 +69,63 @@ export async function readGrayImage(
   return gray;
 }
 
+/** A picture read for faces, and how it was scaled. */
+export interface Photo {
+  /** Opaque. */
+  readonly image: RgbaImage;
+  /** Side of the upright picture over that of `image`: 1 or more. */
+  readonly scale: number;
+}
+
+/**
+ * A photograph to look for faces in: one frame, upright as its EXIF orientation says, in sRGB. One larger than
+ * 3072 pixels is made smaller while it is decoded, which bounds memory; a face of a sixty-fourth of it then still
+ * has as many pixels as the networks take.
+ *
+ * @param source path of a JPEG, PNG or WebP file, or its bytes
+ * @param name of bytes, for messages
+ * @throws FerError naming the file and what is wrong with it
+ */
+export async function readPhoto(
+  source: string | Uint8Array,
+  name = typeof source === 'string' ? source : 'image',
+): Promise<Photo> {
+  const picture = open(source, name);
+  try {
+    const { autoOrient } = await picture.metadata();
+    const { data, info } = await picture
+      .resize(MAX_SIDE, MAX_SIDE, { fit: 'inside', withoutEnlargement: true })
+      .toColourspace('srgb')
+      .ensureAlpha()
+      .raw()
+      .toBuffer({ resolveWithObject: true });
+    const { width, height } = info;
+    return {
+      image: { width, height, data },
+      scale: Math.max(autoOrient.width, autoOrient.height) / Math.max(width, height),
+    };
+  } catch (error) {
+    throw new FerError(`${name}: ${explain((error as Error).message)}`, { cause: error });
+  }
+}
+
+/** @throws FerError if it is none of the formats */
+function open(source: string | Uint8Array, name: string): Sharp {
+  const bytes = typeof source === 'string' ? readFileBytes(source) : source;
+  const head = Buffer.from(bytes.buffer, bytes.byteOffset, Math.min(bytes.byteLength, 16));
+  if (!FORMATS.some(({ matches }) => matches(head))) {
+    const other = OTHERS.find(({ start }) => head.toString('latin1').startsWith(start));
+    const found = bytes.byteLength === 0 ? 'an empty file' : (other?.name ?? 'neither of them');
+    throw new FerError(`${name}: expected a JPEG, PNG or WebP picture, found ${found}`);
+  }
+  return sharp(bytes, { limitInputPixels: MAX_PIXELS, failOn: 'error' })
+    .autoOrient()
+    .flatten({ background: BACKDROP });
+}
+
 function explain(reason: string): string {
   if (reason.includes('exceeds pixel limit')) {
-    return `it has more than ${MAX_PIXELS / 1e6} million pixels; expected a face crop: make it smaller`;
+    return `it has more than ${MAX_PIXELS / 1e6} million pixels: make it smaller`;
   }
   // libvips stacks its warnings in lines; the first names the cause.
   return `the picture cannot be decoded (${reason.split('\n')[0].trim()}): it is damaged or cut short`;

@@ -13,7 +13,7 @@ export type BrowserPicture = string | Blob | Uint8Array | CanvasImageSource | Im
 export type SentBrowserPicture = ImageBitmap | RgbaImage;
 
 /** Longest side that is looked at: a face that is tiny then is one that no network could judge. */
-const LONGEST_SIDE = 4096;
+const LONGEST_SIDE = 3072;
 
 /**
  * A caller's picture, ready to cross to the thread.

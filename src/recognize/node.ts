@@ -29,7 +29,7 @@ const THREAD = new URL('../../dist/recognize/nodeThread.js', import.meta.url);
  * @throws FerError if there is no model, or it is damaged
  */
 export async function loadRecognizer(options: NodeLoadOptions = {}): Promise<PhotoRecognizer<NodePicture>> {
-  const model = options.model ?? releasedModel();
+  const { model = '' } = options;
   // Here, where it costs nothing, rather than after a thread has been started.
   findModel(model);
   return RecognizerClient.open<NodePicture, Photo>(startThread(), { ...options, model }, sendNodePicture);

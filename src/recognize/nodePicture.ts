@@ -1,7 +1,6 @@
 import { types } from 'node:util';
 import { FerError } from '../errors.ts';
-import { decodePhoto } from '../image/decodePhoto.ts';
-import { readFileBytes } from '../io/files.ts';
+import { readPhoto } from '../image/read.ts';
 import type { Sent } from './client.ts';
 import type { Photo } from './pictureRecognizer.ts';
 import { rgbaOf } from './raw.ts';
@@ -21,8 +20,11 @@ export async function sendNodePicture(picture: NodePicture): Promise<Sent<Photo>
 }
 
 async function photoOf(picture: NodePicture): Promise<Photo> {
-  if (typeof picture === 'string') return decodePhoto(readFileBytes(picture), picture);
-  if (types.isUint8Array(picture)) return decodePhoto(picture, 'picture');
+  if (typeof picture === 'string' || types.isUint8Array(picture)) {
+    const { image, scale } = await readPhoto(picture, typeof picture === 'string' ? picture : 'picture');
+    // Memory of its own, so that it can go to another thread.
+    return { ...image, data: Uint8Array.from(image.data), scale };
+  }
   if (typeof picture?.width === 'number' && picture.data !== undefined) return rgbaOf(picture);
   throw new FerError(
     `expected a path, the bytes of a picture, or {width, height, data}; found ${describe(picture)}`,

@@ -6,13 +6,14 @@ import type { MethodName } from '../explain/methods.ts';
 import { cropBox, cropFace } from '../face/crop.ts';
 import type { Face, FaceDetector } from '../face/detector.ts';
 import type { RgbaImage } from '../face/image.ts';
+import { CROP_SIDE } from '../face/options.ts';
 import { type LoadedModel, loadModel, type StoredModel } from '../nn/loadModel.ts';
 import { squareCrop, squareOf } from './squareCrop.ts';
 import type { Box, ExplainOptions, FacesMode, RecognizedFace, RecognizeOptions } from './types.ts';
 
 /** Samples of the network a step: more would not run faster, and need memory for all. */
 const SAMPLES = 60;
-const DEFAULTS: { readonly crops: 1 | 10; readonly faces: FacesMode } = { crops: 10, faces: 'find' };
+const DEFAULTS: { readonly crops: 1 | 10; readonly faces: FacesMode } = { crops: 10, faces: 'auto' };
 const DEFAULT_METHODS: readonly MethodName[] = ['gradient'];
 
 /** A picture that may have been made smaller when it was read. */
@@ -22,7 +23,7 @@ export interface Photo extends RgbaImage {
 }
 
 /** A face that is known before the network has seen it. */
-interface Found extends Pick<RecognizedFace, 'box' | 'confidence' | 'frame' | 'crop'> {}
+interface Found extends Pick<RecognizedFace, 'box' | 'faceScore' | 'frame' | 'crop'> {}
 
 /** Finds the faces of pictures, names their expressions and explains them, on the calling thread. */
 export class PictureRecognizer {
@@ -79,15 +80,15 @@ export class PictureRecognizer {
   #facesOf(picture: Photo, { faces, minScore, maxFaces, smallest }: RecognizeOptions): Found[] {
     const { imageSize } = this.model.description;
     const { scale = 1 } = picture;
-    if (faces === 'none') {
+    if (faces === 'none' || scale * Math.max(picture.width, picture.height) <= CROP_SIDE) {
       const square = squareOf(picture);
       const box = scaled(square, scale);
-      return [{ box, confidence: null, frame: box, crop: squareCrop(picture, square, imageSize) }];
+      return [{ box, faceScore: 1, frame: box, crop: squareCrop(picture, square, imageSize) }];
     }
-    if (!this.#detector) throw new UsageError("faces: 'find' needs a recognizer that was loaded with it");
+    if (!this.#detector) throw new UsageError("faces: 'auto' needs a recognizer that was loaded with it");
     return this.#detector.detect(picture, given({ minScore, maxFaces, smallest })).map((face: Face) => ({
       box: scaled(face.box, scale),
-      confidence: face.score,
+      faceScore: face.score,
       frame: scaled(cropBox(face), scale),
       crop: cropFace(picture, face, imageSize),
     }));
@@ -115,7 +116,7 @@ function checkOptions({ crops, faces, minScore = 1, maxFaces = 1, smallest = 1 }
     throw new UsageError(`${key} is ${JSON.stringify(found)}, expected ${expected}`);
   };
   if (crops !== 1 && crops !== 10) refuse('crops', crops, '1 or 10');
-  if (faces !== 'find' && faces !== 'none') refuse('faces', faces, '"find" or "none"');
+  if (faces !== 'auto' && faces !== 'none') refuse('faces', faces, '"auto" or "none"');
   if (!(minScore > 0 && minScore <= 1)) refuse('minScore', minScore, 'above 0 to 1');
   if (!(Number.isInteger(maxFaces) && maxFaces > 0)) refuse('maxFaces', maxFaces, 'a whole number above 0');
   if (!(smallest > 0 && smallest <= 1)) refuse('smallest', smallest, 'above 0 to 1');

@@ -1,20 +1,24 @@
+import type { Device } from '../engine/createBackend.ts';
 import type { Explanation } from '../explain/explainer.ts';
 import type { MethodSettings } from '../explain/method.ts';
 import type { MethodName } from '../explain/methods.ts';
 import type { RgbaImage } from '../face/image.ts';
 import type { ModelDescription } from '../nn/description.ts';
 
-/** Decides where the faces of a picture are: `find` looks for them, `none` takes the picture as one face. */
-export type FacesMode = 'find' | 'none';
+/**
+ * Where the faces of a picture are. `auto` looks for them, but takes a picture of 64 pixels or less as one face; `none`
+ * takes every picture so.
+ */
+export type FacesMode = 'auto' | 'none';
 
 /** What may be asked otherwise of each picture. */
 export interface RecognizeOptions {
   /** 10 averages the logits of corners, centre and their mirrors; 1 looks at the centre and is ten times as fast. */
   readonly crops?: 1 | 10;
   readonly faces?: FacesMode;
-  /** Faces found with less confidence, above 0 to 1, are left out; 0.5 by default. */
+  /** Faces that the detector is less sure of, above 0 to 1, are left out; 0.7 by default. */
   readonly minScore?: number;
-  /** The most confident faces are kept. */
+  /** At most so many, the most certain ones. */
   readonly maxFaces?: number;
   /** Side of the smallest faces looked for, as a share of the longer side; 1/64 by default, 1/16 is faster. */
   readonly smallest?: number;
@@ -42,8 +46,8 @@ export interface Box {
 /** A face in a picture and the answer for it. */
 export interface RecognizedFace {
   readonly box: Box;
-  /** How sure the detector is that this is a face, 0..1; null with `faces: 'none'`. */
-  readonly confidence: number | null;
+  /** How sure the detector is that this is a face, 0..1; 1 where the picture is taken as one. */
+  readonly faceScore: number;
   /** The label with the highest score. */
   readonly label: string;
   /** A number for each label, summing to 1. */
@@ -67,7 +71,7 @@ export interface PhotoRecognizer<Picture> {
   /** For people: what runs the network, such as `CPU, WebAssembly relaxed SIMD, 2 threads`. */
   readonly device: string;
   /**
-   * The faces of a picture, the most confident first; none is an empty list.
+   * The faces of a picture, the most certain first; none is an empty list.
    *
    * @throws FerError for what is no picture, or one that cannot be read
    */
@@ -93,6 +97,4 @@ export interface LoadOptions extends RecognizeOptions {
   readonly threads?: number;
 }
 
-export type Device = 'auto' | 'cpu' | 'reference';
-
-export type { Explanation, RgbaImage };
+export type { Device, Explanation, RgbaImage };

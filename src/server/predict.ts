@@ -90,7 +90,7 @@ function optionsOf(context: Context): RecognizeOptions {
   };
   if (unknown !== undefined) refuse(`unknown ${unknown}=`, 'crops, faces, max_faces, min_score or smallest');
   if (crops !== undefined && crops !== '1' && crops !== '10') refuse(`crops=${crops}`, '1 or 10');
-  if (faces !== undefined && faces !== 'find' && faces !== 'none') refuse(`faces=${faces}`, 'find or none');
+  if (faces !== undefined && faces !== 'auto' && faces !== 'none') refuse(`faces=${faces}`, 'auto or none');
   if (max_faces !== undefined && !/^[1-9]\d{0,3}$/.test(max_faces)) {
     refuse(`max_faces=${max_faces}`, 'a whole number above 0');
   }

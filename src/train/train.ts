@@ -58,6 +58,8 @@ export async function train(config: TrainConfig, environment: TrainEnvironment):
   const record = recordOf(config, dataset);
   const model = buildModel(record.model);
   const trainer = new Trainer(config, dataset, backend, { ...model, inputSize: record.model.inputSize });
+  // Kernels that this device does not take, or memory it lacks, are told before anything is written.
+  await backend.ready?.();
   const checkpoints = new Checkpoints(folder, trainer, record.model, record.version);
   folder.make();
   const unlock = lockRun(folder.path);
@@ -197,13 +199,16 @@ async function epochs(
   observers: Observers,
 ): Promise<TrainResult['ended']> {
   /** Lets timers and signals through, then tells whether one of them asked for the end. */
-  const isInterrupted: Pause = async () => {
+  const isInterrupted = async (): Promise<boolean> => {
     await new Promise((resolve) => setImmediate(resolve));
     return interrupted();
   };
-  const pause: Pause = async () => {
+  const pause: Pause = async (settle) => {
     if (await isInterrupted()) return true;
-    if (checkpoints.age >= saveSeconds) await checkpoints.save();
+    if (checkpoints.age >= saveSeconds) {
+      await settle();
+      await checkpoints.save();
+    }
     return false;
   };
   while (trainer.progress.epoch < config.n_epochs) {

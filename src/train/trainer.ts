@@ -15,10 +15,11 @@ import { createOptimizer, type Optimizer } from '../optim/optimizers.ts';
 import { learningRate } from '../optim/schedules.ts';
 import { bestRow, type EpochRow } from './history.ts';
 import type { RunProgress } from './runFolder.ts';
-import { Stepper } from './stepper.ts';
+import { Stepper, type Totals } from './stepper.ts';
 
-/** Samples of a validation step: enough to fill the threads, few enough to fit beside training. */
+/** Samples of a validation step: enough to fill the threads, or a GPU, and few enough to fit beside training. */
 const VALIDATION_SAMPLES = 160;
+const VALIDATION_SAMPLES_AHEAD = 640;
 
 export interface TrainerListener {
   /** After every step of an epoch. */
@@ -26,8 +27,17 @@ export interface TrainerListener {
   onValidate?(done: number, images: number): void;
 }
 
-/** Asked between steps, where the state is whole: true stops the training there. */
-export type Pause = () => Promise<boolean>;
+/**
+ * Asked between steps: true stops the training there. A backend that works beside the host may be further
+ * than `progress` then; `settle` waits for it, so that weights and progress belong together.
+ */
+export type Pause = (settle: () => Promise<void>) => Promise<boolean>;
+
+/** A step that was handed to the backend and not yet heard of. */
+interface Submitted {
+  readonly count: number;
+  readonly totals: Promise<Totals>;
+}
 
 /** Trains one network on one dataset, step by step, with all its state open to be saved and restored. */
 export class Trainer {
@@ -40,6 +50,11 @@ export class Trainer {
   readonly #model: Parameters;
   readonly #stepper: Stepper;
   readonly #data: DeviceData;
+  #submitted: Submitted[] = [];
+  /** The first image of the next step to be submitted. */
+  #next = 0;
+  /** When the steps' time was last counted. */
+  #clock = 0;
   /** None with `val=none`. */
   readonly #validation: Inference | undefined;
   readonly #train: Int32Array;
@@ -81,7 +96,8 @@ export class Trainer {
       cutmix: config.cutmix,
       seed: config.seed,
     });
-    const batch = Math.max(1, Math.floor(VALIDATION_SAMPLES / config.eval_crops));
+    const samples = backend.ahead ? VALIDATION_SAMPLES_AHEAD : VALIDATION_SAMPLES;
+    const batch = Math.max(1, Math.floor(samples / config.eval_crops));
     const inference = { crops: config.eval_crops, batch, capacity: this.#val.length };
     this.#validation =
       config.val === 'none' ? undefined : new Inference(backend, graph, this.#model, data, inference);
@@ -178,25 +194,60 @@ export class Trainer {
     this.#stepper.setOrder(order.map((position) => this.#train[position]));
     this.#stepper.setTotals(this.#progress.totals);
     this.#drawLabels(epoch);
+    const ahead = this.#backend.ahead ?? 0;
+    this.#submitted = [];
+    this.#next = this.#progress.start;
+    this.#clock = performance.now();
+    const settle = async (): Promise<void> => {
+      while (this.#submitted.length > 0) await this.#hearOfFirst(listener);
+    };
     while (this.#progress.start < this.#train.length) {
-      const { start, step, optimizerStep, seconds } = this.#progress;
-      const count = Math.min(this.#config.bs, this.#train.length - start);
-      const started = performance.now();
-      this.#stepper.run({ epoch, start, count, step, optimizerStep, lr: this.learningRate() });
-      const totals = await this.#stepper.totals();
-      this.#progress = {
-        ...this.#progress,
-        start: start + count,
-        step: step + 1,
-        optimizerStep: optimizerStep + 1,
-        totals,
-        seconds: seconds + (performance.now() - started) / 1000,
-      };
-      if (!Number.isFinite(totals.loss)) throw this.diverged();
-      listener.onStep?.(this.#progress, this.#train.length);
-      if (await pause()) return false;
+      while (this.#next < this.#train.length && this.#submitted.length <= ahead) this.#submit();
+      await this.#hearOfFirst(listener);
+      const told = performance.now();
+      if (await pause(settle)) {
+        await settle();
+        return false;
+      }
+      // What was done in the pause is no part of the steps.
+      this.#clock = this.#submitted.length === 0 ? performance.now() : this.#clock + performance.now() - told;
     }
     return true;
+  }
+
+  /** Hands the next step to the backend. */
+  #submit(): void {
+    const { epoch, step, optimizerStep } = this.#progress;
+    const start = this.#next;
+    const count = Math.min(this.#config.bs, this.#train.length - start);
+    const later = this.#submitted.length;
+    const position = { epoch, start, count, step: step + later, optimizerStep: optimizerStep + later };
+    this.#stepper.run({ ...position, lr: this.learningRate(start) });
+    const totals = this.#stepper.totals();
+    // Waited for later; until then a failure is nobody's.
+    totals.catch(() => undefined);
+    this.#submitted.push({ count, totals });
+    this.#next += count;
+  }
+
+  /** Waits for the oldest step under way and moves the progress behind it. */
+  async #hearOfFirst(listener: TrainerListener): Promise<void> {
+    const [{ count, totals: coming }] = this.#submitted;
+    const totals = await coming;
+    this.#submitted.shift();
+    const { start, step, optimizerStep, seconds } = this.#progress;
+    const now = performance.now();
+    this.#progress = {
+      ...this.#progress,
+      start: start + count,
+      step: step + 1,
+      optimizerStep: optimizerStep + 1,
+      totals,
+      seconds: seconds + (now - this.#clock) / 1000,
+    };
+    this.#clock = now;
+    if (!Number.isFinite(totals.loss)) throw this.diverged();
+    listener.onStep?.(this.#progress, this.#train.length);
   }
 
   /**
@@ -256,7 +307,7 @@ export class Trainer {
     let paused = false;
     const logits = await this.#validation.run(this.#val, async (done) => {
       listener.onValidate?.(done, this.#val.length);
-      paused = done < this.#val.length && (await pause());
+      paused = done < this.#val.length && (await pause(async () => undefined));
       return !paused;
     });
     if (paused) return undefined;

@@ -11,6 +11,7 @@ export function App(): JSX.Element {
   const loading = useRecognizer(view !== 'runs');
   return (
     <>
+      {/* biome-ignore lint/a11y/useValidAnchor: it leads to a place of the page; the view stands in the address */}
       <a class="skip" href="#main" onClick={focusMain}>
         Skip to content
       </a>

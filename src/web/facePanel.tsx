@@ -14,7 +14,7 @@ export interface FacePanelProps {
 
 /** One face: what the network saw of it, and its answer. */
 export function FacePanel({ face, index, count, map }: FacePanelProps): JSX.Element {
-  const { crop, label, scores, confidence } = face;
+  const { crop, label, scores, faceScore } = face;
   return (
     <section class="face" aria-label={`Face ${index + 1} of ${count}`}>
       <div class="answer">
@@ -27,7 +27,7 @@ export function FacePanel({ face, index, count, map }: FacePanelProps): JSX.Elem
             Face {index + 1} of {count}
           </small>
           <b class="label">{label}</b>
-          <small>{confidence === null ? 'whole picture' : `detected with ${percent(confidence)}`}</small>
+          <small>{faceScore === 1 ? 'whole picture' : `detected with ${percent(faceScore)}`}</small>
         </p>
       </div>
       <ScoreBars label={label} scores={scores} />

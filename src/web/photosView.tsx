@@ -18,7 +18,7 @@ export function PhotosView({ loading }: { loading: Loading }): JSX.Element {
   const [photos, setPhotos] = useState<readonly Photo[]>([]);
   const [shownId, setShownId] = useState<number>();
   const [selected, setSelected] = useState(0);
-  const [faces, setFaces] = useState<FacesMode>('find');
+  const [faces, setFaces] = useState<FacesMode>('auto');
   const [method, setMethod] = useState<MethodName>();
   const [target, setTarget] = useState<string>();
   const [dragged, setDragged] = useState(false);
@@ -159,7 +159,7 @@ export function PhotosView({ loading }: { loading: Loading }): JSX.Element {
               <input
                 type="checkbox"
                 checked={faces === 'none'}
-                onChange={({ currentTarget }) => again(currentTarget.checked ? 'none' : 'find')}
+                onChange={({ currentTarget }) => again(currentTarget.checked ? 'none' : 'auto')}
               />
               The photo is one face
             </label>

@@ -177,7 +177,7 @@ function watch(
     if (width === 0) return;
     const { crops, method, target, selected } = wishes.current;
     const faces = await recognizer.recognize(video, { crops, maxFaces: MOST_FACES, smallest: 1 / 16 });
-    // From left to right: a list by confidence would change places all the time.
+    // From left to right: a list by score would change places all the time.
     faces.sort((a, b) => b.box.x - a.box.x);
     const face = faces[Math.min(selected, faces.length - 1)];
     const explained =

@@ -1,7 +1,7 @@
 import { FerError } from '../../../errors.ts';
 import type { KernelArgs } from '../../kernels.ts';
 import type { Tensor } from '../../tensor.ts';
-import type { EntryList } from './entry.ts';
+import { type EntryList, F32 } from './entry.ts';
 import * as CODE from './kernels/codes.ts';
 
 /** Outputs of a Winograd tile's side, inputs, and points: F(5, 3), which tiles 40, 20, 10 and 5 exactly. */
@@ -98,29 +98,57 @@ function planeFloats(floats: number): number {
   return (Math.ceil(floats / 16) | 1) * 16;
 }
 
-export interface ConvolutionOptions {
+export interface LoweringOptions {
+  /** Convolutions by the definition, for comparisons. */
   readonly direct: boolean;
+  /** Of a convolution: the batch norm that is done with its output pass, see `fuseNorms`. */
+  readonly norm?: KernelArgs['batchNorm.evaluate'];
+}
+
+/** Scale and shift [2, C] of a batch norm with fixed statistics. */
+export function fixedAffine(
+  { x, gamma, beta, runningMean, runningVar, saved, eps }: KernelArgs['batchNorm.evaluate'],
+  list: EntryList,
+): Tensor {
+  const C = x.shape[3];
+  const affine = list.temporary('affine', 2 * C);
+  list.push('norm.fixed', CODE.NORM_FIXED, C, [
+    ...[null, saved, gamma, beta, runningMean, runningVar, affine, 0, C, 0],
+    ...[new F32(eps), new F32(0)],
+  ]);
+  return affine;
+}
+
+/** What an output pass does to each output before it is stored. */
+interface Finish {
+  readonly bias: Tensor | null;
+  readonly affine: Tensor | null;
+  readonly relu: 0 | 1;
 }
 
 export function lowerForward(
-  { x, w, b, y }: KernelArgs['conv3x3.forward'],
+  { x, w, b, y: plain }: KernelArgs['conv3x3.forward'],
   list: EntryList,
-  options: ConvolutionOptions,
+  options: LoweringOptions,
 ): void {
   const [N, H, W, C] = x.shape;
   const K = w.shape[0];
+  const { norm } = options;
+  const affine = norm ? fixedAffine(norm, list) : null;
+  const y = norm?.y ?? plain;
+  const relu = norm?.relu ? 1 : 0;
   if (convolutionKind({ C, K, ...options }) === 'first') {
-    list.push('conv.first', CODE.FIRST_CONV, N * H, [x, w, b, y, H, W, K], {
+    list.push('conv.first', CODE.FIRST_CONV, N * H, [x, w, b, y, H, W, K, affine, relu], {
       scratch: 9 * K * 4 + 3 * (W + 2) * 4,
       multiplications: N * H * W * 9 * K,
     });
-  } else correlate(x, w, b, y, false, list, options);
+  } else correlate(x, w, { bias: b, affine, relu }, y, false, list, options);
 }
 
 export function lowerBackwardInput(
   { dy, w, dx }: KernelArgs['conv3x3.backwardInput'],
   list: EntryList,
-  options: ConvolutionOptions,
+  options: LoweringOptions,
 ): void {
   const [N, H, W, K] = dy.shape;
   const C = w.shape[1];
@@ -129,18 +157,18 @@ export function lowerBackwardInput(
       scratch: 9 * K * 4,
       multiplications: N * H * W * 9 * K,
     });
-  } else correlate(dy, w, null, dx, true, list, options);
+  } else correlate(dy, w, { bias: null, affine: null, relu: 0 }, dx, true, list, options);
 }
 
-/** y = correlate(x, w) + b, or with w turned and exchanged, which makes it the input gradient. */
+/** y = correlate(x, w), finished, or with w turned and exchanged, which makes it the input gradient. */
 function correlate(
   x: Tensor,
   w: Tensor,
-  bias: Tensor | null,
+  { bias, affine, relu }: Finish,
   y: Tensor,
   flip: boolean,
   list: EntryList,
-  options: ConvolutionOptions,
+  options: LoweringOptions,
 ): void {
   const [N, H, W, inputs] = x.shape;
   const outputs = y.shape[3];
@@ -174,7 +202,7 @@ function correlate(
       `winograd.panel${suffix}`,
       CODE.WINOGRAD_PANEL,
       outputs / 8 / panels,
-      [v, w, bias, y, H, W, K, C, flip ? 1 : 0, tiles, panels, depth, block],
+      [v, w, bias, y, H, W, K, C, flip ? 1 : 0, tiles, panels, depth, block, affine, relu],
       { scratch: PATCHES + POINTS * planes * 4, multiplications: tiles * POINTS * inputs * outputs },
     );
     return;
@@ -193,7 +221,7 @@ function correlate(
     `winograd.conv${suffix}`,
     CODE.WINOGRAD_CONV,
     Math.ceil(tiles / block),
-    [x, u, bias, y, H, W, inputs, outputs, tiles, block],
+    [x, u, bias, y, H, W, inputs, outputs, tiles, block, affine, relu],
     { scratch, multiplications: tiles * POINTS * inputs * outputs },
   );
 }
@@ -201,7 +229,7 @@ function correlate(
 export function lowerBackwardWeight(
   { x, dy, dw, db }: KernelArgs['conv3x3.backwardWeight'],
   list: EntryList,
-  options: ConvolutionOptions,
+  options: LoweringOptions,
 ): void {
   const [N, H, W, C] = x.shape;
   const K = dy.shape[3];

@@ -7,15 +7,16 @@
  * 49 places that a transform writes to on a few pages.
  */
 import { kernelAcross, kernelDown, M, outputAcross, outputDown, storeConstants, TILE } from './generated/f5';
-import { arg, least } from './madd';
+import { arg, floorOf, least, madd } from './madd';
 import { ROWS, tileColumns, tileColumnsPair, tileRows, tileRowsPair, VECTOR } from './tiles';
 import { locate, PATCH, PATCHES, PLACE, planeBytes, POINTS, transformInput } from './winogradTile';
 
 /**
- * Aᵀ P A + bias (0: none) of one tile and `bytes` of channels: its outputs that lie inside y [N, H, W, K].
- * `y` and `bias` point at the first of these channels.
+ * Aᵀ P A + bias (0: none) of one tile and `bytes` of channels: its outputs that lie inside y [N, H, W, K]. Where `affine`
+ * is given (scale and shift, K << 2 bytes apart) they are scaled, shifted and cut below `floor`, as `normApply` does.
+ * `y`, `bias` and `affine` point at the first of these channels.
  */
-function transformOutput(from: usize, plane: usize, H: usize, W: usize, K: usize, bytes: usize, tile: usize, bias: usize, y: usize, scratch: usize): void {
+function transformOutput(from: usize, plane: usize, H: usize, W: usize, K: usize, bytes: usize, tile: usize, bias: usize, affine: usize, floor: v128, y: usize, scratch: usize): void {
   const pixel: usize = K << 2;
   const half = scratch;
   const patch = scratch + PATCH;
@@ -34,14 +35,38 @@ function transformOutput(from: usize, plane: usize, H: usize, W: usize, K: usize
     for (let i: usize = 0; i < height; i++) {
       outputAcross(half + i * TILE * VECTOR, patch, VECTOR, constants);
       const to = corner + i * W * pixel + k;
-      for (let j: usize = 0; j < width; j++) {
-        const from = patch + j * VECTOR;
-        const low = f32x4.add(v128.load(from), b);
-        const high = FER_WIDE ? f32x4.add(v128.load(from, 16), b1) : b1;
-        v128.store(to + j * pixel, low);
-        if (FER_WIDE) v128.store(to + j * pixel, high, 16);
-      }
+      if (affine) storeNormed(patch, width, to, pixel, b, b1, affine + k, affine + pixel + k, floor);
+      else storeRow(patch, width, to, pixel, b, b1);
     }
+  }
+}
+
+/** A row of outputs with their bias, `b1` that of the second vector of the wide build. */
+@inline
+function storeRow(from: usize, width: usize, to: usize, pixel: usize, b: v128, b1: v128): void {
+  for (const end = from + width * VECTOR; from < end; from += VECTOR) {
+    const low = f32x4.add(v128.load(from), b);
+    const high = FER_WIDE ? f32x4.add(v128.load(from, 16), b1) : b1;
+    v128.store(to, low);
+    if (FER_WIDE) v128.store(to, high, 16);
+    to += pixel;
+  }
+}
+
+/** The same, then scaled, shifted and cut. */
+@inline
+function storeNormed(from: usize, width: usize, to: usize, pixel: usize, b: v128, b1: v128, scale: usize, shift: usize, floor: v128): void {
+  const s = v128.load(scale);
+  const s1 = FER_WIDE ? v128.load(scale, 16) : s;
+  const t = v128.load(shift);
+  const t1 = FER_WIDE ? v128.load(shift, 16) : t;
+  for (const end = from + width * VECTOR; from < end; from += VECTOR) {
+    // pmax(a, b) is a < b ? b : a, which keeps NaN in a.
+    const low = f32x4.pmax(madd(f32x4.add(v128.load(from), b), s, t), floor);
+    const high = FER_WIDE ? f32x4.pmax(madd(f32x4.add(v128.load(from, 16), b1), s1, t1), floor) : low;
+    v128.store(to, low);
+    if (FER_WIDE) v128.store(to, high, 16);
+    to += pixel;
   }
 }
 
@@ -104,7 +129,7 @@ export function winogradKernel(a: usize, item: usize, scratch: usize): void {
 
 /**
  * Item: a block of tiles through all stages. y = correlate(x, w) + bias.
- * Record: x, u, bias, y, H, W, C, K, tiles, block.
+ * Record: x, u, bias, y, H, W, C, K, tiles, block, affine, relu.
  */
 export function winogradConv(a: usize, item: usize, scratch: usize): void {
   const x: usize = arg(a, 0);
@@ -149,7 +174,7 @@ export function winogradConv(a: usize, item: usize, scratch: usize): void {
   }
   for (let t: usize = 0; t < count; t++) {
     const from = p + (t / ROWS) * POINTS * planeP + (t % ROWS) * K * 4;
-    transformOutput(from, planeP, H, W, K, K << 2, first + t, bias, y, scratch);
+    transformOutput(from, planeP, H, W, K, K << 2, first + t, bias, arg(a, 10), floorOf(arg(a, 11)), y, scratch);
   }
 }
 
@@ -202,7 +227,7 @@ export function winogradInput(a: usize, item: usize, scratch: usize): void {
  * not go through memory. Tiles go in blocks of `block`, inputs in parts of `depth`: then U and the products of a
  * block stay in the second cache, and what is read of V for the first panel is still near for the others. With
  * several parts there is one block only. y [N, H, W, outputs]; K and C are those of w.
- * Record: v, w, bias, y, H, W, K, C, flip, tiles, panels, depth, block.
+ * Record: v, w, bias, y, H, W, K, C, flip, tiles, panels, depth, block, affine, relu.
  */
 export function winogradPanel(a: usize, item: usize, scratch: usize): void {
   const H = arg(a, 4);
@@ -224,6 +249,8 @@ export function winogradPanel(a: usize, item: usize, scratch: usize): void {
   const p = u + POINTS * planeU;
   storeConstants(scratch + 2 * PATCH);
   const bias: usize = arg(a, 2) ? arg(a, 2) + item * row : 0;
+  const affine: usize = arg(a, 13) ? arg(a, 13) + item * row : 0;
+  const floor = floorOf(arg(a, 14));
   for (let first: usize = 0; first < tiles; first += block) {
     const count = least(block, tiles - first);
     const groups = (count + ROWS - 1) / ROWS;
@@ -251,7 +278,7 @@ export function winogradPanel(a: usize, item: usize, scratch: usize): void {
       }
     }
     for (let t: usize = 0; t < count; t++) {
-      transformOutput(p + t * row, planeP, H, W, outputs, row, first + t, bias, arg(a, 3) + item * row, scratch);
+      transformOutput(p + t * row, planeP, H, W, outputs, row, first + t, bias, affine, floor, arg(a, 3) + item * row, scratch);
     }
   }
 }

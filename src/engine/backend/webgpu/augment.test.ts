@@ -1,0 +1,72 @@
+import { afterAll, beforeAll, describe, it } from 'vitest';
+import type { Candidate } from '../../../../test/backends.ts';
+import { checkCall, operand, randomIntegers } from '../../../../test/check-ops.ts';
+import { candidate, hasGpu, openGpu } from '../../../../test/gpu.ts';
+import { call } from '../../kernels.ts';
+import type { WebGpuBackend } from '../webgpu.ts';
+
+const IMAGES = 40;
+const START = 3;
+
+const CASES = (['train', 'test'] as const).flatMap((policy) =>
+  ([1, 10] as const).flatMap((crops) =>
+    [
+      [48, 40],
+      [48, 48],
+      [13, 8],
+    ].map(([size, side]) => ({ policy, crops, size, side })),
+  ),
+);
+
+describe.runIf(hasGpu)('augmentation on a GPU', () => {
+  let backend: WebGpuBackend;
+  let candidates: Candidate[];
+  beforeAll(async () => {
+    backend = await openGpu();
+    candidates = [candidate(backend)];
+  });
+  afterAll(() => backend.close());
+
+  // One other draw of the hundreds here would be a face elsewhere, and pixels off by tenths.
+  it.each(CASES)('$policy, $crops crops, $size to $side', async ({ policy, crops, size, side }) => {
+    for (const step of [
+      [1, 0, START, 0],
+      [-2, 7, START, 100],
+    ]) {
+      await checkCall(candidates, {
+        call: call('augment', {
+          images: operand('images', [IMAGES, size, size], 'u8'),
+          order: operand('order', [IMAGES], 'i32'),
+          out: operand('out', [(IMAGES - START) * crops, side, side, 1]),
+          step: operand('step', [4], 'i32'),
+          ...{ size, crops, policy },
+        }),
+        contents: {
+          images: randomIntegers(IMAGES * size * size, 256, 1),
+          order: randomIntegers(IMAGES, IMAGES, 2),
+          step,
+        },
+        bounds: { out: { growth: 16, scale: 1 } },
+      });
+    }
+  });
+
+  it.each([
+    [1, 5, 0],
+    [10, 3, 2],
+  ] as const)('labels for %d crops of %d images from %d', async (crops, images, start) => {
+    const gather = call('gatherLabels', {
+      targets: operand('targets', [9], 'u8'),
+      order: operand('order', [9], 'i32'),
+      labels: operand('labels', [images * crops], 'i32'),
+      step: operand('step', [4], 'i32'),
+      crops,
+    });
+    const contents = {
+      targets: randomIntegers(9, 7, 1),
+      order: randomIntegers(9, 9, 2),
+      step: [0, 0, start, 0],
+    };
+    await checkCall(candidates, { call: gather, contents });
+  });
+});

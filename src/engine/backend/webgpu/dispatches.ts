@@ -1,0 +1,87 @@
+import { type Buffer, type DType, type Tensor, tensor } from '../../tensor.ts';
+import type { Shader } from './shader.ts';
+import type { LoweringOptions, Traits } from './traits.ts';
+
+/** A grid of workgroups; WebGPU allows 65,535 in each dimension. */
+export type Groups = readonly [number, number, number];
+
+/** One kernel launch of a program. */
+export interface Dispatch {
+  /** What it is part of, for profiles: a product can serve several kernels. */
+  readonly kernel: string;
+  readonly shader: Shader;
+  readonly operands: Readonly<Record<string, Tensor>>;
+  readonly numbers: Readonly<Record<string, number>>;
+  readonly groups: Groups;
+  /** Multiplications of a product by the algorithm that runs; 0 for other kernels. */
+  readonly multiplications: number;
+  /** For profiles: the sizes that matter. */
+  readonly detail: string;
+}
+
+/** What WebGPU allows in one dimension of a grid. */
+export const MOST_GROUPS = 65535;
+
+/**
+ * A grid for `count` workgroups in a row, folded where there are too many; the shader finds its number with
+ * `groupIndex` and must leave if it is not below its count.
+ */
+export function row(count: number): Groups {
+  const x = Math.min(count, MOST_GROUPS);
+  return [x, Math.ceil(count / Math.max(x, 1)), 1];
+}
+
+/** WGSL: the number of a workgroup in the grid of `row`. */
+export const GROUP_INDEX = '(group.y * groups.x + group.x)';
+
+/** Collects the dispatches of a program while its calls are lowered. */
+export class DispatchList {
+  readonly dispatches: Dispatch[] = [];
+  readonly traits: Traits;
+  readonly options: LoweringOptions;
+  /** Transformed inputs of convolutions, which a weight gradient takes as long as nothing writes to the input. */
+  readonly #transformed = new Map<Buffer, { readonly x: Tensor; readonly v: Tensor }>();
+
+  constructor(traits: Traits, options: LoweringOptions = {}) {
+    this.traits = traits;
+    this.options = options;
+  }
+
+  push(
+    shader: Shader,
+    groups: Groups,
+    operands: Readonly<Record<string, Tensor>>,
+    numbers: Readonly<Record<string, number>> = {},
+    { kernel, multiplications = 0, detail = '' }: Partial<Dispatch> = {},
+  ): void {
+    if (groups.some((count) => count === 0)) return;
+    for (const [name, { access }] of Object.entries(shader.operands)) {
+      if (access !== 'read') this.#transformed.delete(operands[name].buffer);
+    }
+    this.dispatches.push({
+      kernel: kernel ?? shader.name.split(' ')[0],
+      shader,
+      operands,
+      numbers,
+      groups,
+      multiplications,
+      detail: detail === '' ? shader.name : `${shader.name}, ${detail}`,
+    });
+  }
+
+  /** Says that `v` now holds the transformed tiles of all of x. */
+  keepTransformed(x: Tensor, v: Tensor): void {
+    this.#transformed.set(x.buffer, { x, v });
+  }
+
+  /** The transformed tiles of x, if they are still those of its values. */
+  transformedOf({ buffer, offset, shape }: Tensor): Tensor | undefined {
+    const found = this.#transformed.get(buffer);
+    return found && found.x.offset === offset && found.x.shape.join() === shape.join() ? found.v : undefined;
+  }
+
+  /** Device memory that lives from its first to its last use among the dispatches. */
+  temporary(name: string, shape: readonly number[], dtype: DType = 'f32'): Tensor {
+    return tensor(name, shape, dtype);
+  }
+}

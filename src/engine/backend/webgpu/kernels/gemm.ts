@@ -1,0 +1,325 @@
+import type { Tensor } from '../../../tensor.ts';
+import type { DispatchList } from '../dispatches.ts';
+import { type Element, read, type Shader, update, write } from '../shader.ts';
+
+/**
+ * c [M, N] = a·b for row-major c, once for each of a batch of matrices that lie one behind the other.
+ * `rows` says that an operand's rows lie as in the formula (a [M, D], b [D, N]), `turned` that it is stored
+ * transposed (a [D, M], b [N, D]).
+ */
+export interface Layouts {
+  readonly a: 'rows' | 'turned';
+  readonly b: 'rows' | 'turned';
+}
+
+/** Outputs of a workgroup, and of each of its threads; the depth that is held in workgroup memory at once. */
+export interface Tile {
+  readonly rows: number;
+  readonly columns: number;
+  readonly depth: number;
+  readonly threadRows: 4 | 8;
+  readonly threadColumns: 4 | 8;
+}
+
+/** All tiles there are. With 64 sums a thread, each value read from workgroup memory serves sixteen of them. */
+export const TILES = {
+  large: { rows: 128, columns: 128, depth: 16, threadRows: 8, threadColumns: 8 },
+  /** For few columns. */
+  tall: { rows: 128, columns: 64, depth: 16, threadRows: 8, threadColumns: 8 },
+  /** For few rows and columns, many times. */
+  square: { rows: 64, columns: 64, depth: 16, threadRows: 8, threadColumns: 8 },
+  /** Where larger ones would leave most of the GPU idle: more threads for the same outputs. */
+  small: { rows: 64, columns: 64, depth: 16, threadRows: 4, threadColumns: 4 },
+  /** For GPUs with small workgroups, and for very few rows or columns. */
+  least: { rows: 32, columns: 32, depth: 16, threadRows: 4, threadColumns: 4 },
+} as const satisfies Record<string, Tile>;
+export type TileName = keyof typeof TILES;
+
+/** Workgroups that fill a large GPU; with fewer, smaller tiles are better although each reads more. */
+const FILLING = 512;
+
+/** Which tile a product takes: the only place that decides it. Rows that are no multiple of four are rare. */
+export function tileFor(
+  { M, N, batch, inFours }: { M: number; N: number; batch: number; inFours: boolean },
+  { largeTiles }: { largeTiles: boolean },
+): TileName {
+  const fills = (name: TileName): boolean =>
+    batch * Math.ceil(M / TILES[name].rows) * Math.ceil(N / TILES[name].columns) >= FILLING;
+  if (M <= 32 || N <= 32 || !inFours || !largeTiles) return 'least';
+  if (M > 64 && N > 64 && fills('large')) return 'large';
+  if (M > 64 && fills('tall')) return 'tall';
+  return fills('square') ? 'square' : 'small';
+}
+
+export interface GemmSpec extends Layouts {
+  readonly tile: TileName;
+  /** Whether rows of a, b and c can be read in fours. */
+  readonly fours: { readonly a: boolean; readonly b: boolean; readonly c: boolean };
+  /** Adds a value for each column. */
+  readonly bias: boolean;
+  /** Adds to what is in c. */
+  readonly accumulate: boolean;
+}
+
+/** One side of the product: reads its part of a tile into registers, then into workgroup memory by depth. */
+interface Side {
+  readonly name: 'a' | 'b';
+  /** M or N. */
+  readonly extent: 'p.M' | 'p.N';
+  /** Rows or columns of a tile. */
+  readonly width: number;
+  readonly depth: number;
+  readonly threads: number;
+  /** Stored with the depth running fastest, so that blocks of 4x4 are turned on the way. */
+  readonly deep: boolean;
+  readonly fours: boolean;
+}
+
+/**
+ * Grid: columns of tiles, rows of tiles, batch·splits. With several splits each sums a part of the depth
+ * into a c of its own: c [splits, batch, M, N].
+ */
+export function gemmShader(spec: GemmSpec): Shader {
+  const tile: Tile = TILES[spec.tile];
+  const { rows, columns, depth, threadRows, threadColumns } = tile;
+  const across = columns / threadColumns;
+  const threads = (rows / threadRows) * across;
+  const a: Side = {
+    ...{ name: 'a', extent: 'p.M', width: rows, depth, threads },
+    ...{ deep: spec.a === 'rows', fours: spec.fours.a },
+  };
+  const b: Side = {
+    ...{ name: 'b', extent: 'p.N', width: columns, depth, threads },
+    ...{ deep: spec.b === 'turned', fours: spec.fours.b },
+  };
+  const element = (fours: boolean): Element => (fours ? 'vec4f' : 'f32');
+  const { fours } = spec;
+  const marks = [
+    ...['a', 'b', 'c'].map((name) => (fours[name as 'a'] ? name.toUpperCase() : name)),
+    ...(spec.bias ? ['+bias'] : []),
+    ...(spec.accumulate ? ['+='] : []),
+  ];
+  return {
+    name: `gemm ${spec.tile} a ${spec.a}, b ${spec.b} ${marks.join('')}`,
+    operands: {
+      a: read(element(fours.a)),
+      b: read(element(fours.b)),
+      ...(spec.bias ? { bias: read() } : {}),
+      c: spec.accumulate ? update(element(fours.c)) : write(element(fours.c)),
+    },
+    numbers: { M: 'u32', N: 'u32', D: 'u32', batch: 'u32', part: 'u32' },
+    threads,
+    declarations: `
+var<workgroup> tileA: array<vec4f, ${(depth * rows) / 4}>;
+var<workgroup> tileB: array<vec4f, ${(depth * columns) / 4}>;
+${loadFunction(a)}
+${loadFunction(b)}`,
+    body: `
+  let batch = group.z % p.batch;
+  let from0 = group.z / p.batch * p.part;
+  let end = min(from0 + p.part, p.D);
+  let m0 = group.y * ${rows}u;
+  let n0 = group.x * ${columns}u;
+  let tx = thread % ${across}u;
+  let ty = thread / ${across}u;
+  ${sums(tile, (i, j) => `var c${i}_${j} = vec4f();`)}
+  ${registers(a)}
+  ${registers(b)}
+  ${fetch(a, 'from0', 'm0')}
+  ${fetch(b, 'from0', 'n0')}
+  for (var d0 = from0; d0 < end; d0 += ${depth}u) {
+    workgroupBarrier();
+    ${store(a)}
+    ${store(b)}
+    workgroupBarrier();
+    // The next part is on its way while this one is multiplied.
+    let next = d0 + ${depth}u;
+    ${fetch(a, 'next', 'm0')}
+    ${fetch(b, 'next', 'n0')}
+    for (var d = 0u; d < ${depth}u; d++) {
+      ${fragments('A', rows, threadRows, 'ty')}
+      ${fragments('B', columns, threadColumns, 'tx')}
+      ${sums(tile, (i, j) => `c${i}_${j} = fma(vec4f(a${i >> 2}[${i & 3}]), b${j}, c${i}_${j});`)}
+    }
+  }
+  let c0 = group.z * p.M * p.N;
+  ${sums(tile, (i, j) => output(spec, tile, i, j))}`,
+  };
+}
+
+/** A statement for each sum of a thread: row i of its rows, four columns j. */
+function sums({ threadRows, threadColumns }: Tile, statement: (i: number, j: number) => string): string {
+  const lines: string[] = [];
+  for (let i = 0; i < threadRows; i++) {
+    for (let j = 0; j < threadColumns / 4; j++) lines.push(statement(i, j));
+  }
+  return lines.join('\n      ');
+}
+
+/**
+ * A thread's rows (or columns) are groups of four, half a tile apart: neighbouring threads then read
+ * neighbouring words of workgroup memory.
+ */
+function fragments(side: 'A' | 'B', width: number, perThread: number, index: string): string {
+  return Array.from({ length: perThread / 4 }, (_, part) => {
+    const start = (part * width) / (perThread / 4) / 4;
+    return `let ${side.toLowerCase()}${part} = tile${side}[d * ${width / 4}u + ${start}u + ${index}];`;
+  }).join('\n      ');
+}
+
+/** Four values that follow each other in memory, zeros beyond the edges: [line][first..first + 3]. */
+function loadFunction({ name, extent, deep, fours }: Side): string {
+  // Lines are rows of the stored matrix; along is the direction in which it lies in memory.
+  const [lines, along] = deep ? [extent, 'p.D'] : ['p.D', extent];
+  const limits = deep ? 'at < lines && first < alongEnd' : 'at < linesEnd && first < along';
+  const address = `(batch * ${lines} + at) * ${along} + first`;
+  const head = `fn load_${name}(batch: u32, at: u32, first: u32, end: u32) -> vec4f {`;
+  const names = `
+  let lines = ${lines};
+  let along = ${along};
+  let ${deep ? 'alongEnd' : 'linesEnd'} = end;`;
+  if (fours) {
+    return `${head}${names}
+  if (${limits}) { return ${name}((${address}) / 4u); }
+  return vec4f();
+}`;
+  }
+  const last = deep ? 'end' : 'along';
+  return `${head}${names}
+  var four = vec4f();
+  if (${limits}) {
+    let start = ${address};
+    for (var i = 0u; i < 4u; i++) { if (first + i < ${last}) { four[i] = ${name}(start + i); } }
+  }
+  return four;
+}`;
+}
+
+/** How many groups of 4 values (or blocks of 4x4) a tile has, and each thread takes. */
+function shareOf({ width, depth, threads, deep }: Side): { all: number; each: number } {
+  const all = deep ? (width / 4) * (depth / 4) : (width * depth) / 4;
+  return { all, each: Math.ceil(all / threads) };
+}
+
+function registers(side: Side): string {
+  const { each } = shareOf(side);
+  const names: string[] = [];
+  for (let i = 0; i < each; i++) {
+    for (let j = 0; j < (side.deep ? 4 : 1); j++) names.push(`var ${side.name}Next${i}_${j} = vec4f();`);
+  }
+  return names.join(' ');
+}
+
+/** WGSL of a thread's place in a tile for its share `i`: depth and offset across, in values. */
+function place(side: Side, i: number): { guard: string; d: string; offset: string } {
+  const { width, depth, threads, name } = side;
+  const { all } = shareOf(side);
+  // Where a side leaves threads idle, b's work goes to those that a leaves.
+  const index = name === 'b' && all < threads ? `(${threads - 1}u - thread)` : `(thread + ${i * threads}u)`;
+  const guard = all % threads === 0 ? '' : `if (${index} < ${all}u) `;
+  if (!side.deep) {
+    return { guard, d: `(${index} / ${width / 4}u)`, offset: `(${index} % ${width / 4}u * 4u)` };
+  }
+  // Eight neighbouring threads take the same depth: they store to different banks.
+  const blocks = depth / 4;
+  return {
+    guard,
+    d: `(${index} / 8u % ${blocks}u * 4u)`,
+    offset: `((${index} % 8u + ${index} / ${8 * blocks}u * 8u) * 4u)`,
+  };
+}
+
+function fetch(side: Side, start: string, origin: string): string {
+  const { name } = side;
+  const { each } = shareOf(side);
+  const lines: string[] = [];
+  for (let i = 0; i < each; i++) {
+    const { guard, d, offset } = place(side, i);
+    const loads = side.deep
+      ? [0, 1, 2, 3].map(
+          (j) =>
+            `${name}Next${i}_${j} = load_${name}(batch, ${origin} + ${offset} + ${j}u, ${start} + ${d}, end);`,
+        )
+      : [`${name}Next${i}_0 = load_${name}(batch, ${start} + ${d}, ${origin} + ${offset}, end);`];
+    lines.push(`${guard}{ ${loads.join(' ')} }`);
+  }
+  return lines.join('\n    ');
+}
+
+function store(side: Side): string {
+  const { name, width } = side;
+  const { each } = shareOf(side);
+  const memory = `tile${name.toUpperCase()}`;
+  const lines: string[] = [];
+  for (let i = 0; i < each; i++) {
+    const { guard, d, offset } = place(side, i);
+    const value = (j: number): string =>
+      side.deep
+        ? `vec4f(${[0, 1, 2, 3].map((k) => `${name}Next${i}_${k}[${j}]`).join(', ')})`
+        : `${name}Next${i}_${j}`;
+    const stores = (side.deep ? [0, 1, 2, 3] : [0]).map(
+      (j) => `${memory}[(${d} + ${j}u) * ${width / 4}u + ${offset} / 4u] = ${value(j)};`,
+    );
+    lines.push(`${guard}{ ${stores.join(' ')} }`);
+  }
+  return lines.join('\n    ');
+}
+
+function output({ fours, bias, accumulate }: GemmSpec, tile: Tile, i: number, j: number): string {
+  const { rows, columns, threadRows, threadColumns } = tile;
+  const m = `(m0 + ${(i >> 2) * (rows / (threadRows / 4))}u + ty * 4u + ${i & 3}u)`;
+  const n = `(n0 + ${j * (columns / (threadColumns / 4))}u + tx * 4u)`;
+  const sum = `c${i}_${j}`;
+  if (fours.c) {
+    const at = `(c0 + ${m} * p.N + ${n}) / 4u`;
+    const biased = bias
+      ? `${sum} + vec4f(bias(${n}), bias(${n} + 1u), bias(${n} + 2u), bias(${n} + 3u))`
+      : sum;
+    return `if (${m} < p.M && ${n} < p.N) { set_c(${at}, ${accumulate ? `c(${at}) + ` : ''}${biased}); }`;
+  }
+  return `if (${m} < p.M) { for (var k = 0u; k < 4u; k++) { if (${n} + k < p.N) {
+        let at = c0 + ${m} * p.N + ${n} + k;
+        set_c(at, ${accumulate ? 'c(at) + ' : ''}${sum}[k]${bias ? ` + bias(${n} + k)` : ''});
+      } } }`;
+}
+
+export interface Product extends Layouts {
+  readonly M: number;
+  readonly N: number;
+  readonly D: number;
+  readonly batch?: number;
+  /** Parts into which the depth is cut, each with a c of its own. */
+  readonly splits?: number;
+  readonly accumulate?: boolean;
+}
+
+/** Launches a product. */
+export function pushGemm(
+  list: DispatchList,
+  name: string,
+  operands: { a: Tensor; b: Tensor; c: Tensor; bias?: Tensor },
+  { M, N, D, a, b, batch = 1, splits = 1, accumulate = false }: Product,
+): void {
+  const fours = {
+    a: (a === 'rows' ? D : M) % 4 === 0 && operands.a.offset % 4 === 0,
+    b: (b === 'rows' ? N : D) % 4 === 0 && operands.b.offset % 4 === 0,
+    c: N % 4 === 0 && operands.c.offset % 4 === 0,
+  };
+  const inFours = fours.a && fours.b && fours.c;
+  const forced = inFours ? list.options.tile : undefined;
+  const tile = forced ?? tileFor({ M, N, batch: batch * splits, inFours }, list.traits);
+  const { rows, columns, depth } = TILES[tile];
+  // Parts are whole tiles deep, so that reading in fours never meets the end of a part.
+  const part = Math.ceil(D / splits / depth) * depth;
+  list.push(
+    gemmShader({ tile, a, b, fours, bias: operands.bias !== undefined, accumulate }),
+    [Math.ceil(N / columns), Math.ceil(M / rows), batch * splits],
+    operands,
+    { M, N, D, batch, part },
+    {
+      kernel: name,
+      multiplications: batch * M * N * D,
+      detail: `${batch > 1 ? `${batch} of ` : ''}${M}x${N}x${D}`,
+    },
+  );
+}

@@ -1,0 +1,62 @@
+import type { Tensor } from '../../../tensor.ts';
+import type { DispatchList } from '../dispatches.ts';
+import { read, type Shader, THREADS, write } from '../shader.ts';
+
+/** Columns of a workgroup; the rest of its threads takes other rows. */
+const ACROSS = 32;
+const DOWN = THREADS / ACROSS;
+/** Rows of a block, and the number of blocks of the first of two passes. */
+const LEAST_ROWS = 256;
+const MOST_BLOCKS = 256;
+
+/**
+ * Sums of the columns of x [rows, columns], for each block of rows: sums [blocks, columns]. Grid: columns,
+ * blocks.
+ */
+export const COLUMN_SUMS: Shader = {
+  name: 'columnSums',
+  operands: { x: read(), sums: write() },
+  numbers: { rows: 'u32', columns: 'u32', block: 'u32' },
+  threads: THREADS,
+  declarations: `var<workgroup> shares: array<f32, ${THREADS}>;`,
+  body: `
+  let column = group.x * ${ACROSS}u + thread % ${ACROSS}u;
+  let rowAt = thread / ${ACROSS}u;
+  let end = min((group.y + 1u) * p.block, p.rows);
+  var sum = 0.0;
+  if (column < p.columns) {
+    for (var r = group.y * p.block + rowAt; r < end; r += ${DOWN}u) { sum += x(r * p.columns + column); }
+  }
+  shares[thread] = sum;
+  for (var half = ${DOWN / 2}u; half > 0u; half /= 2u) {
+    workgroupBarrier();
+    if (rowAt < half) { shares[thread] += shares[thread + half * ${ACROSS}u]; }
+  }
+  if (rowAt == 0u && column < p.columns) { set_sums(group.y * p.columns + column, shares[thread]); }`,
+};
+
+/** sums [columns] = Σ over the rows of x [rows, columns], in two passes where there are many rows. */
+export function pushColumnSums(
+  list: DispatchList,
+  kernel: string,
+  x: Tensor,
+  sums: Tensor,
+  [rows, columns]: readonly [number, number],
+): void {
+  const block = Math.max(LEAST_ROWS, Math.ceil(rows / MOST_BLOCKS));
+  const blocks = Math.ceil(rows / block);
+  const across = Math.ceil(columns / ACROSS);
+  if (blocks === 1) {
+    list.push(COLUMN_SUMS, [across, 1, 1], { x, sums }, { rows, columns, block }, { kernel });
+    return;
+  }
+  const parts = list.temporary('parts', [blocks, columns]);
+  list.push(COLUMN_SUMS, [across, blocks, 1], { x, sums: parts }, { rows, columns, block }, { kernel });
+  list.push(
+    COLUMN_SUMS,
+    [across, 1, 1],
+    { x: parts, sums },
+    { rows: blocks, columns, block: blocks },
+    { kernel },
+  );
+}
