@@ -3,7 +3,6 @@ import { fileURLToPath } from 'node:url';
 import { type Transferable as NodeTransferable, Worker } from 'node:worker_threads';
 import { FerError } from '../errors.ts';
 import { findModel } from '../nn/model.ts';
-import { releasedModel } from '../nn/released.ts';
 import { RecognizerClient, type Thread } from './client.ts';
 import { type NodePicture, sendNodePicture } from './nodePicture.ts';
 import type { Photo } from './pictureRecognizer.ts';
