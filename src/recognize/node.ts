@@ -13,8 +13,6 @@ export interface NodeLoadOptions extends LoadOptions {
   readonly model?: string;
 }
 
-export { releasedModel } from '../nn/released.ts';
-
 /** What the thread is told. */
 export type NodeSetup = Omit<NodeLoadOptions, 'model'> & { readonly model: string };
 
