@@ -1,7 +1,7 @@
 // Every product kernel of the network of the paper alone, on one thread, against the roofs of this machine
-// measured in the same run: 128-bit multiply-adds and reading memory.
+// measured in the same run: multiply-adds of 128 bits (wide build: 256) and reading memory.
 //
-//     node lab/kernels.mjs [n=16] [turns=20] [only=TEXT] [build=relaxed|simd] [json=true]
+//     node lab/kernels.mjs [n=16] [turns=20] [only=TEXT] [build=wide|relaxed|simd] [json=true]
 //
 // First the kernel's error against `reference` on two images, then the shortest of `turns` times on n images (a shared
 // machine only ever makes a time longer). `effective` counts the multiplications of the definition, `% peak`
@@ -14,7 +14,10 @@ const { call } = await import('../dist/engine/kernels.js');
 const { tensor, sizeOf } = await import('../dist/engine/tensor.js');
 const { bits } = await import('../dist/engine/random.js');
 
-const defaults = { n: 16, turns: 20, only: '', build: 'relaxed', json: false };
+const { compileKernels } = await import('../dist/engine/backend/wasm/module.js');
+
+const { build: fastest } = await compileKernels();
+const defaults = { n: 16, turns: 20, only: '', build: fastest, json: false };
 
 /** Side, channels in and out of the paper's convolutions that are not the first. */
 const CONVOLUTIONS = [
@@ -148,7 +151,7 @@ function parse(args) {
 }
 
 const { n, turns, only, build, json } = parse(process.argv.slice(2));
-const roof = await startRoof();
+const roof = await startRoof({ wide: build === 'wide' });
 for (let i = 0; i < 5; i++) roof();
 const results = [];
 for (const kernel of cases().filter(({ name }) => name.includes(only))) {

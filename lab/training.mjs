@@ -2,13 +2,14 @@
 //
 //     node lab/training.mjs [what=train|infer] [bs=64] [crops=1] [threads=2] [rounds=5] [steps=4]
 //                           [layout=channels_last|nchw]
-//                           [blas=optimised|reference] [device=cpu|gpu] [autocast=no|fp16] [json=true]
+//                           [blas=optimised|reference] [isa=all|avx2] [device=cpu|gpu] [autocast=no|fp16] [json=true]
 //
 // Turns (A B A B ...) because a shared machine's speed drifts: each round gives one ratio, and the median of
 // the ratios is what counts. `steps` is how many steps a turn times, after warming up. `layout` is PyTorch's, which is
 // faster in channels_last: the peer gets its best.
-// `blas=reference` is PyTorch as Debian installs it, without an optimised BLAS beside it. `device=gpu` is our WebGPU backend
-// next to PyTorch on CUDA, without TF32, or with autocast to float16.
+// `blas=reference` is PyTorch as Debian installs it, without an optimised BLAS beside it. `isa=avx2` keeps PyTorch from
+// using AVX-512, which shows what a processor without it does. `device=gpu` is our WebGPU backend next to PyTorch on CUDA,
+// without TF32, or with autocast to float16.
 //
 // Lab book (two cores of a Zen 4 server, Node 20, relaxed SIMD; shares are of our own step at the time)
 //  1. Points of a tile an odd number of cache lines apart. Predicted: the 49 stores of a transform no longer meet in
@@ -38,6 +39,17 @@
 // 11. Even and odd parts shared in the input transform (its pairs of rows differ in the sign of the even entries). Alone
 //     x 0.77, in the output pass x 0.97; but the other rounding flips a decision of the golden run, and its gradients
 //     then miss 2e-3. Taken out again.
+// 12. (Two cores of a Sapphire Rapids server from here on.) The wide build: V8 from Node 24 on joins two neighbouring
+//     128-bit operations to one of 256 bits, if told to. Register tile of 8 by 8, so that there are as many accumulators
+//     of 256 bits as there were of 128. Predicted: products x 0.55, step x 0.75. Result on Node 24: products x 0.58,
+//     step x 0.73. V8 gives a tile up where a load stands between the two stores of a pair: memory is added at the end.
+// 13. Transforms in the wide build too. Predicted x 0.6; result x 0.8 only: V8 makes a 256-bit constant from ten
+//     instructions at each use, and strides cost an addition at each load. Constants from memory and strides known when
+//     the kernels are compiled: x 0.55 alone in the cache, in the step x 0.9: there the memory is the limit.
+// 14. The tile of the wide build unrolled once. Alone 67 to 73 of 98 GFLOP/s, step x 0.98. 12 by 8 would give 80, but
+//     no operand comes in twelves; six rows by 16 columns spill.
+// 15. Two or four panels an item, so that V is read half or a quarter as often. Predicted: panels x 0.75, result x 0.94:
+//     the third cache was not the limit.
 // Where the output pass stands: at 40x40, 64 to 64 channels, a third of the time are transforms, bound by instructions;
 // `node lab/kernels.mjs` gives every kernel alone.
 import { measureFer } from './peers/fer.mjs';
@@ -54,6 +66,7 @@ const defaults = {
   blas: 'optimised',
   device: 'cpu',
   autocast: 'no',
+  isa: 'all',
   json: false,
 };
 
@@ -80,9 +93,9 @@ function median(values) {
 }
 
 async function main() {
-  const { rounds, layout, blas, autocast, json, ...settings } = parse(process.argv.slice(2));
+  const { rounds, layout, blas, isa, autocast, json, ...settings } = parse(process.argv.slice(2));
   const print = json ? () => {} : (line) => console.log(line);
-  const torch = startPyTorch(blas);
+  const torch = startPyTorch({ blas, isa });
   const turns = [];
   try {
     print('round   fer img/s   PyTorch img/s   ratio');

@@ -30,8 +30,9 @@ const common = [
 ].flat();
 
 const builds = [
-  { name: 'simd', flags: [] },
-  { name: 'relaxed', flags: ['--enable', 'relaxed-simd'] },
+  { name: 'simd', flags: ['--use', 'FER_WIDE=0'] },
+  { name: 'relaxed', flags: ['--enable', 'relaxed-simd', '--use', 'FER_WIDE=0'] },
+  { name: 'wide', flags: ['--enable', 'relaxed-simd', '--use', 'FER_WIDE=1'] },
 ];
 
 /** Builds what is stale and returns one line that says what was done. Throws with the compiler's messages. */

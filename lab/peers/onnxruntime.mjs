@@ -25,18 +25,23 @@ export function loadOnnxRuntime() {
   }
 }
 
+/** Writes the network of the paper with random weights to `file`, by PyTorch. */
+export function exportOnnx(file) {
+  loadOnnxRuntime();
+  const script = fileURLToPath(new URL('../pytorch/export.py', import.meta.url));
+  const env = { ...process.env, PYTHONDONTWRITEBYTECODE: '1' };
+  const { status, stderr } = spawnSync(pythonWithTorch(), [script, file], { env, encoding: 'utf8' });
+  if (status !== 0) throw new Error(`export.py failed:\n${stderr}`);
+}
+
 /**
  * Exports the network with PyTorch and starts the runtime on it. `measure({ samples, threads, steps })` resolves to
  * `{ seconds }`, the mean of a run on a batch of that many crops.
  */
 export function startOnnxRuntime() {
-  loadOnnxRuntime();
   const folder = mkdtempSync(join(tmpdir(), 'fer-onnx-'));
   const file = join(folder, 'vgg.onnx');
-  const script = fileURLToPath(new URL('../pytorch/export.py', import.meta.url));
-  const env = { ...process.env, PYTHONDONTWRITEBYTECODE: '1' };
-  const { status, stderr } = spawnSync(pythonWithTorch(), [script, file], { env, encoding: 'utf8' });
-  if (status !== 0) throw new Error(`export.py failed:\n${stderr}`);
+  exportOnnx(file);
   const child = spawn(process.execPath, [fileURLToPath(import.meta.url), file], {
     stdio: ['pipe', 'pipe', 'inherit'],
   });

@@ -19,6 +19,9 @@ export function pythonWithTorch() {
   );
 }
 
+/** What each library of PyTorch calls a processor with AVX2 and no more. */
+const AVX2 = { ATEN_CPU_CAPABILITY: 'avx2', DNNL_MAX_CPU_ISA: 'AVX2', OPENBLAS_CORETYPE: 'Haswell' };
+
 /** Where Debian keeps the BLAS that python3-torch pulls in by itself. */
 const REFERENCE_BLAS = '/usr/lib/x86_64-linux-gnu/blas';
 
@@ -28,9 +31,12 @@ const REFERENCE_BLAS = '/usr/lib/x86_64-linux-gnu/blas';
  *
  * @param blas `optimised` is whatever the system links, and refused if it is the reference BLAS; `reference` is
  *   that one on purpose: PyTorch as Debian installs it
+ * @param isa `avx2` keeps PyTorch, oneDNN and OpenBLAS from using AVX-512
  */
-export function startPyTorch(blas = 'optimised') {
+export function startPyTorch({ blas = 'optimised', isa = 'all' } = {}) {
   const env = { ...process.env, PYTHONDONTWRITEBYTECODE: '1' };
+  if (isa === 'avx2') Object.assign(env, AVX2);
+  else if (isa !== 'all') throw new Error(`isa=${isa}: expected all or avx2`);
   if (blas === 'reference') Object.assign(env, { LD_LIBRARY_PATH: REFERENCE_BLAS, FER_BLAS: 'reference' });
   const child = spawn(pythonWithTorch(), [server], { stdio: ['pipe', 'pipe', 'inherit'], env });
   const { ask, stop } = askLines(child, 'PyTorch');

@@ -126,18 +126,6 @@ export const VERBS: readonly Verb[] = [
     load: () => import('./explain.ts'),
   }),
   verb({
-    name: 'serve',
-    summary: 'the page, which recognises in the browser, and POST /api/predict for programs',
-    options: serveOptions,
-    synonyms: SYNONYMS,
-    examples: [
-      'fer serve',
-      'fer serve model=runs/my_vgg port=8080',
-      'fer serve host=0.0.0.0 port=80 concurrency=16 cors=https://example.org',
-    ],
-    load: () => import('./serve.ts'),
-  }),
-  verb({
     name: 'export',
     summary: 'a trained network to pass on: weights with settings and model card, or an ONNX file',
     options: exportOptions,
@@ -162,6 +150,18 @@ export const VERBS: readonly Verb[] = [
     },
     examples: ['fer import weights.safetensors name=original'],
     load: () => import('./import.ts'),
+  }),
+  verb({
+    name: 'serve',
+    summary: 'the page, which recognises in the browser, and POST /api/predict for programs',
+    options: serveOptions,
+    synonyms: SYNONYMS,
+    examples: [
+      'fer serve',
+      'fer serve model=runs/my_vgg port=8080',
+      'fer serve host=0.0.0.0 port=80 concurrency=16 cors=https://example.org',
+    ],
+    load: () => import('./serve.ts'),
   }),
   verb({
     name: 'bench',

@@ -76,7 +76,8 @@ function trainCommand(config: TrainConfig): string {
   };
   const settings = Object.entries(trialOptions).flatMap(([key, option]) => {
     const known = key as keyof typeof trialOptions;
-    if (known === 'device' || !isUsed(config, known)) return [];
+    // Where nobody chose one, another machine may have a better one.
+    if ((known === 'device' && config.device === 'auto') || !isUsed(config, known)) return [];
     return [`${key}=${option.type.show(config[known] as never)}`];
   });
   const words = [...Object.entries(start).map(([key, value]) => `${key}=${value}`), ...settings];

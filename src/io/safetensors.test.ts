@@ -80,6 +80,23 @@ describe('round trip', () => {
     fs.rmSync(folder, { recursive: true });
   });
 
+  test.each([1, 2, 3, 5, 7])('through a file whose writer left out the padding, %i bytes off', (off) => {
+    // Some programs do: what is read from a file is a Buffer, whose slices are views.
+    const chunks = encodeSafetensors(EXAMPLE);
+    const header = Buffer.from(Buffer.from(chunks[0]).subarray(8).toString().trimEnd());
+    const padding = Buffer.alloc((8 + off - (header.length % 8)) % 8, ' ');
+    const start = Buffer.alloc(8);
+    start.writeBigUInt64LE(BigInt(header.length + padding.length));
+    const folder = fs.mkdtempSync(join(os.tmpdir(), 'fer-unpadded-'));
+    const path = join(folder, 'a.safetensors');
+    fs.writeFileSync(path, Buffer.concat([start, header, padding, ...chunks.slice(1)]));
+    try {
+      expect(readSafetensors(path).tensors).toEqual(EXAMPLE);
+    } finally {
+      fs.rmSync(folder, { recursive: true });
+    }
+  });
+
   test('a tensor called __proto__ stays a tensor', () => {
     const { tensors } = decodeSafetensors(
       file('{"__proto__":{"dtype":"U8","shape":[1],"data_offsets":[0,1]}}', 1),

@@ -221,7 +221,7 @@ function checkLayout(specs: readonly TensorSpec[], available: number, fileName: 
 
 function decodeData(dtype: Dtype, raw: Uint8Array): TensorData {
   const { bytes } = DTYPES[dtype];
-  const aligned = raw.byteOffset % bytes === 0 ? raw : raw.slice();
+  const aligned = raw.byteOffset % bytes === 0 ? raw : new Uint8Array(raw);
   // Shared memory serves as well as any other; only the constructors' types say ArrayBuffer.
   const view = [aligned.buffer as ArrayBuffer, aligned.byteOffset, aligned.byteLength / bytes] as const;
   if (dtype === 'F16') return decodeHalf(new Uint16Array(...view));

@@ -13,6 +13,8 @@ export interface NodeLoadOptions extends LoadOptions {
   readonly model?: string;
 }
 
+export { releasedModel } from '../nn/released.ts';
+
 /** What the thread is told. */
 export type NodeSetup = Omit<NodeLoadOptions, 'model'> & { readonly model: string };
 

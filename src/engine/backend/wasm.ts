@@ -3,8 +3,10 @@ import type { Backend, NumericArray, ProfileRow, Program } from '../backend.ts';
 import type { Call } from '../kernels.ts';
 import { type Buffer, BYTES, sizeOf, type Tensor } from '../tensor.ts';
 import { type Entry, EntryList, F32 } from './wasm/entry.ts';
+import { fuseNorms } from './wasm/fuse.ts';
 import { alignUp, bytesOf, type Layout, layOut } from './wasm/layout.ts';
 import { LOWER } from './wasm/lower.ts';
+import type { LoweringOptions } from './wasm/lower-conv.ts';
 import { type Build, compileKernels, type KernelExports, MOST_PAGES, PAGE } from './wasm/module.ts';
 import { ThreadPool } from './wasm/pool.ts';
 
@@ -85,7 +87,9 @@ export class WasmBackend implements Backend {
   }
 
   describe(): string {
-    const instructions = this.build === 'relaxed' ? 'relaxed SIMD' : 'SIMD';
+    const instructions = { wide: 'relaxed SIMD in 256 bits', relaxed: 'relaxed SIMD', simd: 'SIMD' }[
+      this.build
+    ];
     return `CPU, WebAssembly ${instructions}, ${this.threads} ${this.threads === 1 ? 'thread' : 'threads'}`;
   }
 
@@ -95,10 +99,15 @@ export class WasmBackend implements Backend {
 
   compile(calls: readonly Call[], keep: readonly Tensor[] = []): WasmProgram {
     const list = new EntryList();
-    for (const { kernel, args } of calls) {
+    const direct = this.#direct;
+    const norms = fuseNorms(calls, keep, direct);
+    const done = new Set<Call['args']>(norms.values());
+    for (const one of calls) {
+      const { kernel, args } = one;
+      if (done.has(args)) continue;
       // The table pairs every name with its own operands; TypeScript cannot follow a pair through a lookup.
-      const lower = LOWER[kernel] as (of: typeof args, into: EntryList, options: { direct: boolean }) => void;
-      lower(args, list, { direct: this.#direct });
+      const lower = LOWER[kernel] as (of: typeof args, into: EntryList, options: LoweringOptions) => void;
+      lower(args, list, { direct, norm: norms.get(one) });
     }
     const program = new WasmProgram(calls, list.entries, keep);
     this.#pending.push(program);

@@ -11,10 +11,31 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { type Matrix, polynomial, transpose, WINOGRAD_POINTS, winogradMatrices } from '../../winograd.ts';
 
-/** Collects statements over named v128 locals. */
+/** Collects statements over named v128 locals: values `t…`, and constants `c…`, numbered through the module. */
 class Emitter {
   readonly lines: string[] = [];
+  readonly #constants: number[];
+  readonly #used = new Set<number>();
   #count = 0;
+
+  constructor(constants: number[]) {
+    this.#constants = constants;
+  }
+
+  /**
+   * The value in every lane. In the wide build it is loaded, as V8 puts a 256-bit constant together from
+   * immediates each time it is used.
+   */
+  #constant(value: number): string {
+    if (!this.#constants.includes(value)) this.#constants.push(value);
+    const index = this.#constants.indexOf(value);
+    if (!this.#used.has(index)) {
+      this.#used.add(index);
+      const loaded = `v128.load32_splat(constants, ${4 * index})`;
+      this.lines.push(`const c${index} = FER_WIDE ? ${loaded} : f32x4.splat(${literal(value)});`);
+    }
+    return `c${index}`;
+  }
 
   /** Σ coefficients[i]·names[i] as a new local; null where all coefficients vanish. */
   combine(coefficients: readonly number[], names: readonly (string | null)[]): string | null {
@@ -24,11 +45,11 @@ class Emitter {
     if (terms.length === 0) return null;
     // A term with coefficient 1 starts the sum, or else -1, or else a product.
     const first = terms.find(({ c }) => c === 1) ?? terms[0];
-    let sum = first.c === 1 ? first.name : `f32x4.mul(f32x4.splat(${literal(first.c)}), ${first.name})`;
+    let sum = first.c === 1 ? first.name : `f32x4.mul(${this.#constant(first.c)}, ${first.name})`;
     for (const { c, name } of terms.filter((term) => term !== first)) {
       if (c === 1) sum = `f32x4.add(${sum}, ${name})`;
       else if (c === -1) sum = `f32x4.sub(${sum}, ${name})`;
-      else sum = `madd(f32x4.splat(${literal(c)}), ${name}, ${sum})`;
+      else sum = `madd(${this.#constant(c)}, ${name}, ${sum})`;
     }
     return terms.length === 1 && first.c === 1 ? first.name : this.define(sum);
   }
@@ -122,18 +143,64 @@ function multiplyInput(emitter: Emitter, points: readonly number[], x: readonly 
   return [...y.slice(0, position), own, ...y.slice(position)];
 }
 
-/** One function: loads the inputs at a stride, multiplies, stores the outputs at a stride. */
-function transformFunction(
+/** The same for the vector 16 bytes further: every local `t…` has a twin `u…`. */
+const twin = (text: string): string =>
+  text.replace(/\bt(\d+)/g, 'u$1').replace(/(v128\.load\(.*, .*)\)$/, '$1 + 16)');
+
+type Multiplication = (emitter: Emitter, x: string[]) => (string | null)[];
+
+/**
+ * Two functions: `NAMEDown` loads the inputs at a stride and leaves the outputs as a row of places `inputs` vectors
+ * apart, `NAMEAcross` loads neighbouring inputs and stores the outputs at a stride. Down all columns of a patch, then
+ * across all rows of what that left, is the transform in two dimensions. Strides that are constants cost nothing. In
+ * the wide build everything is done for two vectors side by side.
+ */
+function transformFunctions(
   name: string,
   inputs: number,
-  body: (emitter: Emitter, x: string[]) => (string | null)[],
-): string {
-  const emitter = new Emitter();
-  const x = Array.from({ length: inputs }, (_, i) => emitter.define(`v128.load(src + ${i} * ss)`));
-  const y = body(emitter, x);
-  const stores = y.map((value, i) => `v128.store(dst + ${i} * ds, ${value ?? 'f32x4.splat(0)'});`);
-  const lines = [...emitter.lines, ...stores].map((line) => `  ${line}`).join('\n');
-  return `@inline\nexport function ${name}(src: usize, ss: usize, dst: usize, ds: usize): void {\n${lines}\n}\n`;
+  constants: number[],
+  body: Multiplication,
+): string[] {
+  const write = (
+    suffix: string,
+    parameters: string,
+    load: (i: number) => string,
+    store: (i: number) => { at: string; offset: string },
+  ): string => {
+    const emitter = new Emitter(constants);
+    const x = Array.from({ length: inputs }, (_, i) => emitter.define(load(i)));
+    const y = body(emitter, x);
+    const definitions = emitter.lines.flatMap((line) => {
+      const [, local, expression] = /^const (\w+) = (.*);$/.exec(line) as RegExpExecArray;
+      return twin(local) === local
+        ? [line]
+        : [line, `const ${twin(local)} = FER_WIDE ? ${twin(expression)} : ${local};`];
+    });
+    const stores = y.flatMap((value, i) => {
+      const result = value ?? 'f32x4.splat(0)';
+      const { at, offset } = store(i);
+      return [
+        `v128.store(${at}, ${result}, ${offset});`,
+        `if (FER_WIDE) v128.store(${at}, ${twin(result)}, ${offset} + 16);`,
+      ];
+    });
+    const lines = [...definitions, ...stores].map((line) => `  ${line}`).join('\n');
+    return `@inline\nexport function ${name}${suffix}(${parameters}): void {\n${lines}\n}\n`;
+  };
+  return [
+    write(
+      'Down',
+      'src: usize, stride: usize, dst: usize, constants: usize',
+      (i) => `v128.load(src + ${i} * stride, 0)`,
+      (i) => ({ at: 'dst', offset: `${i * inputs} * VECTOR` }),
+    ),
+    write(
+      'Across',
+      'src: usize, dst: usize, stride: usize, constants: usize',
+      (i) => `v128.load(src, ${i} * VECTOR)`,
+      (i) => ({ at: `dst + ${i} * stride`, offset: '0' }),
+    ),
+  ];
 }
 
 /** The AssemblyScript module of all transforms of F(m, 3). */
@@ -141,18 +208,27 @@ export function transformsOf(m: number): string {
   const { n, points, outputTransform, kernelTransform } = winogradMatrices(m);
   const unit = points.indexOf(1);
   if (unit < 0) throw new Error(`the points of F(${m}, 3) must include 1: the bias gradient is read there`);
+  const constants: number[] = [];
   const by = (matrix: Matrix) => (emitter: Emitter, x: string[]) => multiply(emitter, matrix, x);
+  const functions = [
+    ...transformFunctions('input', n, constants, (emitter, x) => multiplyInput(emitter, points, x)),
+    ...transformFunctions('kernel', 3, constants, by(kernelTransform)),
+    ...transformFunctions('output', n, constants, by(outputTransform)),
+    ...transformFunctions('gradient', m, constants, by(transpose(outputTransform))),
+    ...transformFunctions('kernelGradient', n, constants, by(transpose(kernelTransform))),
+  ];
+  const stores = constants.map((value, i) => `  store<f32>(at, ${literal(value)}, ${4 * i});\n`);
   return [
     `// F(${m}, 3): written by generate.ts from the matrices of winograd.ts; do not edit.`,
-    `import { madd } from '../madd';\n`,
+    `import { madd } from '../madd';\nimport { VECTOR } from '../tiles';\n`,
     `export const M: usize = ${m};\nexport const TILE: usize = ${n};`,
     `/** The point 1 among a side's points: there a transformed gradient is the plain sum. */`,
-    `export const UNIT: usize = ${unit};\n`,
-    transformFunction('inputTransform', n, (emitter, x) => multiplyInput(emitter, points, x)),
-    transformFunction('kernelTransform', 3, by(kernelTransform)),
-    transformFunction('outputTransform', n, by(outputTransform)),
-    transformFunction('gradientTransform', m, by(transpose(outputTransform))),
-    transformFunction('kernelGradientTransform', n, by(transpose(kernelTransform))),
+    `export const UNIT: usize = ${unit};`,
+    `/** Bytes of the constants, in whole cache lines. */`,
+    `export const CONSTANTS: usize = ${Math.ceil(constants.length / 16) * 64};\n`,
+    `/** Puts the constants of the transforms where the wide build loads them. */`,
+    `@inline\nexport function storeConstants(at: usize): void {\n  if (!FER_WIDE) return;\n${stores.join('')}}\n`,
+    ...functions,
   ].join('\n');
 }
 

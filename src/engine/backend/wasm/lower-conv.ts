@@ -1,7 +1,7 @@
 import { FerError } from '../../../errors.ts';
 import type { KernelArgs } from '../../kernels.ts';
 import type { Tensor } from '../../tensor.ts';
-import type { EntryList } from './entry.ts';
+import { type EntryList, F32 } from './entry.ts';
 import * as CODE from './kernels/codes.ts';
 
 /** Outputs of a Winograd tile's side, inputs, and points: F(5, 3), which tiles 40, 20, 10 and 5 exactly. */
@@ -12,8 +12,12 @@ const POINTS = TILE * TILE;
 const ROWS = 4;
 /** Tiles that an item of the weight gradient's transform takes. */
 const GROUP_TILES = 8;
-/** Bytes of the two patches that a transform works in, and of the places of a group of tiles. */
-const PATCHES = 2 * POINTS * 16 + GROUP_TILES * 16;
+/** Most bytes of channels that a transform takes at a time: VECTOR of the wide build in kernels/tiles.ts. */
+const VECTOR = 32;
+/** Bytes of the constants of the transforms, at most. */
+const CONSTANTS = 256;
+/** Bytes of the two patches that a transform works in, of its constants, and of the places of a group of tiles. */
+const PATCHES = 2 * POINTS * VECTOR + CONSTANTS + GROUP_TILES * 16;
 /**
  * Bytes of the tiles of a block of the output pass, which should stay in the second cache; where a large kernel
  * is read anew for every block, blocks must be large enough to pay for that.
@@ -25,8 +29,10 @@ const PANEL_BYTES = 8 << 20;
 const SQUARE_BYTES = 16 << 20;
 /** Tiles up to which all of them are transformed at once for that. */
 const MOST_TILES = 1024;
-/** As in kernels/winograd.ts and winogradGradient.ts. */
+/** Products of a block of tiles that an item holds, and inputs of its kernels: so many panels of 8 of each. */
 const PANEL_TILES = 256;
+const PANEL_DEPTH = 512;
+/** As in kernels/winogradGradient.ts. */
 const SQUARE = 64;
 /** Tiles transformed between two products of the weight gradient. */
 const CHUNK_TILES = 512;
@@ -67,34 +73,82 @@ function inPieces({ C, K, tiles }: { C: number; K: number; tiles: number }, byte
   return largeKernel && fewTiles;
 }
 
+/**
+ * How many panels of 8 outputs an item takes, and what of their inputs and of the tiles at a time. More panels read V
+ * fewer times; inputs go in parts only where all tiles are one block, as the kernels of a part are made once.
+ */
+function panelsOf(
+  inputs: number,
+  outputs: number,
+  tiles: number,
+): { panels: number; depth: number; block: number } {
+  const fits = [4, 2].find((panels) => {
+    const whole = outputs % (8 * panels) === 0;
+    const oneBlock = tiles <= PANEL_TILES / panels;
+    const onePart = inputs <= PANEL_DEPTH / panels;
+    return whole && (oneBlock || onePart);
+  });
+  const panels = fits ?? 1;
+  const oneBlock = tiles <= PANEL_TILES / panels;
+  return { panels, depth: oneBlock ? PANEL_DEPTH / panels : inputs, block: PANEL_TILES / panels };
+}
+
 /** Floats from one point's data to the next: an odd number of cache lines, as in kernels/winogradTile.ts. */
 function planeFloats(floats: number): number {
   return (Math.ceil(floats / 16) | 1) * 16;
 }
 
-export interface ConvolutionOptions {
+export interface LoweringOptions {
+  /** Convolutions by the definition, for comparisons. */
   readonly direct: boolean;
+  /** Of a convolution: the batch norm that is done with its output pass, see `fuseNorms`. */
+  readonly norm?: KernelArgs['batchNorm.evaluate'];
+}
+
+/** Scale and shift [2, C] of a batch norm with fixed statistics. */
+export function fixedAffine(
+  { x, gamma, beta, runningMean, runningVar, saved, eps }: KernelArgs['batchNorm.evaluate'],
+  list: EntryList,
+): Tensor {
+  const C = x.shape[3];
+  const affine = list.temporary('affine', 2 * C);
+  list.push('norm.fixed', CODE.NORM_FIXED, C, [
+    ...[null, saved, gamma, beta, runningMean, runningVar, affine, 0, C, 0],
+    ...[new F32(eps), new F32(0)],
+  ]);
+  return affine;
+}
+
+/** What an output pass does to each output before it is stored. */
+interface Finish {
+  readonly bias: Tensor | null;
+  readonly affine: Tensor | null;
+  readonly relu: 0 | 1;
 }
 
 export function lowerForward(
-  { x, w, b, y }: KernelArgs['conv3x3.forward'],
+  { x, w, b, y: plain }: KernelArgs['conv3x3.forward'],
   list: EntryList,
-  options: ConvolutionOptions,
+  options: LoweringOptions,
 ): void {
   const [N, H, W, C] = x.shape;
   const K = w.shape[0];
+  const { norm } = options;
+  const affine = norm ? fixedAffine(norm, list) : null;
+  const y = norm?.y ?? plain;
+  const relu = norm?.relu ? 1 : 0;
   if (convolutionKind({ C, K, ...options }) === 'first') {
-    list.push('conv.first', CODE.FIRST_CONV, N * H, [x, w, b, y, H, W, K], {
+    list.push('conv.first', CODE.FIRST_CONV, N * H, [x, w, b, y, H, W, K, affine, relu], {
       scratch: 9 * K * 4 + 3 * (W + 2) * 4,
       multiplications: N * H * W * 9 * K,
     });
-  } else correlate(x, w, b, y, false, list, options);
+  } else correlate(x, w, { bias: b, affine, relu }, y, false, list, options);
 }
 
 export function lowerBackwardInput(
   { dy, w, dx }: KernelArgs['conv3x3.backwardInput'],
   list: EntryList,
-  options: ConvolutionOptions,
+  options: LoweringOptions,
 ): void {
   const [N, H, W, K] = dy.shape;
   const C = w.shape[1];
@@ -103,18 +157,18 @@ export function lowerBackwardInput(
       scratch: 9 * K * 4,
       multiplications: N * H * W * 9 * K,
     });
-  } else correlate(dy, w, null, dx, true, list, options);
+  } else correlate(dy, w, { bias: null, affine: null, relu: 0 }, dx, true, list, options);
 }
 
-/** y = correlate(x, w) + b, or with w turned and exchanged, which makes it the input gradient. */
+/** y = correlate(x, w), finished, or with w turned and exchanged, which makes it the input gradient. */
 function correlate(
   x: Tensor,
   w: Tensor,
-  bias: Tensor | null,
+  { bias, affine, relu }: Finish,
   y: Tensor,
   flip: boolean,
   list: EntryList,
-  options: ConvolutionOptions,
+  options: LoweringOptions,
 ): void {
   const [N, H, W, inputs] = x.shape;
   const outputs = y.shape[3];
@@ -140,15 +194,16 @@ function correlate(
     const groups = Math.ceil(tiles / ROWS);
     const v = list.temporary('V', POINTS * planeFloats(groups * ROWS * inputs));
     list.push(`winograd.input${suffix}`, CODE.WINOGRAD_INPUT, groups, [x, v, H, W, inputs, tiles], {
-      scratch: PATCHES + POINTS * ROWS * 16,
+      scratch: PATCHES + POINTS * ROWS * VECTOR,
     });
-    const perPanel = planeFloats(inputs * 8) + planeFloats(PANEL_TILES * 8);
+    const { panels, depth, block } = panelsOf(inputs, outputs, tiles);
+    const planes = planeFloats(panels * depth * 8) + planeFloats(panels * block * 8);
     list.push(
       `winograd.panel${suffix}`,
       CODE.WINOGRAD_PANEL,
-      outputs / 8,
-      [v, w, bias, y, H, W, K, C, flip ? 1 : 0, tiles],
-      { scratch: PATCHES + POINTS * perPanel * 4, multiplications: tiles * POINTS * inputs * outputs },
+      outputs / 8 / panels,
+      [v, w, bias, y, H, W, K, C, flip ? 1 : 0, tiles, panels, depth, block, affine, relu],
+      { scratch: PATCHES + POINTS * planes * 4, multiplications: tiles * POINTS * inputs * outputs },
     );
     return;
   }
@@ -166,7 +221,7 @@ function correlate(
     `winograd.conv${suffix}`,
     CODE.WINOGRAD_CONV,
     Math.ceil(tiles / block),
-    [x, u, bias, y, H, W, inputs, outputs, tiles, block],
+    [x, u, bias, y, H, W, inputs, outputs, tiles, block, affine, relu],
     { scratch, multiplications: tiles * POINTS * inputs * outputs },
   );
 }
@@ -174,7 +229,7 @@ function correlate(
 export function lowerBackwardWeight(
   { x, dy, dw, db }: KernelArgs['conv3x3.backwardWeight'],
   list: EntryList,
-  options: ConvolutionOptions,
+  options: LoweringOptions,
 ): void {
   const [N, H, W, C] = x.shape;
   const K = dy.shape[3];

@@ -4,7 +4,8 @@ import { sizeOf, type Tensor } from '../../tensor.ts';
 import { type EntryList, F32, flat } from './entry.ts';
 import * as CODE from './kernels/codes.ts';
 import {
-  type ConvolutionOptions,
+  fixedAffine,
+  type LoweringOptions,
   lowerBackwardInput,
   lowerBackwardWeight,
   lowerForward,
@@ -29,11 +30,7 @@ const COLUMN_BLOCK = 256;
 
 /** Turns each kind of call into entries of the interpreter; a row for every kernel. */
 export const LOWER: {
-  readonly [Name in KernelName]: (
-    args: KernelArgs[Name],
-    list: EntryList,
-    options: ConvolutionOptions,
-  ) => void;
+  readonly [Name in KernelName]: (args: KernelArgs[Name], list: EntryList, options: LoweringOptions) => void;
 } = {
   augment({ images, order, out, step, size, crops, policy }, list) {
     const [samples, side] = out.shape;
@@ -71,13 +68,10 @@ export const LOWER: {
     ]);
     list.push('norm.apply', CODE.NORM_APPLY, blocks, [x, affine, y, P, C, NORM_BLOCK, relu ? 1 : 0]);
   },
-  'batchNorm.evaluate'({ x, gamma, beta, runningMean, runningVar, saved, y, eps, relu }, list) {
+  'batchNorm.evaluate'(args, list) {
+    const { x, y, relu } = args;
     const { P, C, blocks } = pixels(x);
-    const affine = list.temporary('affine', 2 * C);
-    list.push('norm.fixed', CODE.NORM_FIXED, C, [
-      ...[null, saved, gamma, beta, runningMean, runningVar, affine, P, C, NORM_BLOCK],
-      ...[new F32(eps), new F32(0)],
-    ]);
+    const affine = fixedAffine(args, list);
     list.push('norm.apply', CODE.NORM_APPLY, blocks, [x, affine, y, P, C, NORM_BLOCK, relu ? 1 : 0]);
   },
   'batchNorm.backward'({ x, gamma, beta, saved, dy, dx, dgamma, dbeta, relu }, list) {

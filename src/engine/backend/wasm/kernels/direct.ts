@@ -3,7 +3,7 @@
  * multiples of 4 (in) and 8 (out). The three taps of a row and all channels are one run of memory in a
  * padded row, so a row of outputs is three products.
  */
-import { arg, least, madd } from './madd';
+import { arg, floorOf, least, madd } from './madd';
 import { ROWS, tileColumns, tileRows } from './tiles';
 
 /**
@@ -155,7 +155,7 @@ function turnTaps(w: usize, K: usize, to: usize): void {
 
 /**
  * The first layer, one input channel. Item: one row of one image; K a multiple of 4.
- * Record: x, w, bias, y, H, W, K.
+ * Record: x, w, bias, y, H, W, K, affine, relu (as in `transformOutput`).
  */
 export function firstConv(a: usize, item: usize, scratch: usize): void {
   const w: usize = arg(a, 1);
@@ -166,6 +166,8 @@ export function firstConv(a: usize, item: usize, scratch: usize): void {
   const image = arg(a, 0) + (item / H) * H * W * 4;
   const out = arg(a, 3) + item * W * K * 4;
   const line: usize = K << 2;
+  const affine: usize = arg(a, 7);
+  const floor = floorOf(arg(a, 8));
   turnTaps(w, K, scratch);
   const rows = scratch + 9 * line;
   const row: usize = (W + 2) << 2;
@@ -193,6 +195,7 @@ export function firstConv(a: usize, item: usize, scratch: usize): void {
       sum = madd(d6, v128.load(at + 6 * line), sum);
       sum = madd(d7, v128.load(at + 7 * line), sum);
       sum = madd(d8, v128.load(at + 8 * line), sum);
+      if (affine) sum = f32x4.pmax(madd(sum, v128.load(affine + k), v128.load(affine + line + k)), floor);
       v128.store(to + k, sum);
     }
   }

@@ -3,7 +3,7 @@
  * from end to end; the weights, by far the largest, are moved as little as the product allows.
  */
 import { arg, lanes, least, madd } from './madd';
-import { PANEL, ROWS, tileColumns, tileRows } from './tiles';
+import { PANEL, ROWS, tileColumns, tileColumnsPair, tileRows, tileRowsPair } from './tiles';
 
 /** Depth of a packed block: a panel of B stays in the first cache. */
 const DEPTH: usize = 256;
@@ -49,9 +49,18 @@ export function linear(r: usize, item: usize, scratch: usize): void {
   const ldc = ((N + PANEL - 1) & ~(PANEL - 1)) << 2;
   for (let k: usize = 0; k < I; k += LINEAR_DEPTH) {
     const deep = least(LINEAR_DEPTH, I - k);
-    for (let o: usize = 0; o < whole; o += ROWS) {
+    let o: usize = 0;
+    for (; o + 2 * ROWS <= whole; o += 2 * ROWS) {
       for (let n: usize = 0; n < N; n += PANEL) {
-        tileRows(w + (o * I + k) * 4, I << 2, arg(r, 0) + (n * I + k * PANEL) * 4, deep, scratch + o * ldc + (n << 2), ldc, k > 0);
+        const b = arg(r, 0) + (n * I + k * PANEL) * 4;
+        const to = scratch + o * ldc + (n << 2);
+        tileRowsPair(w + (o * I + k) * 4, ROWS * I * 4, I << 2, b, deep, to, ROWS * ldc, ldc, k > 0);
+      }
+    }
+    for (; o < whole; o += ROWS) {
+      for (let n: usize = 0; n < N; n += PANEL) {
+        const b = arg(r, 0) + (n * I + k * PANEL) * 4;
+        tileRows(w + (o * I + k) * 4, I << 2, b, deep, scratch + o * ldc + (n << 2), ldc, k > 0);
       }
     }
   }
@@ -159,9 +168,12 @@ export function gemm(r: usize, item: usize, scratch: usize): void {
     }
     for (let j: usize = 0; j < columns; j += PANEL) {
       const panel = packedB + j * deep * 4;
-      for (let i: usize = 0; i < rows; i += ROWS) {
-        tileRows(packedA + i * deep * 4, deep << 2, panel, deep, block + i * ldc + (j << 2), ldc, k > 0);
+      let i: usize = 0;
+      for (; i + ROWS < rows; i += 2 * ROWS) {
+        const from = packedA + i * deep * 4;
+        tileRowsPair(from, ROWS * deep * 4, deep << 2, panel, deep, block + i * ldc + (j << 2), ROWS * ldc, ldc, k > 0);
       }
+      if (i < rows) tileRows(packedA + i * deep * 4, deep << 2, panel, deep, block + i * ldc + (j << 2), ldc, k > 0);
     }
   }
   for (let i: usize = 0; i < rows; i++) {
@@ -198,20 +210,40 @@ export function linearGradient(r: usize, item: usize, scratch: usize): void {
   const chunk = CHUNK / bytes + 1;
   for (let p: usize = 0; p < panels; p += chunk) {
     const end = least(panels, p + chunk);
-    for (let o = first; o < last; o += ROWS) {
+    let o = first;
+    for (; o + 2 * ROWS <= last; o += 2 * ROWS) {
       for (let panel = p; panel < end; panel++) {
         const i = panel * PANEL;
-        const to = arg(r, 2) + (o * I + i) * 4;
-        const inside = o + ROWS <= O && i + PANEL <= I;
-        const strip = arg(r, 1) + o * N * 4;
-        tileColumns(strip, 16, arg(r, 0) + panel * bytes, 32, N, inside ? to : scratch, inside ? I << 2 : 32, false);
-        if (!inside) {
-          for (let row: usize = 0; row < least(ROWS, O - o); row++) {
-            memory.copy(to + row * I * 4, scratch + (row << 5), least(PANEL, I - i) << 2);
-          }
+        const b = arg(r, 0) + panel * bytes;
+        if (i + PANEL > I) {
+          gradientTile(r, o, i, b, scratch);
+          gradientTile(r, o + ROWS, i, b, scratch);
+          continue;
         }
+        const to = arg(r, 2) + (o * I + i) * 4;
+        tileColumnsPair(arg(r, 1) + o * N * 4, ROWS * N * 4, 16, b, 32, N, to, ROWS * I * 4, I << 2, false);
       }
     }
+    for (; o < last; o += ROWS) {
+      for (let panel = p; panel < end; panel++) gradientTile(r, o, panel * PANEL, arg(r, 0) + panel * bytes, scratch);
+    }
+  }
+}
+
+/** A register tile of dw at (o, i), which may reach beyond it; b is the strip of x. */
+function gradientTile(r: usize, o: usize, i: usize, b: usize, scratch: usize): void {
+  const N = arg(r, 3);
+  const I = arg(r, 4);
+  const O = arg(r, 5);
+  const to = arg(r, 2) + (o * I + i) * 4;
+  const strip = arg(r, 1) + o * N * 4;
+  if (o + ROWS <= O && i + PANEL <= I) {
+    tileColumns(strip, 16, b, 32, N, to, I << 2, false);
+    return;
+  }
+  tileColumns(strip, 16, b, 32, N, scratch, 32, false);
+  for (let row: usize = 0; row < least(ROWS, O - o); row++) {
+    memory.copy(to + row * I * 4, scratch + (row << 5), least(PANEL, I - i) << 2);
   }
 }
 

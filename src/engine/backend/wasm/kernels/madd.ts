@@ -13,6 +13,12 @@ export function lanes(v: v128): f32 {
   );
 }
 
+/** What values are cut below: 0 with ReLU, else nothing. */
+@inline
+export function floorOf(relu: usize): v128 {
+  return relu ? f32x4.splat(0) : f32x4.splat(-Infinity);
+}
+
 /** Operand i of a kernel's record. */
 @inline
 export function arg(a: usize, i: usize): usize {

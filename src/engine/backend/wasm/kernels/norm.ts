@@ -4,7 +4,7 @@
  * formula (Chan, Golub & LeVeque 1979), so that a large mean costs no precision and the result does not
  * depend on the threads. C is a multiple of 4.
  */
-import { arg, argF, least, madd } from './madd';
+import { arg, argF, floorOf, least, madd } from './madd';
 
 /**
  * Item: a block of pixels. parts[block][2][C]: mean and centred sum of squares.
@@ -159,7 +159,7 @@ export function normApply(a: usize, item: usize, scratch: usize): void {
   const C = arg(a, 4);
   const block = arg(a, 5);
   const count = least(block, arg(a, 3) - item * block);
-  const floor = arg(a, 6) ? f32x4.splat(0) : f32x4.splat(-Infinity);
+  const floor = floorOf(arg(a, 6));
   const line: usize = C << 2;
   let x = arg(a, 0) + item * block * line;
   let y = arg(a, 2) + item * block * line;
@@ -188,7 +188,7 @@ export function normGradientSums(a: usize, item: usize, scratch: usize): void {
   const x = arg(a, 0) + item * block * line;
   const dy = arg(a, 1) + item * block * line;
   const part = arg(a, 4) + item * 2 * line;
-  const floor = arg(a, 8) ? f32x4.splat(0) : f32x4.splat(-Infinity);
+  const floor = floorOf(arg(a, 8));
   const bytes = count * line;
   for (let c: usize = 0; c < line; c += 16) {
     const scale = v128.load(affine + c);
@@ -262,7 +262,7 @@ export function normGradientApply(a: usize, item: usize, scratch: usize): void {
   const C = arg(a, 6);
   const block = arg(a, 7);
   const count = least(block, arg(a, 5) - item * block);
-  const floor = arg(a, 8) ? f32x4.splat(0) : f32x4.splat(-Infinity);
+  const floor = floorOf(arg(a, 8));
   const line: usize = C << 2;
   let offset: usize = item * block * line;
   const x: usize = arg(a, 0);

@@ -6,44 +6,74 @@
  * U[xi][K / 8][C][8]. Four tiles are the rows of a register tile; keeping their points together keeps the
  * 49 places that a transform writes to on a few pages.
  */
-import { kernelTransform, M, outputTransform, TILE } from './generated/f5';
-import { arg, least } from './madd';
-import { ROWS, tileColumns, tileRows } from './tiles';
-import { locate, PATCH, PLACE, planeBytes, POINTS, transformInput } from './winogradTile';
-
-/** Tiles whose products of one panel are held at a time: they fit the second cache beside the panel's kernel. */
-const PANEL_TILES: usize = 256;
+import { kernelAcross, kernelDown, M, outputAcross, outputDown, storeConstants, TILE } from './generated/f5';
+import { arg, floorOf, least, madd } from './madd';
+import { ROWS, tileColumns, tileColumnsPair, tileRows, tileRowsPair, VECTOR } from './tiles';
+import { locate, PATCH, PATCHES, PLACE, planeBytes, POINTS, transformInput } from './winogradTile';
 
 /**
- * Aᵀ P A + bias (0: none) of one tile and `bytes` of channels: its outputs that lie inside y [N, H, W, K].
- * `y` and `bias` point at the first of these channels.
+ * Aᵀ P A + bias (0: none) of one tile and `bytes` of channels: its outputs that lie inside y [N, H, W, K]. Where `affine`
+ * is given (scale and shift, K << 2 bytes apart) they are scaled, shifted and cut below `floor`, as `normApply` does.
+ * `y`, `bias` and `affine` point at the first of these channels.
  */
-function transformOutput(from: usize, plane: usize, H: usize, W: usize, K: usize, bytes: usize, tile: usize, bias: usize, y: usize, scratch: usize): void {
+function transformOutput(from: usize, plane: usize, H: usize, W: usize, K: usize, bytes: usize, tile: usize, bias: usize, affine: usize, floor: v128, y: usize, scratch: usize): void {
   const pixel: usize = K << 2;
   const half = scratch;
   const patch = scratch + PATCH;
-  const place = scratch + 2 * PATCH;
+  const constants = scratch + 2 * PATCH;
+  const place = scratch + PATCHES;
   locate(y, H, W, pixel, tile, 0, M, place);
   const y0 = <usize>load<u32>(place, 4);
   const x0 = <usize>load<u32>(place, 8);
   const height = least(M, H - y0);
   const width = least(M, W - x0);
   const corner = <usize>load<u32>(place) + (y0 * W + x0) * pixel;
-  for (let k: usize = 0; k < bytes; k += 16) {
-    for (let j: usize = 0; j < TILE; j++) outputTransform(from + k + j * plane, TILE * plane, half + (j << 4), TILE * 16);
+  for (let k: usize = 0; k < bytes; k += VECTOR) {
+    for (let j: usize = 0; j < TILE; j++) outputDown(from + k + j * plane, TILE * plane, half + j * VECTOR, constants);
     const b = bias ? v128.load(bias + k) : f32x4.splat(0);
+    const b1 = FER_WIDE && bias ? v128.load(bias + k, 16) : f32x4.splat(0);
     for (let i: usize = 0; i < height; i++) {
-      outputTransform(half + i * TILE * 16, 16, patch, 16);
+      outputAcross(half + i * TILE * VECTOR, patch, VECTOR, constants);
       const to = corner + i * W * pixel + k;
-      for (let j: usize = 0; j < width; j++) v128.store(to + j * pixel, f32x4.add(v128.load(patch + (j << 4)), b));
+      if (affine) storeNormed(patch, width, to, pixel, b, b1, affine + k, affine + pixel + k, floor);
+      else storeRow(patch, width, to, pixel, b, b1);
     }
   }
 }
 
-/** Nine taps of four kernels, `stride` bytes apart, into nine vectors; backwards where `flip`. */
+/** A row of outputs with their bias, `b1` that of the second vector of the wide build. */
+@inline
+function storeRow(from: usize, width: usize, to: usize, pixel: usize, b: v128, b1: v128): void {
+  for (const end = from + width * VECTOR; from < end; from += VECTOR) {
+    const low = f32x4.add(v128.load(from), b);
+    const high = FER_WIDE ? f32x4.add(v128.load(from, 16), b1) : b1;
+    v128.store(to, low);
+    if (FER_WIDE) v128.store(to, high, 16);
+    to += pixel;
+  }
+}
+
+/** The same, then scaled, shifted and cut. */
+@inline
+function storeNormed(from: usize, width: usize, to: usize, pixel: usize, b: v128, b1: v128, scale: usize, shift: usize, floor: v128): void {
+  const s = v128.load(scale);
+  const s1 = FER_WIDE ? v128.load(scale, 16) : s;
+  const t = v128.load(shift);
+  const t1 = FER_WIDE ? v128.load(shift, 16) : t;
+  for (const end = from + width * VECTOR; from < end; from += VECTOR) {
+    // pmax(a, b) is a < b ? b : a, which keeps NaN in a.
+    const low = f32x4.pmax(madd(f32x4.add(v128.load(from), b), s, t), floor);
+    const high = FER_WIDE ? f32x4.pmax(madd(f32x4.add(v128.load(from, 16), b1), s1, t1), floor) : low;
+    v128.store(to, low);
+    if (FER_WIDE) v128.store(to, high, 16);
+    to += pixel;
+  }
+}
+
+/** Nine taps of four kernels, `stride` bytes apart, into nine places VECTOR bytes apart; backwards where `flip`. */
 function gatherTaps(w: usize, stride: usize, flip: bool, taps: usize): void {
-  const step: usize = flip ? ~<usize>15 : 16;
-  let to = flip ? taps + 128 : taps;
+  const step: usize = flip ? ~(VECTOR - 1) : VECTOR;
+  let to = flip ? taps + 8 * VECTOR : taps;
   for (let s: usize = 0; s < 32; s += 16) {
     const r0 = v128.load(w + s);
     const r1 = v128.load(w + s + stride);
@@ -63,21 +93,23 @@ function gatherTaps(w: usize, stride: usize, flip: bool, taps: usize): void {
 }
 
 /**
- * U[xi][in][8] of one panel of 8 outputs of w [K, C, 3, 3], points `plane` bytes apart; `flip` gives the kernel
- * of the input gradient (channels exchanged, taps turned by 180 degrees).
+ * U[xi][in][8] of inputs from..to and one panel of 8 outputs of w [K, C, 3, 3], points `plane` bytes apart; `flip` gives
+ * the kernel of the input gradient (channels exchanged, taps turned by 180 degrees).
  */
-function transformPanel(w: usize, K: usize, C: usize, flip: bool, panel: usize, u: usize, plane: usize, scratch: usize): void {
-  const inputs = flip ? K : C;
-  const half = scratch + 9 * 16;
+function transformPanel(w: usize, K: usize, C: usize, flip: bool, panel: usize, from: usize, to: usize, u: usize, plane: usize, scratch: usize): void {
+  const half = scratch + 9 * VECTOR;
+  const constants = scratch + 2 * PATCH;
   const inputStride: usize = flip ? C * 36 : 36;
   const outputStride: usize = flip ? 36 : C * 36;
-  for (let c: usize = 0; c < inputs; c++) {
-    const from = w + c * inputStride + panel * 8 * outputStride;
-    const to = u + c * 32;
-    for (let part: usize = 0; part < 2; part++) {
-      gatherTaps(from + part * 4 * outputStride, outputStride, flip, scratch);
-      for (let s: usize = 0; s < 3; s++) kernelTransform(scratch + (s << 4), 48, half + (s << 4), 48);
-      for (let i: usize = 0; i < TILE; i++) kernelTransform(half + i * 48, 16, to + (part << 4) + i * TILE * plane, plane);
+  for (let c = from; c < to; c++) {
+    const taps = w + c * inputStride + panel * 8 * outputStride;
+    const out = u + (c - from) * 32;
+    for (let part: usize = 0; part < 32; part += VECTOR) {
+      for (let four: usize = 0; four < VECTOR; four += 16) {
+        gatherTaps(taps + ((part + four) >> 2) * outputStride, outputStride, flip, scratch + four);
+      }
+      for (let s: usize = 0; s < 3; s++) kernelDown(scratch + s * VECTOR, 3 * VECTOR, half + s * VECTOR, constants);
+      for (let i: usize = 0; i < TILE; i++) kernelAcross(half + i * 3 * VECTOR, out + part + i * TILE * plane, plane, constants);
     }
   }
 }
@@ -91,12 +123,13 @@ export function winogradKernel(a: usize, item: usize, scratch: usize): void {
   const C = arg(a, 3);
   const flip = arg(a, 4) != 0;
   const u = arg(a, 1) + item * (flip ? K : C) * 32;
-  transformPanel(arg(a, 0), K, C, flip, item, u, planeBytes(K * C * 4), scratch);
+  storeConstants(scratch + 2 * PATCH);
+  transformPanel(arg(a, 0), K, C, flip, item, 0, flip ? K : C, u, planeBytes(K * C * 4), scratch);
 }
 
 /**
  * Item: a block of tiles through all stages. y = correlate(x, w) + bias.
- * Record: x, u, bias, y, H, W, C, K, tiles, block.
+ * Record: x, u, bias, y, H, W, C, K, tiles, block, affine, relu.
  */
 export function winogradConv(a: usize, item: usize, scratch: usize): void {
   const x: usize = arg(a, 0);
@@ -115,13 +148,14 @@ export function winogradConv(a: usize, item: usize, scratch: usize): void {
   const planeV = planeBytes(ROWS * C * 4);
   const planeP = planeBytes(ROWS * K * 4);
   const planeU = planeBytes(K * C * 4);
-  const place = scratch + 2 * PATCH;
+  const place = scratch + PATCHES;
   const v = place + 64;
+  storeConstants(scratch + 2 * PATCH);
   const p = v + groups * POINTS * planeV;
   for (let t: usize = 0; t < count; t++) {
     locate(x, H, W, C << 2, first + t, 1, TILE, place);
     const row = v + (t / ROWS) * POINTS * planeV + (t % ROWS) * C * 4;
-    for (let c: usize = 0; c < C << 2; c += 16) transformInput(place, H, W, C << 2, c, row + c, planeV, scratch);
+    for (let c: usize = 0; c < C << 2; c += VECTOR) transformInput(place, H, W, C << 2, c, row + c, planeV, scratch);
   }
   const whole = (count + ROWS - 1) / ROWS;
   for (let xi: usize = 0; xi < POINTS; xi++) {
@@ -129,16 +163,18 @@ export function winogradConv(a: usize, item: usize, scratch: usize): void {
       const b = u + xi * planeU + panel * C * 32;
       let rows = v + xi * planeV;
       let out = p + xi * planeP + panel * 32;
-      for (let group: usize = 0; group < whole; group++) {
-        tileRows(rows, C << 2, b, C, out, K << 2, false);
-        rows += POINTS * planeV;
-        out += POINTS * planeP;
+      let group: usize = 0;
+      for (; group + 2 <= whole; group += 2) {
+        tileRowsPair(rows, POINTS * planeV, C << 2, b, C, out, POINTS * planeP, K << 2, false);
+        rows += 2 * POINTS * planeV;
+        out += 2 * POINTS * planeP;
       }
+      if (group < whole) tileRows(rows, C << 2, b, C, out, K << 2, false);
     }
   }
   for (let t: usize = 0; t < count; t++) {
     const from = p + (t / ROWS) * POINTS * planeP + (t % ROWS) * K * 4;
-    transformOutput(from, planeP, H, W, K, K << 2, first + t, bias, y, scratch);
+    transformOutput(from, planeP, H, W, K, K << 2, first + t, bias, arg(a, 10), floorOf(arg(a, 11)), y, scratch);
   }
 }
 
@@ -155,38 +191,43 @@ export function winogradInput(a: usize, item: usize, scratch: usize): void {
   const first = item * ROWS;
   const count = least(ROWS, tiles - first);
   const plane = planeBytes(((tiles + ROWS - 1) & ~(ROWS - 1)) * C * 4);
-  const places = scratch + 2 * PATCH;
+  const places = scratch + PATCHES;
+  storeConstants(scratch + 2 * PATCH);
   const points = places + ROWS * PLACE;
   const v = arg(a, 1) + first * C * 4;
   for (let t: usize = 0; t < count; t++) locate(arg(a, 0), H, W, C << 2, first + t, 1, TILE, places + t * PLACE);
-  memory.fill(points, 0, POINTS * 64);
-  for (let c: usize = 0; c < C << 2; c += 16) {
+  memory.fill(points, 0, POINTS * ROWS * VECTOR);
+  for (let c: usize = 0; c < C << 2; c += VECTOR) {
     for (let t: usize = 0; t < count; t++) {
-      transformInput(places + t * PLACE, H, W, C << 2, c, points + (t << 4), 64, scratch);
+      transformInput(places + t * PLACE, H, W, C << 2, c, points + t * VECTOR, ROWS * VECTOR, scratch);
     }
     for (let xi: usize = 0; xi < POINTS; xi++) {
-      const from = points + (xi << 6);
-      const to = v + xi * plane + (c << 2);
-      const r0 = v128.load(from);
-      const r1 = v128.load(from, 16);
-      const r2 = v128.load(from, 32);
-      const r3 = v128.load(from, 48);
-      const l0 = v128.shuffle<f32>(r0, r1, 0, 4, 1, 5);
-      const l1 = v128.shuffle<f32>(r2, r3, 0, 4, 1, 5);
-      const h0 = v128.shuffle<f32>(r0, r1, 2, 6, 3, 7);
-      const h1 = v128.shuffle<f32>(r2, r3, 2, 6, 3, 7);
-      v128.store(to, v128.shuffle<f32>(l0, l1, 0, 1, 4, 5));
-      v128.store(to, v128.shuffle<f32>(l0, l1, 2, 3, 6, 7), 16);
-      v128.store(to, v128.shuffle<f32>(h0, h1, 0, 1, 4, 5), 32);
-      v128.store(to, v128.shuffle<f32>(h0, h1, 2, 3, 6, 7), 48);
+      for (let half: usize = 0; half < VECTOR; half += 16) {
+        const from = points + xi * ROWS * VECTOR + half;
+        const to = v + xi * plane + ((c + half) << 2);
+        const r0 = v128.load(from);
+        const r1 = v128.load(from, VECTOR);
+        const r2 = v128.load(from, 2 * VECTOR);
+        const r3 = v128.load(from, 3 * VECTOR);
+        const l0 = v128.shuffle<f32>(r0, r1, 0, 4, 1, 5);
+        const l1 = v128.shuffle<f32>(r2, r3, 0, 4, 1, 5);
+        const h0 = v128.shuffle<f32>(r0, r1, 2, 6, 3, 7);
+        const h1 = v128.shuffle<f32>(r2, r3, 2, 6, 3, 7);
+        v128.store(to, v128.shuffle<f32>(l0, l1, 0, 1, 4, 5));
+        v128.store(to, v128.shuffle<f32>(l0, l1, 2, 3, 6, 7), 16);
+        v128.store(to, v128.shuffle<f32>(h0, h1, 0, 1, 4, 5), 32);
+        v128.store(to, v128.shuffle<f32>(h0, h1, 2, 3, 6, 7), 48);
+      }
     }
   }
 }
 
 /**
- * Item: a panel of 8 outputs through all stages that follow V, for kernels so large that U, made here, should
- * not go through memory. y [N, H, W, outputs]; K and C are those of w.
- * Record: v, w, bias, y, H, W, K, C, flip, tiles.
+ * Item: `panels` panels of 8 outputs through all stages that follow V, for kernels so large that U, made here, should
+ * not go through memory. Tiles go in blocks of `block`, inputs in parts of `depth`: then U and the products of a
+ * block stay in the second cache, and what is read of V for the first panel is still near for the others. With
+ * several parts there is one block only. y [N, H, W, outputs]; K and C are those of w.
+ * Record: v, w, bias, y, H, W, K, C, flip, tiles, panels, depth, block, affine, relu.
  */
 export function winogradPanel(a: usize, item: usize, scratch: usize): void {
   const H = arg(a, 4);
@@ -195,31 +236,49 @@ export function winogradPanel(a: usize, item: usize, scratch: usize): void {
   const C = arg(a, 7);
   const flip = arg(a, 8) != 0;
   const tiles = arg(a, 9);
+  const panels = arg(a, 10);
+  const depth = arg(a, 11);
+  const block = arg(a, 12);
   const inputs = flip ? K : C;
   const outputs = flip ? C : K;
+  const row = panels * 32;
   const planeV = planeBytes(((tiles + ROWS - 1) & ~(ROWS - 1)) * inputs * 4);
-  const planeU = planeBytes(inputs * 32);
-  const planeP = planeBytes(PANEL_TILES * 32);
-  const u = scratch + 2 * PATCH + 64;
+  const planeU = planeBytes(depth * row);
+  const planeP = planeBytes(block * row);
+  const u = scratch + PATCHES + 64;
   const p = u + POINTS * planeU;
-  transformPanel(arg(a, 1), K, C, flip, item, u, planeU, scratch);
-  const bias: usize = arg(a, 2) ? arg(a, 2) + item * 32 : 0;
-  for (let first: usize = 0; first < tiles; first += PANEL_TILES) {
-    const count = least(PANEL_TILES, tiles - first);
+  storeConstants(scratch + 2 * PATCH);
+  const bias: usize = arg(a, 2) ? arg(a, 2) + item * row : 0;
+  const affine: usize = arg(a, 13) ? arg(a, 13) + item * row : 0;
+  const floor = floorOf(arg(a, 14));
+  for (let first: usize = 0; first < tiles; first += block) {
+    const count = least(block, tiles - first);
     const groups = (count + ROWS - 1) / ROWS;
-    const v = arg(a, 0) + first * inputs * 4;
-    for (let xi: usize = 0; xi < POINTS; xi++) {
-      let rows = v + xi * planeV;
-      let out = p + xi * planeP;
-      for (let group: usize = 0; group < groups; group++) {
-        tileColumns(rows, 16, u + xi * planeU, 32, inputs, out, 32, false);
-        rows += ROWS * inputs * 4;
-        out += ROWS * 32;
+    for (let from: usize = 0; from < inputs; from += depth) {
+      const deep = least(depth, inputs - from);
+      if (first == 0) {
+        for (let panel: usize = 0; panel < panels; panel++) {
+          transformPanel(arg(a, 1), K, C, flip, item * panels + panel, from, from + deep, u + panel * depth * 32, planeU, scratch);
+        }
+      }
+      const v = arg(a, 0) + first * inputs * 4 + from * ROWS * 4;
+      for (let xi: usize = 0; xi < POINTS; xi++) {
+        for (let panel: usize = 0; panel < panels; panel++) {
+          const b = u + xi * planeU + panel * depth * 32;
+          let rows = v + xi * planeV;
+          let out = p + xi * planeP + panel * 32;
+          let group: usize = 0;
+          for (; group + 2 <= groups; group += 2) {
+            tileColumnsPair(rows, ROWS * inputs * 4, 16, b, 32, deep, out, ROWS * row, row, from > 0);
+            rows += 2 * ROWS * inputs * 4;
+            out += 2 * ROWS * row;
+          }
+          if (group < groups) tileColumns(rows, 16, b, 32, deep, out, row, from > 0);
+        }
       }
     }
     for (let t: usize = 0; t < count; t++) {
-      const from = p + t * 32;
-      transformOutput(from, planeP, H, W, outputs, 32, first + t, bias, arg(a, 3) + item * 32, scratch);
+      transformOutput(p + t * row, planeP, H, W, outputs, row, first + t, bias, affine, floor, arg(a, 3) + item * row, scratch);
     }
   }
 }

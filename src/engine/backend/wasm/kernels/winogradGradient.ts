@@ -2,13 +2,13 @@
  * The weight gradient of a convolution by Winograd's F(m, 3): dW = Gᵀ [Σ (Bᵀ d B) ⊙ (A dy Aᵀ)] G, the sum over
  * all tiles a matrix product for each point.
  */
-import { kernelGradientTransform, M, TILE, UNIT } from './generated/f5';
+import { kernelGradientAcross, kernelGradientDown, M, storeConstants, TILE, UNIT } from './generated/f5';
 import { arg, least } from './madd';
-import { ROWS, tileColumns } from './tiles';
-import { locate, PATCH, PLACE, planeBytes, POINTS, transformGradient, transformInput } from './winogradTile';
+import { ROWS, tileColumnsPair, VECTOR } from './tiles';
+import { locate, PATCH, PATCHES, PLACE, planeBytes, POINTS, transformGradient, transformInput } from './winogradTile';
 
 /** Tiles summed in one go: their rows of both operands stay in the first cache. */
-const DEPTH: usize = 256;
+const DEPTH: usize = 128;
 /** Outputs whose weight gradients are finished together: a cache line of each point's products. */
 const LINE: usize = 16;
 /** Side of a square of the weight gradient, multiple of a register tile. */
@@ -16,7 +16,7 @@ const BLOCK: usize = 64;
 
 /**
  * Item: a group of tiles of a chunk; both operands of the weight gradient, V of x and D of dy, as strips:
- * V[xi][C / 4][chunk][4] and D[xi][K / 8][chunk][8], which the product reads from end to end. A group's
+ * V[xi][C / 4][chunk][4] (in the wide build 8 wide) and D[xi][K / 8][chunk][8], which the product reads from end to end. A group's
  * tiles are the inner loop, so that its piece of a strip is written in one go.
  * Record: x, dy, v, d, H, W, C, K, first, count, group, chunk.
  */
@@ -29,19 +29,20 @@ export function winogradGradientTransform(a: usize, item: usize, scratch: usize)
   const chunk = arg(a, 11);
   const from = item * group;
   const count = least(group, arg(a, 9) - from);
-  const places = scratch + 2 * PATCH;
-  const v = arg(a, 2) + from * 16;
+  const places = scratch + PATCHES;
+  storeConstants(scratch + 2 * PATCH);
+  const v = arg(a, 2) + from * VECTOR;
   const planeV = planeBytes(C * chunk * 4);
   for (let t: usize = 0; t < count; t++) locate(arg(a, 0), H, W, C << 2, arg(a, 8) + from + t, 1, TILE, places + t * PLACE);
-  for (let c: usize = 0; c < C << 2; c += 16) {
+  for (let c: usize = 0; c < C << 2; c += VECTOR) {
     for (let t: usize = 0; t < count; t++) {
-      transformInput(places + t * PLACE, H, W, C << 2, c, v + c * chunk + t * 16, planeV, scratch);
+      transformInput(places + t * PLACE, H, W, C << 2, c, v + c * chunk + t * VECTOR, planeV, scratch);
     }
   }
   const d = arg(a, 3) + from * 32;
   const planeD = planeBytes(K * chunk * 4);
   for (let t: usize = 0; t < count; t++) locate(arg(a, 1), H, W, K << 2, arg(a, 8) + from + t, 0, M, places + t * PLACE);
-  for (let k: usize = 0; k < K << 2; k += 16) {
+  for (let k: usize = 0; k < K << 2; k += VECTOR) {
     // Two vectors make a row of a strip of 8.
     const strip = d + (k >> 5) * chunk * 32 + (k & 16);
     for (let t: usize = 0; t < count; t++) {
@@ -71,9 +72,10 @@ export function winogradGradientGemm(a: usize, item: usize, scratch: usize): voi
     const deep = least(DEPTH, count - t);
     for (let k: usize = 0; k < K; k += 8) {
       const strip = d + (k * chunk + t * 8) * 4;
-      for (let c: usize = slice * width; c < (slice + 1) * width; c += ROWS) {
+      for (let c: usize = slice * width; c < (slice + 1) * width; c += 2 * ROWS) {
         const to = du + (c * K + k) * 4;
-        tileColumns(v + (c * chunk + t * 4) * 4, 16, strip, 32, deep, to, K << 2, accumulate || t > 0);
+        const rows = v + c * chunk * 4 + t * VECTOR;
+        tileColumnsPair(rows, FER_WIDE ? 16 : chunk * 16, VECTOR, strip, 32, deep, to, ROWS * K * 4, K << 2, accumulate || t > 0);
       }
     }
   }
@@ -87,16 +89,18 @@ export function winogradGradientGemm(a: usize, item: usize, scratch: usize): voi
 function transformKernelGradient(du: usize, row: usize, plane: usize, dw: usize, C: usize, k: usize, kEnd: usize, c: usize, cEnd: usize, scratch: usize): void {
   const half = scratch;
   const taps = scratch + PATCH;
+  const constants = scratch + 2 * PATCH;
+  storeConstants(constants);
   for (let i = c; i < cEnd; i++) {
-    for (let o = k; o < kEnd; o += 4) {
+    for (let o = k; o < kEnd; o += VECTOR / 4) {
       const from = du + i * row + (o << 2);
       for (let j: usize = 0; j < TILE; j++) {
-        kernelGradientTransform(from + j * plane, TILE * plane, half + (j << 4), TILE * 16);
+        kernelGradientDown(from + j * plane, TILE * plane, half + j * VECTOR, constants);
       }
-      for (let s: usize = 0; s < 3; s++) kernelGradientTransform(half + s * TILE * 16, 16, taps + s * 48, 16);
-      for (let lane: usize = 0; lane < 4; lane++) {
+      for (let s: usize = 0; s < 3; s++) kernelGradientAcross(half + s * TILE * VECTOR, taps + s * 3 * VECTOR, VECTOR, constants);
+      for (let lane: usize = 0; lane < VECTOR / 4; lane++) {
         const to = dw + ((o + lane) * C + i) * 36;
-        for (let s: usize = 0; s < 9; s++) store<f32>(to + (s << 2), load<f32>(taps + (s << 4) + (lane << 2)));
+        for (let s: usize = 0; s < 9; s++) store<f32>(to + (s << 2), load<f32>(taps + s * VECTOR + (lane << 2)));
       }
     }
   }
@@ -133,15 +137,16 @@ export function winogradGradientSquare(a: usize, item: usize, scratch: usize): v
   const planeV = planeBytes(C * tiles * 4);
   const planeD = planeBytes(K * tiles * 4);
   const planeU = planeBytes(BLOCK * BLOCK * 4);
-  const u = scratch + 2 * PATCH;
+  const u = scratch + PATCHES;
   for (let xi: usize = 0; xi < POINTS; xi++) {
     for (let t: usize = 0; t < tiles; t += DEPTH) {
       const deep = least(DEPTH, tiles - t);
       for (let o = k; o < kEnd; o += 8) {
         const strip = arg(a, 1) + xi * planeD + (o * tiles + t * 8) * 4;
-        for (let i = c; i < cEnd; i += ROWS) {
-          const rows = arg(a, 0) + xi * planeV + (i * tiles + t * 4) * 4;
-          tileColumns(rows, 16, strip, 32, deep, u + xi * planeU + ((i - c) * BLOCK + (o - k)) * 4, BLOCK << 2, t > 0);
+        for (let i = c; i < cEnd; i += 2 * ROWS) {
+          const rows = arg(a, 0) + xi * planeV + i * tiles * 4 + t * VECTOR;
+          const to = u + xi * planeU + ((i - c) * BLOCK + (o - k)) * 4;
+          tileColumnsPair(rows, FER_WIDE ? 16 : tiles * 16, VECTOR, strip, 32, deep, to, ROWS * BLOCK * 4, BLOCK << 2, t > 0);
         }
       }
     }

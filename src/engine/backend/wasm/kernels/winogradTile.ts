@@ -3,12 +3,15 @@
  * them. A tile covers m×m outputs and reads (m+2)×(m+2) inputs; tiles are counted over the whole batch: image,
  * tile row, tile column.
  */
-import { gradientTransform, inputTransform, M, TILE } from './generated/f5';
+import { CONSTANTS, gradientAcross, gradientDown, inputAcross, inputDown, M, TILE } from './generated/f5';
+import { VECTOR } from './tiles';
 
 /** Points of a tile. */
 export const POINTS: usize = TILE * TILE;
-/** Bytes of a tile of one vector in scratch. */
-export const PATCH: usize = TILE * TILE * 16;
+/** Bytes of a tile of one vector of channels in scratch. */
+export const PATCH: usize = TILE * TILE * VECTOR;
+/** Bytes at the start of the scratch of every Winograd kernel: two patches, and the constants of the transforms. */
+export const PATCHES: usize = 2 * PATCH + CONSTANTS;
 
 /**
  * Bytes from one point's data to the next: an odd number of cache lines, so that the 49 places a
@@ -26,15 +29,17 @@ export function planeBytes(bytes: usize): usize {
 function gatherPatch(image: usize, y: usize, x: usize, H: usize, W: usize, pixel: usize, patch: usize): void {
   for (let i: usize = 0; i < TILE; i++) {
     const row = y + i;
-    const to = patch + i * TILE * 16;
+    const to = patch + i * TILE * VECTOR;
     if (row >= H) {
-      for (let j: usize = 0; j < TILE; j++) v128.store(to + (j << 4), f32x4.splat(0));
+      memory.fill(to, 0, TILE * VECTOR);
       continue;
     }
     const from = image + row * W * pixel;
     for (let j: usize = 0; j < TILE; j++) {
       const column = x + j;
-      v128.store(to + (j << 4), column < W ? v128.load(from + column * pixel) : f32x4.splat(0));
+      const at = from + column * pixel;
+      v128.store(to + j * VECTOR, column < W ? v128.load(at) : f32x4.splat(0));
+      if (FER_WIDE) v128.store(to + j * VECTOR, column < W ? v128.load(at, 16) : f32x4.splat(0), 16);
     }
   }
 }
@@ -60,31 +65,33 @@ export function locate(x: usize, H: usize, W: usize, pixel: usize, tile: usize, 
 /** Bᵀ d B of one vector of channels, c bytes into the pixel, of a located tile; points `plane` bytes apart. */
 export function transformInput(place: usize, H: usize, W: usize, pixel: usize, c: usize, out: usize, plane: usize, scratch: usize): void {
   const half = scratch + PATCH;
+  const constants = scratch + 2 * PATCH;
   const image = <usize>load<u32>(place) + c;
   const y = <usize>load<u32>(place, 4);
   const x = <usize>load<u32>(place, 8);
   if (load<u32>(place, 12)) {
     const corner = image + (y * W + x) * pixel;
-    for (let j: usize = 0; j < TILE; j++) inputTransform(corner + j * pixel, pixel * W, half + (j << 4), TILE * 16);
+    for (let j: usize = 0; j < TILE; j++) inputDown(corner + j * pixel, pixel * W, half + j * VECTOR, constants);
   } else {
     gatherPatch(image, y, x, H, W, pixel, scratch);
-    for (let j: usize = 0; j < TILE; j++) inputTransform(scratch + (j << 4), TILE * 16, half + (j << 4), TILE * 16);
+    for (let j: usize = 0; j < TILE; j++) inputDown(scratch + j * VECTOR, TILE * VECTOR, half + j * VECTOR, constants);
   }
-  for (let i: usize = 0; i < TILE; i++) inputTransform(half + i * TILE * 16, 16, out + i * TILE * plane, plane);
+  for (let i: usize = 0; i < TILE; i++) inputAcross(half + i * TILE * VECTOR, out + i * TILE * plane, plane, constants);
 }
 
 /** A dy Aᵀ of one vector of channels of a located tile of outputs; as `transformInput`. */
 export function transformGradient(place: usize, H: usize, W: usize, pixel: usize, k: usize, out: usize, plane: usize, scratch: usize): void {
   const half = scratch + PATCH;
+  const constants = scratch + 2 * PATCH;
   const image = <usize>load<u32>(place) + k;
   const y = <usize>load<u32>(place, 4);
   const x = <usize>load<u32>(place, 8);
   if (load<u32>(place, 12)) {
     const corner = image + (y * W + x) * pixel;
-    for (let j: usize = 0; j < M; j++) gradientTransform(corner + j * pixel, pixel * W, half + (j << 4), M * 16);
+    for (let j: usize = 0; j < M; j++) gradientDown(corner + j * pixel, pixel * W, half + j * VECTOR, constants);
   } else {
     gatherPatch(image, y, x, H, W, pixel, scratch);
-    for (let j: usize = 0; j < M; j++) gradientTransform(scratch + (j << 4), TILE * 16, half + (j << 4), M * 16);
+    for (let j: usize = 0; j < M; j++) gradientDown(scratch + j * VECTOR, TILE * VECTOR, half + j * VECTOR, constants);
   }
-  for (let i: usize = 0; i < TILE; i++) gradientTransform(half + i * M * 16, 16, out + i * TILE * plane, plane);
+  for (let i: usize = 0; i < TILE; i++) gradientAcross(half + i * M * VECTOR, out + i * TILE * plane, plane, constants);
 }
