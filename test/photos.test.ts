@@ -153,7 +153,7 @@ describe('every kind of picture', () => {
         8: [90, false],
       } as const
     )[orientation] as readonly [number, boolean];
-    const turned = await small().rotate(angle).png().toBuffer();
+    const turned = await sharp(photo).rotate(angle).png().toBuffer();
     const stored = sharp(turned).flop(mirrored).withMetadata({ orientation });
     const file = await write(`turned${orientation}.jpg`, stored.jpeg({ quality: 95 }));
     const { rows } = await predict(file);

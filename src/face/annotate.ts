@@ -14,7 +14,7 @@ export interface Mark {
 const [COLOR] = PALETTES.light.series;
 
 /** Height of letters over that of a face, and its bounds in pixels of a picture of 1000 pixels. */
-const TEXT = { share: 0.14, least: 13, most: 30 };
+const TEXT = { share: 0.16, least: 8, most: 26 };
 
 /**
  * A picture with a box around each face and its text above, or below where there is no room above.
@@ -46,7 +46,9 @@ export function overlay({ width, height }: RgbaImage, marks: readonly Mark[]): s
 }
 
 function drawMark({ box, text }: Mark, width: number, height: number, unit: number): string {
-  const size = Math.min(TEXT.most * unit, Math.max(TEXT.least * unit, TEXT.share * box.height));
+  // Never smaller than is read without a lens.
+  const least = Math.max(10, TEXT.least * unit);
+  const size = Math.max(least, Math.min(TEXT.most * unit, TEXT.share * box.height));
   const line = Math.max(1.5, size / 8);
   const [tagWidth, tagHeight] = [textWidth(text, size, 600) + size, 1.5 * size];
   // The tag stays inside the picture, and so do the lines of a face that is cut.
