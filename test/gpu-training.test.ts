@@ -10,6 +10,7 @@ import { uploadData } from '../src/engine/deviceData.ts';
 import { call } from '../src/engine/kernels.ts';
 import { Parameters } from '../src/engine/parameters.ts';
 import { tensor } from '../src/engine/tensor.ts';
+import { Inference } from '../src/evaluate/inference.ts';
 import { Recognizer } from '../src/evaluate/recognizer.ts';
 import { Explainer } from '../src/explain/explainer.ts';
 import { readModel } from '../src/nn/model.ts';
@@ -154,6 +155,35 @@ describe.runIf(hasGpu)('training on a GPU', () => {
       expect(scale).toBeGreaterThan(0);
       expect(furthest(values, found[1][i]) / scale).toBeLessThan(1e-3);
     });
+  });
+
+  test('a training that diverges stops with advice, and a NaN anywhere reaches the logits', async () => {
+    const diverging = trainTiny(
+      { runs: at('diverging'), n_epochs: 1, lr: 1e30 },
+      { dataset: faces(), backend: gpu },
+    );
+    await expect(diverging).rejects.toThrow(/diverged.*resume=true and a lower lr=/);
+
+    const dataset = faces();
+    const graph = buildNetwork('vgg', { width: 8, drop: 0, classes: 7 });
+    const parameters = new Parameters(graph);
+    const { values, statistics } = parameters.initial(0);
+    gpu.write(parameters.statistics, statistics);
+    const data = uploadData(gpu, dataset);
+    const inference = new Inference(gpu, graph, parameters, data, { crops: 1, batch: 4, capacity: 4 });
+    for (const [name, visible] of [
+      ['', false],
+      ['conv1a.weight', true],
+      ['bn3b.bias', true],
+      ['lin1.weight', true],
+    ] as const) {
+      const changed = values.slice();
+      // One of thousands: through ReLU, pooling and dropout it must not become a number.
+      if (visible) changed[parameters.value(name).offset] = Number.NaN;
+      gpu.write(parameters.values, changed);
+      const logits = await inference.run(Int32Array.from([0, 1, 2, 3]));
+      expect(logits.filter(Number.isNaN), name).toHaveLength(visible ? 28 : 0);
+    }
   });
 
   test('bench times steps and kernels there, and names the device', async () => {

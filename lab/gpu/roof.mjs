@@ -1,7 +1,7 @@
 // The roof on paper: bytes and operations of every kernel of a step of the paper's network, counted from the plan
 // that a GPU would run, and the time that they take at best. Needs no GPU.
 //
-//     node lab/gpu/roof.mjs [what=train|infer] [bs=640,1024] [tbs=4.3] [tflops=60] [json=true]
+//     node lab/gpu/roof.mjs [what=train|infer] [bs=640,1024] [width=64] [tbs=4.3] [tflops=60] [json=true]
 //
 // tbs: memory, TB/s; tflops: float32 without matrix units, TFLOP/s (the defaults are an H200's).
 // Bytes: every operand of a launch moves once, what it updates twice; a part of an operand that it does not use is not
@@ -21,7 +21,15 @@ import { Stepper } from '../../dist/train/stepper.js';
 const { DispatchList } = await import('../../dist/engine/backend/webgpu/dispatches.js');
 const { LOWER } = await import('../../dist/engine/backend/webgpu/lower.js');
 
-const defaults = { what: 'train', bs: '640,1024', tbs: 4.3, tflops: 60, measured: '', json: false };
+const defaults = {
+  what: 'train',
+  bs: '640,1024',
+  width: 64,
+  tbs: 4.3,
+  tflops: 60,
+  measured: '',
+  json: false,
+};
 const SIZE = 48;
 const SIDE = 40;
 /** What a large GPU offers. */
@@ -40,9 +48,9 @@ function parse(args) {
 }
 
 /** The calls of a step: a backend that only takes them down. */
-function callsOf(what, bs) {
+function callsOf(what, bs, width) {
   const backend = { write: () => undefined, compile: (calls) => ({ calls }) };
-  const graph = buildNetwork('vgg', { width: 64, drop: 0.2, classes: 7 });
+  const graph = buildNetwork('vgg', { width, drop: 0.2, classes: 7 });
   const parameters = new Parameters(graph);
   const data = allocateData(bs, SIZE);
   if (what === 'infer')
@@ -59,9 +67,9 @@ function callsOf(what, bs) {
   return stepper.program(bs).calls;
 }
 
-function launchesOf(what, bs) {
+function launchesOf(what, bs, width) {
   const list = new DispatchList(TRAITS);
-  for (const { kernel, args } of callsOf(what, bs)) LOWER[kernel](args, list);
+  for (const { kernel, args } of callsOf(what, bs, width)) LOWER[kernel](args, list);
   return list.dispatches;
 }
 
@@ -94,9 +102,9 @@ function operationsOf({ shader, numbers, multiplications, groups }) {
 
 const channelsOf = ({ name }) => Number(/x(\d+)( |$)/.exec(name)[1]);
 
-function roofOf(what, bs, { tbs, tflops }) {
+function roofOf(what, bs, { width, tbs, tflops }) {
   const kernels = new Map();
-  for (const launch of launchesOf(what, bs)) {
+  for (const launch of launchesOf(what, bs, width)) {
     const row = kernels.get(launch.kernel) ?? {
       kernel: launch.kernel,
       launches: 0,

@@ -80,10 +80,11 @@ stage_bench() {
     bench infer-fp16 what=infer autocast=fp16 "${common[@]}"
 }
 stage_profile() {
-  local what
+  local what width
+  width=$(sed -n 's/.* width=\([0-9]*\).*/\1/p' <<<" ${BENCH:-}")
   for what in train infer; do
     node dist/cli.js bench what=$what bs="$BS" steps=10 device="$DEVICE" ${BENCH:-} profile=true json=true >"$results/profile-$what.json" &&
-      node lab/gpu/roof.mjs measured="$results/profile-$what.json" | tee "$results/roof-$what.md" || return 1
+      node lab/gpu/roof.mjs measured="$results/profile-$what.json" width="${width:-64}" | tee "$results/roof-$what.md" || return 1
   done
 }
 stage_train() {

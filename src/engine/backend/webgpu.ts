@@ -44,7 +44,7 @@ export class WebGpuBackend implements Backend {
   /** What waits for a program's kernels, in order. */
   readonly #waiting: { readonly program?: GpuProgram; readonly act: () => void }[] = [];
   #draining: Promise<void> = Promise.resolve();
-  #failure: FerError | null = null;
+  #failure: Error | null = null;
   #closed = false;
   #programs: Promise<void>[] = [];
 
@@ -139,6 +139,7 @@ export class WebGpuBackend implements Backend {
       throw new RangeError(`${values.length} values for ${to.buffer.name} of ${sizeOf(to.shape)}`);
     }
     this.#throwFailure();
+    this.#memory.persistent(to.buffer);
     const now = this.#waiting.length === 0;
     const kept = now ? values : Array.isArray(values) ? [...values] : (values as Float32Array).slice();
     this.#inOrder(() => this.#memory.write(to, kept));
@@ -202,7 +203,12 @@ export class WebGpuBackend implements Backend {
     while (this.#waiting.length > 0) {
       const [{ program, act }] = this.#waiting;
       await program?.ready;
-      act();
+      try {
+        act();
+      } catch (error) {
+        // Whoever asked for it has gone on: the next call tells.
+        this.#failure ??= error as Error;
+      }
       this.#waiting.shift();
     }
   }

@@ -28,6 +28,7 @@ export function traitsOf(limits: GPUSupportedLimits, features: ReadonlySet<strin
     largeTiles:
       limits.maxComputeInvocationsPerWorkgroup >= 256 && limits.maxComputeWorkgroupStorageSize >= 16384,
     timestamps: features.has('timestamp-query'),
-    bindingBytes: Math.min(limits.maxStorageBufferBindingSize, limits.maxBufferSize),
+    // Kernels count in 32 bits.
+    bindingBytes: Math.min(limits.maxStorageBufferBindingSize, limits.maxBufferSize, 2 ** 32 - 4),
   };
 }
