@@ -2,16 +2,14 @@
 //
 //     node lab/training.mjs [what=train|infer] [bs=64] [crops=1] [threads=2] [rounds=5] [steps=4]
 //                           [layout=channels_last|nchw]
-//                           [blas=optimised|reference] [isa=all|avx2]
-//                           [device=cpu|gpu] [autocast=no|fp16] [json=true]
+//                           [blas=optimised|reference] [isa=all|avx2] [device=cpu|gpu] [autocast=no|fp16] [json=true]
 //
 // Turns (A B A B ...) because a shared machine's speed drifts: each round gives one ratio, and the median of
 // the ratios is what counts. `steps` is how many steps a turn times, after warming up. `layout` is PyTorch's, which is
 // faster in channels_last: the peer gets its best.
 // `blas=reference` is PyTorch as Debian installs it, without an optimised BLAS beside it. `isa=avx2` keeps PyTorch from
-// using AVX-512, which shows what a processor without it does.
-// `blas=reference` is PyTorch as Debian installs it, without an optimised BLAS beside it. `device=gpu` is our WebGPU backend
-// next to PyTorch on CUDA, without TF32, or with autocast to float16.
+// using AVX-512, which shows what a processor without it does. `device=gpu` is our WebGPU backend next to PyTorch on CUDA,
+// without TF32, or with autocast to float16.
 //
 // Lab book (two cores of a Zen 4 server, Node 20, relaxed SIMD; shares are of our own step at the time)
 //  1. Points of a tile an odd number of cache lines apart. Predicted: the 49 stores of a transform no longer meet in
@@ -66,9 +64,9 @@ const defaults = {
   steps: 4,
   layout: 'channels_last',
   blas: 'optimised',
-  isa: 'all',
   device: 'cpu',
   autocast: 'no',
+  isa: 'all',
   json: false,
 };
 

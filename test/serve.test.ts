@@ -1,9 +1,10 @@
 import { once } from 'node:events';
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { request } from 'node:http';
 import { connect } from 'node:net';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { loadRecognizer, type RecognizedFace } from '../src/index.ts';
+import { releasedModel } from '../src/nn/released.ts';
 import { type RunningServer, startServer } from '../src/server/server.ts';
 import { lockRun } from '../src/train/runLock.ts';
 import { fer } from './commands.ts';
@@ -374,5 +375,11 @@ describe('fer serve', () => {
     const answer = await fer('serve', ...given.slice(args()[0].startsWith('model=') ? 1 : 0));
     expect(answer.code).toBe(code);
     expect(answer.stderr).toMatch(message);
+  });
+
+  test('the model that comes with the package, or what to do without', () => {
+    const there = existsSync(new URL('../models/vgg-fer2013/config.json', import.meta.url));
+    if (there) expect(existsSync(releasedModel())).toBe(true);
+    else expect(() => releasedModel()).toThrow(/that comes with fer is missing.*model=runs/);
   });
 });
