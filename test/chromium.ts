@@ -16,7 +16,11 @@ export function hasChromium(): boolean {
 
 /** A browser without a window, its WebGL in software. */
 export function openChromium(...args: string[]): Promise<Browser> {
+  return openPlainChromium('--use-angle=swiftshader', '--enable-unsafe-swiftshader', ...args);
+}
+
+/** A browser without a window and without WebGL: software that imitates a GPU would take the time of the page. */
+export function openPlainChromium(...args: string[]): Promise<Browser> {
   // The sandbox needs rights that a container's root does not have; the pages are our own.
-  const software = ['--no-sandbox', '--use-angle=swiftshader', '--enable-unsafe-swiftshader'];
-  return chromium.launch({ executablePath: PATH, headless: true, args: [...software, ...args] });
+  return chromium.launch({ executablePath: PATH, headless: true, args: ['--no-sandbox', ...args] });
 }

@@ -6,7 +6,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { loadRecognizer, type NodePicture, type PhotoRecognizer, shownMap } from '../src/index.ts';
 import { type RunningServer, startServer } from '../src/server/server.ts';
 import { fakeCamera } from './camera.ts';
-import { hasChromium, openChromium } from './chromium.ts';
+import { hasChromium, openPlainChromium } from './chromium.ts';
 import { fer } from './commands.ts';
 import { ran } from './ran.ts';
 import { FACES_IN_PHOTO, smallPhoto, type TinyModel, tinyModel } from './tinyModel.ts';
@@ -32,7 +32,7 @@ describe.runIf(hasChromium())('the page', { timeout: PATIENCE }, () => {
     const machine = { host: '127.0.0.1', port: 0, crops: 10, device: 'auto', threads: 1 } as const;
     server = await startServer({ ...machine, ...limits, model: tiny.model, runs: tiny.runs });
     library = await loadRecognizer({ model: tiny.model, threads: 1 });
-    browser = await openChromium(...(await fakeCamera(tiny.at('camera.mjpeg'), photo)));
+    browser = await openPlainChromium(...(await fakeCamera(tiny.at('camera.mjpeg'), photo)));
   }, PATIENCE);
   afterAll(async () => {
     await browser?.close();
@@ -194,6 +194,8 @@ describe.runIf(hasChromium())('the page', { timeout: PATIENCE }, () => {
 
   test('can be used without a mouse', async () => {
     const page = await open();
+    // Asked for early: the browser has to be told before it opens a window of its own.
+    const chooser = page.waitForEvent('filechooser');
     const focused = (): Promise<string> =>
       page.evaluate(
         () => document.activeElement?.getAttribute('aria-label') ?? document.activeElement?.textContent ?? '',
@@ -204,7 +206,6 @@ describe.runIf(hasChromium())('the page', { timeout: PATIENCE }, () => {
       order.push((await focused()).trim());
     }
     expect(order).toEqual(['Skip to content', 'fer, start', 'Photos', 'Webcam', 'Runs', 'Choose photos']);
-    const chooser = page.waitForEvent('filechooser');
     await page.keyboard.press('Enter');
     await (await chooser).setFiles({ name: 'photo.png', mimeType: 'image/png', buffer: photo });
     await recognised(page);
