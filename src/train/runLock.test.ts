@@ -94,18 +94,23 @@ test('of many who start at once over a stale lock exactly one gets it', async ()
     import { lockRun } from ${JSON.stringify(new URL('../../dist/train/runLock.js', import.meta.url).href)};
     const at = Number(process.argv[1]);
     while (Date.now() < at);
-    try { lockRun(${JSON.stringify(folder.path)}); console.log('got it'); setTimeout(() => {}, 1500); }
-    catch (error) { console.log(error.message); }`;
+    try { lockRun(${JSON.stringify(folder.path)}); console.log('got it'); }
+    catch (error) { console.log(error.message); }
+    process.stdin.resume();`;
   const start = Date.now() + 700;
+  const children = Array.from({ length: 6 }, () =>
+    spawn(process.execPath, ['--input-type=module', '-e', script, String(start)]),
+  );
+  // The lock is kept until the slowest has tried, however long a busy machine takes to start it.
   const answers = await Promise.all(
-    Array.from({ length: 6 }, async () => {
-      const child = spawn(process.execPath, ['--input-type=module', '-e', script, String(start)]);
-      let text = '';
-      child.stdout.on('data', (chunk) => (text += chunk));
-      await once(child, 'close');
-      return text.trim();
+    children.map(async (child) => {
+      const [line] = await once(child.stdout.setEncoding('utf8'), 'data');
+      return String(line).trim();
     }),
   );
+  const ends = children.map((child) => once(child, 'close'));
+  for (const child of children) child.stdin.end();
+  await Promise.all(ends);
   expect(answers.filter((answer) => answer === 'got it')).toHaveLength(1);
   for (const answer of answers) expect(answer).toMatch(/^got it$|is training/);
 });
