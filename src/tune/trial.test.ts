@@ -39,7 +39,7 @@ describe('identity', () => {
           'start_epoch',
           'from',
         ],
-        ...['data', 'limit', 'threads', 'json', 'curves', 'theme', 'tensorboard'],
+        ...['data', 'limit', 'labels', 'ferplus', 'threads', 'json', 'curves', 'theme', 'tensorboard'],
       ].sort(),
     );
   });
