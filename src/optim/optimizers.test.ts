@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type Candidate, closeBackends, openBackends } from '../../test/backends.ts';
+import { candidate, hasGpu, openGpu } from '../../test/gpu.ts';
 import { defaultsOf } from '../config/option.ts';
 import { OPTIMIZERS, optimizerOptions, resolveTrainConfig, type TrainConfig } from '../config.ts';
 import { ReferenceBackend } from '../engine/backend/reference.ts';
@@ -38,11 +39,14 @@ function optionsOf(given: Partial<OptimizerOptions> & Pick<OptimizerOptions, 'op
 }
 
 let candidates: Candidate[];
+/** Of the comparison with PyTorch alone. */
+let onGpu: Candidate[] = [];
 beforeAll(async () => {
   candidates = [{ family: 'reference', backend: new ReferenceBackend() }, ...(await openBackends())];
   expect(candidates.length).toBeGreaterThan(3);
+  if (hasGpu) onGpu = [candidate(await openGpu())];
 });
-afterAll(() => closeBackends(candidates));
+afterAll(() => closeBackends([...candidates, ...onGpu]));
 
 /** Eight parameters in float32 at least, though a network of one layer has a few more. */
 function layer(): Graph {
@@ -85,7 +89,7 @@ describe('25 steps equal those of PyTorch', () => {
       weight_decay,
       ...(typeof t0 === 'number' ? { asgd_t0: t0 } : {}),
     });
-    for (const candidate of candidates) {
+    for (const candidate of [...candidates, ...onGpu]) {
       const found = await trajectoryOf(candidate.backend, options, lr);
       for (const [t, expected] of trajectory.entries()) {
         expect(errorOf(found.trajectory[t], expected, candidate), candidate.family).toBeLessThan(1);
