@@ -1,9 +1,10 @@
 import { existsSync } from 'node:fs';
 import { tmpdir } from 'node:os';
+import { afterAll, beforeAll } from 'vitest';
 import { openAdapter } from '../src/engine/backend/webgpu/adapter.ts';
 import { WebGpuBackend, type WebGpuOptions } from '../src/engine/backend/webgpu.ts';
 import { FerError } from '../src/errors.ts';
-import type { Candidate } from './backends.ts';
+import { type Candidate, closeBackends } from './backends.ts';
 import { FLOAT32_EPS } from './compare.ts';
 import { optional } from './optional.ts';
 import { ran } from './ran.ts';
@@ -43,4 +44,14 @@ export async function openGpu(options: WebGpuOptions = {}): Promise<WebGpuBacken
 /** What `checkCall` runs on: the f64 tensors of a GPU are computed in float32. */
 export function candidate(backend: WebGpuBackend, family = 'webgpu'): Candidate {
   return { family, backend, eps64: FLOAT32_EPS };
+}
+
+/** What `checkCall` runs on for the tests of a `describe`: filled before the first of them, closed after the last. */
+export function gpuCandidates(options: WebGpuOptions = {}): readonly Candidate[] {
+  const candidates: Candidate[] = [];
+  beforeAll(async () => {
+    candidates.push(candidate(await openGpu(options)));
+  });
+  afterAll(() => closeBackends(candidates));
+  return candidates;
 }

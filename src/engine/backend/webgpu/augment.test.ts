@@ -1,9 +1,7 @@
-import { afterAll, beforeAll, describe, it } from 'vitest';
-import type { Candidate } from '../../../../test/backends.ts';
+import { describe, it } from 'vitest';
 import { checkCall, operand, randomIntegers } from '../../../../test/check-ops.ts';
-import { candidate, hasGpu, openGpu } from '../../../../test/gpu.ts';
+import { gpuCandidates, hasGpu } from '../../../../test/gpu.ts';
 import { call } from '../../kernels.ts';
-import type { WebGpuBackend } from '../webgpu.ts';
 
 const IMAGES = 40;
 const START = 3;
@@ -19,13 +17,7 @@ const CASES = (['train', 'test'] as const).flatMap((policy) =>
 );
 
 describe.runIf(hasGpu)('augmentation on a GPU', () => {
-  let backend: WebGpuBackend;
-  let candidates: Candidate[];
-  beforeAll(async () => {
-    backend = await openGpu();
-    candidates = [candidate(backend)];
-  });
-  afterAll(() => backend.close());
+  const candidates = gpuCandidates();
 
   // One other draw of the hundreds here would be a face elsewhere, and pixels off by tenths.
   it.each(CASES)('$policy, $crops crops, $size to $side', async ({ policy, crops, size, side }) => {

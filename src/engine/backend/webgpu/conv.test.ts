@@ -1,12 +1,12 @@
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import type { Candidate } from '../../../../test/backends.ts';
 import { checkCall, operand, randomValues } from '../../../../test/check-ops.ts';
 import { type Bound, expectClose } from '../../../../test/compare.ts';
-import { candidate, hasGpu, openGpu } from '../../../../test/gpu.ts';
+import { gpuCandidates, hasGpu, openGpu } from '../../../../test/gpu.ts';
 import { type Call, call } from '../../kernels.ts';
 import { sizeOf, tensor } from '../../tensor.ts';
 import { ReferenceBackend } from '../reference.ts';
-import type { WebGpuBackend, WebGpuOptions } from '../webgpu.ts';
+import type { WebGpuOptions } from '../webgpu.ts';
 import { POINTS } from './kernels/winograd.ts';
 
 /** [N, H, W, C, K] */
@@ -100,13 +100,7 @@ const SETS: readonly {
 ];
 
 describe.runIf(hasGpu).each(SETS)('convolutions on a GPU $what', ({ options, growth, geometries }) => {
-  let backend: WebGpuBackend;
-  let candidates: Candidate[];
-  beforeAll(async () => {
-    backend = await openGpu(options);
-    candidates = [candidate(backend)];
-  });
-  afterAll(() => backend.close());
+  const candidates = gpuCandidates(options);
 
   it.each(geometries)('[%d, %d, %d, %d] to %d channels', (...geometry) =>
     checkAll(candidates, geometry, growth),

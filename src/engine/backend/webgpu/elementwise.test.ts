@@ -1,25 +1,17 @@
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { Candidate } from '../../../../test/backends.ts';
+import { describe, expect, it } from 'vitest';
 import { checkCall, operand, randomIntegers, randomValues } from '../../../../test/check-ops.ts';
 import { type Bound, expectSame } from '../../../../test/compare.ts';
-import { candidate, hasGpu, openGpu } from '../../../../test/gpu.ts';
+import { gpuCandidates, hasGpu } from '../../../../test/gpu.ts';
 import { type Call, call, HYPER, MIXTURE } from '../../kernels.ts';
 import { bits, keyOf, STREAMS } from '../../random.ts';
 import { sizeOf } from '../../tensor.ts';
-import type { WebGpuBackend } from '../webgpu.ts';
 
 /** One, odd, in fours, a workgroup of fours, one more and many. */
 const LENGTHS = [1, 7, 16, 1024, 1028, 40007];
 const exact = { growth: 0 };
 
 describe.runIf(hasGpu)('elementwise kernels on a GPU', () => {
-  let backend: WebGpuBackend;
-  let candidates: Candidate[];
-  beforeAll(async () => {
-    backend = await openGpu();
-    candidates = [candidate(backend)];
-  });
-  afterAll(() => backend.close());
+  const candidates = gpuCandidates();
 
   const notFinite = (length: number): Float32Array => {
     const kinds = [Number.NaN, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY, 0];
@@ -58,6 +50,7 @@ describe.runIf(hasGpu)('elementwise kernels on a GPU', () => {
   });
 
   it('draws the mask of dropout as the CPU does', async () => {
+    const [{ backend }] = candidates;
     const length = 4000;
     const [x, y] = [operand('x', [length]), operand('y', [length])];
     const step = operand('step', [4], 'i32');
@@ -112,13 +105,7 @@ describe.runIf(hasGpu)('elementwise kernels on a GPU', () => {
 const HYPER_VALUES = [0.25, 0.875, 0.5, 0.03125, 0.125, 0.375, 0.75, 0.625, 1.25, 0.0625, 0.1875, 0];
 
 describe.runIf(hasGpu)('optimizers on a GPU', () => {
-  let backend: WebGpuBackend;
-  let candidates: Candidate[];
-  beforeAll(async () => {
-    backend = await openGpu();
-    candidates = [candidate(backend)];
-  });
-  afterAll(() => backend.close());
+  const candidates = gpuCandidates();
 
   const calls = (length: number): Call[] => {
     const of = (name: string) => operand(name, [length]);
@@ -164,6 +151,7 @@ describe.runIf(hasGpu)('optimizers on a GPU', () => {
   });
 
   it.each([1, 3, 4, 1028])('average of %d', async (length) => {
+    const [{ backend }] = candidates;
     const [value, average] = [operand('value', [length]), operand('average', [length])];
     const hyper = operand('hyper', [HYPER.length], 'f64');
     const made = call('average', { value, average, hyper });
@@ -181,13 +169,7 @@ describe.runIf(hasGpu)('optimizers on a GPU', () => {
 });
 
 describe.runIf(hasGpu)('loss on a GPU', () => {
-  let backend: WebGpuBackend;
-  let candidates: Candidate[];
-  beforeAll(async () => {
-    backend = await openGpu();
-    candidates = [candidate(backend)];
-  });
-  afterAll(() => backend.close());
+  const candidates = gpuCandidates();
 
   const operands = (N: number, L: number) => ({
     logits: operand('logits', [N, L]),
@@ -230,6 +212,7 @@ describe.runIf(hasGpu)('loss on a GPU', () => {
   });
 
   it('adds up many steps without losing digits', async () => {
+    const [{ backend }] = candidates;
     const { logits, labels, dlogits, totals } = operands(1, 2);
     const program = backend.compile([
       call('crossEntropy', { logits, labels, dlogits, totals, smoothing: 0 }),

@@ -1,22 +1,15 @@
-import { afterAll, beforeAll, describe, it } from 'vitest';
+import { describe, it } from 'vitest';
 import type { Candidate } from '../../../../test/backends.ts';
 import { checkCall, operand, randomIntegers, randomValues } from '../../../../test/check-ops.ts';
-import { candidate, hasGpu, openGpu } from '../../../../test/gpu.ts';
+import { gpuCandidates, hasGpu } from '../../../../test/gpu.ts';
 import { type Call, call } from '../../kernels.ts';
 import { sizeOf } from '../../tensor.ts';
-import type { WebGpuBackend } from '../webgpu.ts';
 import { TILES, type TileName } from './kernels/gemm.ts';
 
 const EPS = 1e-5;
 
 describe.runIf(hasGpu)('batch norm on a GPU', () => {
-  let backend: WebGpuBackend;
-  let candidates: Candidate[];
-  beforeAll(async () => {
-    backend = await openGpu();
-    candidates = [candidate(backend)];
-  });
-  afterAll(() => backend.close());
+  const candidates = gpuCandidates();
 
   /** Two pixels, a block of 128 and one less and more, many blocks; channels in fours and not. */
   const SHAPES = [
@@ -145,13 +138,7 @@ describe.runIf(hasGpu)('batch norm on a GPU', () => {
 });
 
 describe.runIf(hasGpu)('max pooling on a GPU', () => {
-  let backend: WebGpuBackend;
-  let candidates: Candidate[];
-  beforeAll(async () => {
-    backend = await openGpu();
-    candidates = [candidate(backend)];
-  });
-  afterAll(() => backend.close());
+  const candidates = gpuCandidates();
 
   const exact = { growth: 0 };
 
@@ -199,7 +186,7 @@ function linearCalls([N, I, O]: readonly number[]): Record<'forward' | 'input' |
   };
 }
 
-async function checkLinear(candidates: Candidate[], sizes: readonly number[]): Promise<void> {
+async function checkLinear(candidates: readonly Candidate[], sizes: readonly number[]): Promise<void> {
   const [N, I, O] = sizes;
   const { forward, input, weight } = linearCalls(sizes);
   await checkCall(candidates, { call: forward, bounds: { y: { length: I, growth: 1 } } });
@@ -209,13 +196,7 @@ async function checkLinear(candidates: Candidate[], sizes: readonly number[]): P
 }
 
 describe.runIf(hasGpu)('linear layers on a GPU', () => {
-  let backend: WebGpuBackend;
-  let candidates: Candidate[];
-  beforeAll(async () => {
-    backend = await openGpu();
-    candidates = [candidate(backend)];
-  });
-  afterAll(() => backend.close());
+  const candidates = gpuCandidates();
 
   // Few rows and few outputs, whose sums are cut among threads; odd sizes; parts of tiles and several.
   it.each([
@@ -231,13 +212,7 @@ describe.runIf(hasGpu)('linear layers on a GPU', () => {
 });
 
 describe.runIf(hasGpu).each(Object.keys(TILES) as TileName[])('products in %s tiles on a GPU', (tile) => {
-  let backend: WebGpuBackend;
-  let candidates: Candidate[];
-  beforeAll(async () => {
-    backend = await openGpu({ tile });
-    candidates = [candidate(backend)];
-  });
-  afterAll(() => backend.close());
+  const candidates = gpuCandidates({ tile });
 
   const { rows, columns, depth } = TILES[tile];
   // Exactly one tile, and more in every direction.
