@@ -172,7 +172,8 @@ describe.runIf(hasGpu)('training on a GPU', () => {
     const { values, statistics } = parameters.initial(0);
     gpu.write(parameters.statistics, statistics);
     const data = uploadData(gpu, dataset);
-    const inference = new Inference(gpu, graph, parameters, data, { crops: 1, batch: 4, capacity: 4 });
+    const options = { crops: 1, batch: 4, capacity: 4, fixedWeights: true } as const;
+    const inference = new Inference(gpu, graph, parameters, data, options);
     for (const [name, visible] of [
       ['', false],
       ['conv1a.weight', true],

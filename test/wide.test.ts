@@ -12,7 +12,7 @@ const why =
 /** Files whose tests go over all builds, and those of their tests that matter here. */
 const SUITES = [
   {
-    files: ['src/engine/backend/wasm/conv.test.ts', 'src/engine/backend/wasm/linear.test.ts'],
+    files: ['conv', 'linear', 'constants'].map((name) => `src/engine/backend/wasm/${name}.test.ts`),
     only: 'Winograd|linear',
   },
   { files: ['test/golden.test.ts'], only: 'wide build' },

@@ -16,6 +16,14 @@ export interface ProfileRow {
   readonly multiplications: number;
 }
 
+export interface CompileOptions {
+  /**
+   * The persistent tensors that the calls only read change by `write` alone, never by another program. A backend
+   * may then keep what it makes from them, such as transformed kernels; the results have the same bits.
+   */
+  readonly fixedWeights?: boolean;
+}
+
 /**
  * Executes programs over device memory.
  *
@@ -31,7 +39,7 @@ export interface Backend {
   readonly threads: number;
   /** For people: what runs the kernels. */
   describe(): string;
-  compile(calls: readonly Call[], keep?: readonly Tensor[]): Program;
+  compile(calls: readonly Call[], keep?: readonly Tensor[], options?: CompileOptions): Program;
   run(program: Program): void;
   /**
    * Resolves when every program compiled so far can run, and rejects with a FerError if one cannot.

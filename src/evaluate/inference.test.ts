@@ -28,6 +28,7 @@ const inference = (options: Partial<InferenceOptions> = {}) =>
     crops: 1,
     batch: 4,
     capacity: 9,
+    fixedWeights: false,
     ...options,
   });
 /** The same but for the order of additions. */

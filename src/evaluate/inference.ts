@@ -14,6 +14,8 @@ export interface InferenceOptions {
   readonly batch: number;
   /** The most images of one `run`. */
   readonly capacity: number;
+  /** See `CompileOptions` of the backend: no program of it trains these parameters. */
+  readonly fixedWeights: boolean;
 }
 
 /** Logits of stored images with a network's running statistics. */
@@ -84,7 +86,7 @@ export class Inference {
   }
 
   #compile(count: number): Program {
-    const { crops } = this.#options;
+    const { crops, fixedWeights } = this.#options;
     const { images, size } = this.#data;
     const step = this.#step;
     const network = new CompiledNetwork(this.#graph, this.#parameters, {
@@ -104,6 +106,6 @@ export class Inference {
     });
     list.calls.push(...network.forward);
     list.emit('averageCrops', { logits: network.logits, out: this.#out, step, crops });
-    return this.#backend.compile(list.calls);
+    return this.#backend.compile(list.calls, [], { fixedWeights });
   }
 }

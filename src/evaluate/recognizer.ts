@@ -48,6 +48,7 @@ export class Recognizer implements LoadedModel {
       crops,
       batch,
       capacity: batch,
+      fixedWeights: true,
     });
   }
 

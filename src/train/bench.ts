@@ -5,6 +5,7 @@ import { allocateData } from '../engine/deviceData.ts';
 import { Parameters } from '../engine/parameters.ts';
 import { bits } from '../engine/random.ts';
 import { Inference } from '../evaluate/inference.ts';
+import { decodeHalf, encodeHalf } from '../io/half.ts';
 import { buildNetwork, NETWORKS } from '../nn/networks.ts';
 import { createOptimizer } from '../optim/optimizers.ts';
 import { Stepper } from './stepper.ts';
@@ -46,7 +47,8 @@ export async function bench(
   const graph = buildNetwork(config.network, { width: config.width, drop: 0.2, classes: CLASSES });
   const parameters = new Parameters(graph);
   const { values, statistics } = parameters.initial(0);
-  backend.write(parameters.values, values);
+  // A released model's weights are float16.
+  backend.write(parameters.values, config.what === 'infer' ? decodeHalf(encodeHalf(values)) : values);
   backend.write(parameters.statistics, statistics);
   const data = allocateData(config.bs, IMAGE_SIZE);
   backend.write(
@@ -84,7 +86,8 @@ export async function bench(
     program = stepper.program(config.bs);
   } else {
     const { bs: batch, crops } = config;
-    const inference = new Inference(backend, graph, parameters, data, { crops, batch, capacity: batch });
+    const options = { crops, batch, capacity: batch, fixedWeights: true };
+    const inference = new Inference(backend, graph, parameters, data, options);
     step = () => inference.run(order);
     program = inference.program(batch);
   }

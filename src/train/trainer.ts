@@ -98,7 +98,7 @@ export class Trainer {
     });
     const samples = backend.ahead ? VALIDATION_SAMPLES_AHEAD : VALIDATION_SAMPLES;
     const batch = Math.max(1, Math.floor(samples / config.eval_crops));
-    const inference = { crops: config.eval_crops, batch, capacity: this.#val.length };
+    const inference = { crops: config.eval_crops, batch, capacity: this.#val.length, fixedWeights: false };
     this.#validation =
       config.val === 'none' ? undefined : new Inference(backend, graph, this.#model, data, inference);
     // All programs now: a backend that cannot run them says so before anything is written, and sizes its

@@ -1,8 +1,8 @@
 import { FerError } from '../../errors.ts';
-import type { Backend, NumericArray, ProfileRow, Program } from '../backend.ts';
+import type { Backend, CompileOptions, NumericArray, ProfileRow, Program } from '../backend.ts';
 import type { Call } from '../kernels.ts';
-import { type Buffer, BYTES, sizeOf, type Tensor } from '../tensor.ts';
-import { type Entry, EntryList, F32 } from './wasm/entry.ts';
+import { type Buffer, BYTES, sizeOf, type Tensor, tensor } from '../tensor.ts';
+import { type Derived, type Entry, EntryList, F32 } from './wasm/entry.ts';
 import { fuseNorms } from './wasm/fuse.ts';
 import { alignUp, bytesOf, type Layout, layOut } from './wasm/layout.ts';
 import { LOWER } from './wasm/lower.ts';
@@ -35,13 +35,30 @@ class WasmProgram implements Program {
   address = 0;
   /** Address of the arena once placed. */
   arena = 0;
+  /** What it needs that is made from fixed weights. */
+  readonly constants: readonly Constant[];
 
-  constructor(calls: readonly Call[], entries: readonly Entry[], keep: readonly Tensor[]) {
+  constructor(
+    calls: readonly Call[],
+    entries: readonly Entry[],
+    keep: readonly Tensor[],
+    constants: readonly Constant[] = [],
+  ) {
     this.calls = calls;
     this.entries = entries;
+    this.constants = constants;
     this.layout = layOut(entries, keep);
     this.scratch = entries.reduce((most, entry) => Math.max(most, entry.scratch), 0);
   }
+}
+
+/** Something made from fixed weights, shared by all programs that need it. */
+interface Constant {
+  readonly tensor: Tensor;
+  readonly sources: ReadonlySet<Buffer>;
+  readonly program: WasmProgram;
+  /** Whether its sources have been written since it was made. */
+  stale: boolean;
 }
 
 /** Runs programs as WebAssembly with SIMD on several threads over one shared memory. */
@@ -59,6 +76,8 @@ export class WasmBackend implements Backend {
   #pending: WasmProgram[] = [];
   #arena = { address: 0, bytes: 0 };
   #scratch = { address: 0, stride: 0 };
+  /** By name and place of the sources. */
+  readonly #constants = new Map<Buffer, Map<string, Constant>>();
 
   private constructor(
     options: WasmOptions,
@@ -97,8 +116,21 @@ export class WasmBackend implements Backend {
     return this.#memory.buffer.byteLength;
   }
 
-  compile(calls: readonly Call[], keep: readonly Tensor[] = []): WasmProgram {
-    const list = new EntryList();
+  compile(
+    calls: readonly Call[],
+    keep: readonly Tensor[] = [],
+    { fixedWeights = false }: CompileOptions = {},
+  ): WasmProgram {
+    const constants = new Set<Constant>();
+    const list = new EntryList(
+      fixedWeights
+        ? (derived) => {
+            const constant = this.#constant(derived);
+            constants.add(constant);
+            return constant.tensor;
+          }
+        : undefined,
+    );
     const direct = this.#direct;
     const norms = fuseNorms(calls, keep, direct);
     const done = new Set<Call['args']>(norms.values());
@@ -109,20 +141,54 @@ export class WasmBackend implements Backend {
       const lower = LOWER[kernel] as (of: typeof args, into: EntryList, options: LoweringOptions) => void;
       lower(args, list, { direct, norm: norms.get(one) });
     }
-    const program = new WasmProgram(calls, list.entries, keep);
+    const program = new WasmProgram(calls, list.entries, keep, [...constants]);
     this.#pending.push(program);
     return program;
   }
 
+  /** The one of that name from these sources, made on first use. */
+  #constant({ name, floats, sources, fill }: Derived): Constant {
+    const key = [name, ...sources.map(({ offset }) => offset)].join(' ');
+    const { buffer } = sources[0];
+    const here = this.#constants.get(buffer) ?? new Map<string, Constant>();
+    this.#constants.set(buffer, here);
+    const found = here.get(key);
+    if (found) return found;
+    const to = tensor(name, [floats], 'f32', 'persistent');
+    const list = new EntryList();
+    fill(list, to);
+    const program = new WasmProgram([], list.entries, []);
+    this.#pending.push(program);
+    const buffers = new Set(sources.map((source) => source.buffer));
+    const made: Constant = { tensor: to, sources: buffers, program, stale: true };
+    here.set(key, made);
+    return made;
+  }
+
   run(program: Program): void {
-    const { address, entries } = this.#placed(program);
+    const placed = this.#placed(program);
+    this.#refresh(placed);
+    this.#execute(placed);
+  }
+
+  #refresh({ constants }: WasmProgram): void {
+    for (const constant of constants) {
+      if (!constant.stale) continue;
+      this.#execute(constant.program);
+      constant.stale = false;
+    }
+  }
+
+  #execute({ address, entries }: WasmProgram): void {
     // Without an entry there is no barrier at which the threads would meet.
     if (entries.length === 0) return;
     this.#exports.run(address, entries.length, this.threads, this.#scratch.address, this.#scratch.stride);
   }
 
   profile(program: Program): ProfileRow[] {
-    const { address, entries } = this.#placed(program);
+    const placed = this.#placed(program);
+    this.#refresh(placed);
+    const { address, entries } = placed;
     return entries.map((entry, index) => {
       const started = performance.now();
       this.#exports.run(
@@ -145,6 +211,9 @@ export class WasmBackend implements Backend {
       throw new RangeError(`${values.length} values for ${to.buffer.name} of ${sizeOf(to.shape)}`);
     }
     this.#view(to, this.#persistent(to.buffer)).set(values);
+    for (const here of this.#constants.values()) {
+      for (const constant of here.values()) constant.stale ||= constant.sources.has(to.buffer);
+    }
   }
 
   async read(from: Tensor, program?: Program): Promise<NumericArray> {

@@ -23,9 +23,29 @@ export interface Entry {
   readonly multiplications: number;
 }
 
+/** What a program needs that follows from persistent tensors alone: a name, its size, what it is made from and how. */
+export interface Derived {
+  readonly name: string;
+  readonly floats: number;
+  readonly sources: readonly Tensor[];
+  /** Adds the entries that fill `to`. */
+  readonly fill: (list: EntryList, to: Tensor) => void;
+}
+
 /** Collects the entries of a program while calls are lowered. */
 export class EntryList {
   readonly entries: Entry[] = [];
+  readonly #keep: ((derived: Derived) => Tensor) | undefined;
+
+  /** @param keep gives what is derived a place that outlives the program, where the sources are fixed */
+  constructor(keep?: (derived: Derived) => Tensor) {
+    this.#keep = keep;
+  }
+
+  /** Whether the weights are fixed, so that deriving something from them costs nothing in a run. */
+  get fixedWeights(): boolean {
+    return this.#keep !== undefined;
+  }
 
   push(
     name: string,
@@ -40,6 +60,16 @@ export class EntryList {
   /** Memory that lives from its first to its last use among the entries. */
   temporary(name: string, floats: number): Tensor {
     return tensor(name, [floats]);
+  }
+
+  /** What `derived` describes: filled in every run, or once as long as its sources keep their values. */
+  derive(derived: Derived): Tensor {
+    if (this.#keep && derived.sources.every(({ buffer }) => buffer.lifetime === 'persistent')) {
+      return this.#keep(derived);
+    }
+    const to = this.temporary(derived.name, derived.floats);
+    derived.fill(this, to);
+    return to;
   }
 }
 

@@ -92,16 +92,23 @@ export interface LoweringOptions {
 
 /** Scale and shift [2, C] of a batch norm with fixed statistics. */
 export function fixedAffine(
-  { x, gamma, beta, runningMean, runningVar, saved, eps }: KernelArgs['batchNorm.evaluate'],
+  { gamma, beta, runningMean, runningVar, saved, eps }: KernelArgs['batchNorm.evaluate'],
   list: EntryList,
 ): Tensor {
-  const C = x.shape[3];
-  const affine = list.temporary('affine', 2 * C);
-  list.push('norm.fixed', CODE.NORM_FIXED, C, [
-    ...[null, saved, gamma, beta, runningMean, runningVar, affine, 0, C, 0],
-    ...[new F32(eps), new F32(0)],
-  ]);
-  return affine;
+  const [C] = gamma.shape;
+  return list.derive({
+    name: `affine ${eps}`,
+    floats: 2 * C,
+    sources: [gamma, beta, runningMean, runningVar],
+    fill(into, affine) {
+      // Mean and deviation are for the backward pass, which has no program with fixed weights.
+      const statistics = into === list ? saved : into.temporary('saved', 2 * C);
+      into.push('norm.fixed', CODE.NORM_FIXED, C, [
+        ...[null, statistics, gamma, beta, runningMean, runningVar, affine, 0, C, 0],
+        ...[new F32(eps), new F32(0)],
+      ]);
+    },
+  });
 }
 
 /** What an output pass does to each output before it is stored. */
@@ -184,25 +191,33 @@ function correlate(
     const panels = panelsOf(inputs, outputs);
     const block = PANEL_TILES / panels;
     const planes = planeFloats(panels * inputs * 8) + planeFloats(panels * block * 8);
+    const taps = list.fixedWeights ? packedTaps(w, flip, list) : null;
     list.push(
       `winograd.panel${suffix}`,
       CODE.WINOGRAD_PANEL,
       outputs / 8 / panels,
-      [v, w, bias, y, H, W, K, C, flip ? 1 : 0, tiles, panels, block, affine, relu],
+      [v, w, bias, y, H, W, K, C, flip ? 1 : 0, tiles, panels, block, affine, relu, taps],
       { scratch: PATCHES + POINTS * planes * 4, multiplications: tiles * POINTS * inputs * outputs },
     );
     return;
   }
-  const u = list.temporary('U', POINTS * planeFloats(K * C));
+  const u = list.derive({
+    name: `U${suffix}`,
+    floats: POINTS * planeFloats(K * C),
+    sources: [w],
+    fill(into, to) {
+      const operands = [w, to, K, C, flip ? 1 : 0];
+      into.push(`winograd.kernel${suffix}`, CODE.WINOGRAD_KERNEL, outputs / 8, operands, {
+        scratch: PATCHES,
+      });
+    },
+  });
   const perTile = POINTS * (inputs + outputs) * 4;
   const fit = Math.floor(BLOCK_BYTES / perTile / 4) * 4;
   const streamed = POINTS * K * C * 4 > PANEL_BYTES;
   const block = streamed ? BLOCK_TILES.streaming : Math.max(BLOCK_TILES.least, fit);
   const planes = planeFloats(ROWS * inputs) + planeFloats(ROWS * outputs);
   const scratch = PATCHES + Math.ceil(block / ROWS) * POINTS * planes * 4;
-  list.push(`winograd.kernel${suffix}`, CODE.WINOGRAD_KERNEL, outputs / 8, [w, u, K, C, flip ? 1 : 0], {
-    scratch: PATCHES,
-  });
   list.push(
     `winograd.conv${suffix}`,
     CODE.WINOGRAD_CONV,
@@ -210,6 +225,20 @@ function correlate(
     [x, u, bias, y, H, W, inputs, outputs, tiles, block, affine, relu],
     { scratch, multiplications: tiles * POINTS * inputs * outputs },
   );
+}
+
+/** The taps of w in the order in which the transform of a panel reads them. */
+function packedTaps(w: Tensor, flip: boolean, list: EntryList): Tensor {
+  const [K, C] = w.shape;
+  return list.derive({
+    name: flip ? 'taps.dx' : 'taps',
+    floats: 9 * K * C,
+    sources: [w],
+    fill(into, to) {
+      const panels = (flip ? C : K) / 8;
+      into.push('winograd.taps', CODE.WINOGRAD_TAPS, panels, [w, to, K, C, flip ? 1 : 0]);
+    },
+  });
 }
 
 export function lowerBackwardWeight(

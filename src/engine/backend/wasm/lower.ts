@@ -16,6 +16,10 @@ const NORM_BLOCK = 128;
 /** Rows up to which a linear layer reads its weights as a stream instead of packing them. */
 const STREAM_ROWS = 8;
 const STREAM_BLOCK = 32;
+/** As in kernels/stream.ts: inputs of a turn, bytes of the head of a block, bytes of its constants. */
+const STREAM_TURN = 16;
+const STREAM_HEAD = 64;
+const STREAM_SCRATCH = 8;
 /** Outputs of a block of a linear layer on more rows, and samples of a packed panel. */
 const LINEAR_BLOCK = 32;
 const PANEL = 8;
@@ -109,10 +113,12 @@ export const LOWER: {
     const O = w.shape[0];
     if (N <= STREAM_ROWS) {
       const items = Math.ceil(O / STREAM_BLOCK);
-      const multiplications = N * I * O;
-      list.push('linear.stream', CODE.LINEAR_STREAM, items, [x, w, b, y, N, I, O, STREAM_BLOCK], {
-        multiplications,
-      });
+      const operands = [x, w, b, y, N, I, O, STREAM_BLOCK];
+      const figures = { multiplications: N * I * O, scratch: STREAM_SCRATCH };
+      if (list.fixedWeights && I % STREAM_TURN === 0) {
+        const halves = halvesOf(w, list);
+        list.push('linear.stream.halves', CODE.LINEAR_STREAM_HALVES, items, [...operands, halves], figures);
+      } else list.push('linear.stream', CODE.LINEAR_STREAM, items, operands, figures);
     } else {
       const panels = Math.ceil(N / PANEL);
       const packed = list.temporary('packed', panels * PANEL * I);
@@ -240,6 +246,20 @@ function pixels(x: Tensor): { P: number; C: number; blocks: number } {
   const [N, H, W, C] = x.shape;
   const P = N * H * W;
   return { P, C, blocks: Math.ceil(P / NORM_BLOCK) };
+}
+
+/** The weights of a linear layer in 16 bits, in blocks, for streaming; a block says whether that is exact. */
+function halvesOf(w: Tensor, list: EntryList): Tensor {
+  const [O, I] = w.shape;
+  const blocks = Math.ceil(O / STREAM_BLOCK);
+  return list.derive({
+    name: 'halves',
+    floats: (blocks * (STREAM_HEAD + STREAM_BLOCK * I * 2)) / 4,
+    sources: [w],
+    fill(into, to) {
+      into.push('linear.halves', CODE.LINEAR_HALVES, blocks, [w, to, I, O, STREAM_BLOCK]);
+    },
+  });
 }
 
 /** y = scale·x + shift of a batch norm whose statistics are saved, for the ReLU's mask. */

@@ -49,3 +49,6 @@ export const WINOGRAD_GRADIENT_SQUARE = 46;
 export const LINEAR_PACK = 47;
 export const LINEAR = 48;
 export const LINEAR_STRIPS = 49;
+export const WINOGRAD_TAPS = 50;
+export const LINEAR_HALVES = 51;
+export const LINEAR_STREAM_HALVES = 52;

@@ -2,7 +2,7 @@
  * Matrix products of the linear layers, each operand brought into panels or strips that a register tile reads
  * from end to end; the weights, by far the largest, are moved as little as the product allows.
  */
-import { arg, lanes, least, madd } from './madd';
+import { arg, least, madd } from './madd';
 import { PANEL, ROWS, tileColumns, tileColumnsPair, tileRows, tileRowsPair } from './tiles';
 
 /** Depth of a packed block: a panel of B stays in the first cache. */
@@ -262,41 +262,5 @@ export function columnSums(a: usize, item: usize, scratch: usize): void {
     let sum: f32 = 0;
     for (let i: usize = 0; i < M; i++) sum += load<f32>(x + (i * N + j) * 4);
     store<f32>(out + (j << 2), sum);
-  }
-}
-
-/**
- * Few rows: the weights are read once, straight from memory. Item: a block of outputs.
- * y [N, O] = x [N, I]·wᵀ + b. Record: x, w, b, y, N, I, O, block.
- */
-export function linearStream(a: usize, item: usize, scratch: usize): void {
-  const w: usize = arg(a, 1);
-  const N = arg(a, 4);
-  const I = arg(a, 5);
-  const O = arg(a, 6);
-  const block = arg(a, 7);
-  const bytes: usize = (I & ~3) << 2;
-  const end = least(O, (item + 1) * block);
-  for (let o = item * block; o < end; o++) {
-    const row = w + o * I * 4;
-    const b = load<f32>(arg(a, 2) + (o << 2));
-    for (let n: usize = 0; n < N; n++) {
-      const x = arg(a, 0) + n * I * 4;
-      let s0 = f32x4.splat(0);
-      let s1 = f32x4.splat(0);
-      let s2 = f32x4.splat(0);
-      let s3 = f32x4.splat(0);
-      let i: usize = 0;
-      for (; i + 64 <= bytes; i += 64) {
-        s0 = madd(v128.load(row + i), v128.load(x + i), s0);
-        s1 = madd(v128.load(row + i, 16), v128.load(x + i, 16), s1);
-        s2 = madd(v128.load(row + i, 32), v128.load(x + i, 32), s2);
-        s3 = madd(v128.load(row + i, 48), v128.load(x + i, 48), s3);
-      }
-      for (; i < bytes; i += 16) s0 = madd(v128.load(row + i), v128.load(x + i), s0);
-      let sum = lanes(f32x4.add(f32x4.add(s0, s1), f32x4.add(s2, s3)));
-      for (; i < I << 2; i += 4) sum += load<f32>(row + i) * load<f32>(x + i);
-      store<f32>(arg(a, 3) + (n * O + o) * 4, sum + b);
-    }
   }
 }

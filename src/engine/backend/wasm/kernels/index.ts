@@ -16,6 +16,7 @@ import * as MIX from './mix';
 import * as NORM from './norm';
 import * as POOL from './pool';
 import * as SGD from './sgd';
+import * as STREAM from './stream';
 import * as WINOGRAD from './winograd';
 import * as WINOGRAD_GRADIENT from './winogradGradient';
 
@@ -115,6 +116,7 @@ function dispatch(code: u32, record: usize, item: u32, scratch: usize): void {
     case CODE.WINOGRAD_KERNEL: return WINOGRAD.winogradKernel(record, item, scratch);
     case CODE.WINOGRAD_INPUT: return WINOGRAD.winogradInput(record, item, scratch);
     case CODE.WINOGRAD_PANEL: return WINOGRAD.winogradPanel(record, item, scratch);
+    case CODE.WINOGRAD_TAPS: return WINOGRAD.winogradTaps(record, item, scratch);
     case CODE.WINOGRAD_CONV: return WINOGRAD.winogradConv(record, item, scratch);
     case CODE.WINOGRAD_GRADIENT_TRANSFORM: return WINOGRAD_GRADIENT.winogradGradientTransform(record, item, scratch);
     case CODE.WINOGRAD_GRADIENT_GEMM: return WINOGRAD_GRADIENT.winogradGradientGemm(record, item, scratch);
@@ -145,7 +147,9 @@ function dispatch(code: u32, record: usize, item: u32, scratch: usize): void {
     case CODE.COLUMN_SUMS: return GEMM.columnSums(record, item, scratch);
     case CODE.LINEAR_PACK: return GEMM.linearPack(record, item, scratch);
     case CODE.LINEAR: return GEMM.linear(record, item, scratch);
-    case CODE.LINEAR_STREAM: return GEMM.linearStream(record, item, scratch);
+    case CODE.LINEAR_STREAM: return STREAM.linearStream(record, item, scratch);
+    case CODE.LINEAR_HALVES: return STREAM.linearHalves(record, item, scratch);
+    case CODE.LINEAR_STREAM_HALVES: return STREAM.linearStreamHalves(record, item, scratch);
     case CODE.RELU: return ELEMENTWISE.relu(record, item, scratch);
     case CODE.RELU_GRADIENT: return ELEMENTWISE.reluGradient(record, item, scratch);
     case CODE.DROPOUT: return ELEMENTWISE.dropout(record, item, scratch);

@@ -92,24 +92,51 @@ function gatherTaps(w: usize, stride: usize, flip: bool, taps: usize): void {
   for (let lane: usize = 0; lane < 4; lane++) store<f32>(to + (lane << 2), load<f32>(w + lane * stride + 32));
 }
 
-/**
- * U[xi][in][8] of one panel of 8 outputs of w [K, C, 3, 3], points `plane` bytes apart; `flip` gives the kernel
- * of the input gradient (channels exchanged, taps turned by 180 degrees).
- */
-function transformPanel(w: usize, K: usize, C: usize, flip: bool, panel: usize, u: usize, plane: usize, scratch: usize): void {
-  const inputs = flip ? K : C;
-  const half = scratch + 9 * VECTOR;
-  const constants = scratch + 2 * PATCH;
+/** Bytes of the nine taps of a panel's 8 outputs for one input. */
+const TAPS: usize = 9 * 32;
+
+/** The taps of one input and 8 outputs of w [K, C, 3, 3], VECTOR / 4 outputs at a time: [part][9][VECTOR / 4]. */
+function gatherPanelTaps(w: usize, K: usize, C: usize, flip: bool, panel: usize, c: usize, to: usize): void {
   const inputStride: usize = flip ? C * 36 : 36;
   const outputStride: usize = flip ? 36 : C * 36;
+  const taps = w + c * inputStride + panel * 8 * outputStride;
+  for (let part: usize = 0; part < 32; part += VECTOR) {
+    for (let four: usize = 0; four < VECTOR; four += 16) {
+      gatherTaps(taps + ((part + four) >> 2) * outputStride, outputStride, flip, to + part * 9 + four);
+    }
+  }
+}
+
+/**
+ * Item: a panel of 8 outputs. Its taps for `transformPanel`: packed[out / 8][in][part][9][VECTOR / 4].
+ * Record: w, packed, K, C, flip.
+ */
+export function winogradTaps(a: usize, item: usize, scratch: usize): void {
+  const K = arg(a, 2);
+  const C = arg(a, 3);
+  const flip = arg(a, 4) != 0;
+  const inputs = flip ? K : C;
   for (let c: usize = 0; c < inputs; c++) {
-    const taps = w + c * inputStride + panel * 8 * outputStride;
+    gatherPanelTaps(arg(a, 0), K, C, flip, item, c, arg(a, 1) + (item * inputs + c) * TAPS);
+  }
+}
+
+/**
+ * U[xi][in][8] of one panel of 8 outputs of w [K, C, 3, 3], points `plane` bytes apart; `flip` gives the kernel
+ * of the input gradient (channels exchanged, taps turned by 180 degrees). `packed` are the taps from `winogradTaps`,
+ * or 0.
+ */
+function transformPanel(w: usize, packed: usize, K: usize, C: usize, flip: bool, panel: usize, u: usize, plane: usize, scratch: usize): void {
+  const inputs = flip ? K : C;
+  const half = scratch + TAPS;
+  const constants = scratch + 2 * PATCH;
+  for (let c: usize = 0; c < inputs; c++) {
     const out = u + c * 32;
+    let taps = scratch;
+    if (packed) taps = packed + (panel * inputs + c) * TAPS;
+    else gatherPanelTaps(w, K, C, flip, panel, c, taps);
     for (let part: usize = 0; part < 32; part += VECTOR) {
-      for (let four: usize = 0; four < VECTOR; four += 16) {
-        gatherTaps(taps + ((part + four) >> 2) * outputStride, outputStride, flip, scratch + four);
-      }
-      for (let s: usize = 0; s < 3; s++) kernelDown(scratch + s * VECTOR, 3 * VECTOR, half + s * VECTOR, constants);
+      for (let s: usize = 0; s < 3; s++) kernelDown(taps + part * 9 + s * VECTOR, 3 * VECTOR, half + s * VECTOR, constants);
       for (let i: usize = 0; i < TILE; i++) kernelAcross(half + i * 3 * VECTOR, out + part + i * TILE * plane, plane, constants);
     }
   }
@@ -125,7 +152,7 @@ export function winogradKernel(a: usize, item: usize, scratch: usize): void {
   const flip = arg(a, 4) != 0;
   const u = arg(a, 1) + item * (flip ? K : C) * 32;
   storeConstants(scratch + 2 * PATCH);
-  transformPanel(arg(a, 0), K, C, flip, item, u, planeBytes(K * C * 4), scratch);
+  transformPanel(arg(a, 0), 0, K, C, flip, item, u, planeBytes(K * C * 4), scratch);
 }
 
 /**
@@ -224,10 +251,69 @@ export function winogradInput(a: usize, item: usize, scratch: usize): void {
 }
 
 /**
+ * The products of a panel for one tile alone (batch 1 on the deepest maps) at TILE points: p[8] = Σ v·u, summed in the order of a
+ * register tile, of which three rows in four would be empty. Points are `planeV`, `planeU` and `planeP` bytes apart.
+ */
+function singleTile(v: usize, planeV: usize, u: usize, planeU: usize, inputs: usize, p: usize, planeP: usize): void {
+  let a0 = f32x4.splat(0);
+  let a1 = f32x4.splat(0);
+  let b0 = f32x4.splat(0);
+  let b1 = f32x4.splat(0);
+  let c0 = f32x4.splat(0);
+  let c1 = f32x4.splat(0);
+  let d0 = f32x4.splat(0);
+  let d1 = f32x4.splat(0);
+  let e0 = f32x4.splat(0);
+  let e1 = f32x4.splat(0);
+  let f0 = f32x4.splat(0);
+  let f1 = f32x4.splat(0);
+  let g0 = f32x4.splat(0);
+  let g1 = f32x4.splat(0);
+  for (const end = v + inputs * ROWS * 4; v < end; v += ROWS * 4) {
+    const xa = v128.load32_splat(v);
+    a0 = madd(xa, v128.load(u), a0);
+    a1 = madd(xa, v128.load(u, 16), a1);
+    const xb = v128.load32_splat(v + planeV);
+    b0 = madd(xb, v128.load(u + planeU), b0);
+    b1 = madd(xb, v128.load(u + planeU, 16), b1);
+    const xc = v128.load32_splat(v + 2 * planeV);
+    c0 = madd(xc, v128.load(u + 2 * planeU), c0);
+    c1 = madd(xc, v128.load(u + 2 * planeU, 16), c1);
+    const xd = v128.load32_splat(v + 3 * planeV);
+    d0 = madd(xd, v128.load(u + 3 * planeU), d0);
+    d1 = madd(xd, v128.load(u + 3 * planeU, 16), d1);
+    const xe = v128.load32_splat(v + 4 * planeV);
+    e0 = madd(xe, v128.load(u + 4 * planeU), e0);
+    e1 = madd(xe, v128.load(u + 4 * planeU, 16), e1);
+    const xf = v128.load32_splat(v + 5 * planeV);
+    f0 = madd(xf, v128.load(u + 5 * planeU), f0);
+    f1 = madd(xf, v128.load(u + 5 * planeU, 16), f1);
+    const xg = v128.load32_splat(v + 6 * planeV);
+    g0 = madd(xg, v128.load(u + 6 * planeU), g0);
+    g1 = madd(xg, v128.load(u + 6 * planeU, 16), g1);
+    u += 32;
+  }
+  v128.store(p, a0);
+  v128.store(p, a1, 16);
+  v128.store(p + planeP, b0);
+  v128.store(p + planeP, b1, 16);
+  v128.store(p + 2 * planeP, c0);
+  v128.store(p + 2 * planeP, c1, 16);
+  v128.store(p + 3 * planeP, d0);
+  v128.store(p + 3 * planeP, d1, 16);
+  v128.store(p + 4 * planeP, e0);
+  v128.store(p + 4 * planeP, e1, 16);
+  v128.store(p + 5 * planeP, f0);
+  v128.store(p + 5 * planeP, f1, 16);
+  v128.store(p + 6 * planeP, g0);
+  v128.store(p + 6 * planeP, g1, 16);
+}
+
+/**
  * Item: `panels` panels of 8 outputs through all stages that follow V, for kernels so large that U, made here, should
  * not go through memory. Tiles go in blocks of `block`: then U and the products of a block stay in the second cache, and
  * what is read of V for the first panel is still near for the others. y [N, H, W, outputs]; K and C are those of w.
- * Record: v, w, bias, y, H, W, K, C, flip, tiles, panels, block, affine, relu.
+ * Record: v, w, bias, y, H, W, K, C, flip, tiles, panels, block, affine, relu, taps (0, or w from `winogradTaps`).
  */
 export function winogradPanel(a: usize, item: usize, scratch: usize): void {
   const H = arg(a, 4);
@@ -251,7 +337,7 @@ export function winogradPanel(a: usize, item: usize, scratch: usize): void {
   const affine: usize = arg(a, 12) ? arg(a, 12) + item * row : 0;
   const floor = floorOf(arg(a, 13));
   for (let panel: usize = 0; panel < panels; panel++) {
-    transformPanel(arg(a, 1), K, C, flip, item * panels + panel, u + panel * inputs * 32, planeU, scratch);
+    transformPanel(arg(a, 1), arg(a, 14), K, C, flip, item * panels + panel, u + panel * inputs * 32, planeU, scratch);
   }
   for (let first: usize = 0; first < tiles; first += block) {
     const count = least(block, tiles - first);
@@ -263,6 +349,11 @@ export function winogradPanel(a: usize, item: usize, scratch: usize): void {
         let rows = v + xi * planeV;
         let out = p + xi * planeP + panel * 32;
         let group: usize = 0;
+        if (count == 1) {
+          // Row by row of points: seven sums side by side, where one would wait for itself.
+          if (xi % TILE == 0) singleTile(rows, planeV, b, planeU, inputs, out, planeP);
+          continue;
+        }
         for (; group + 2 <= groups; group += 2) {
           tileColumnsPair(rows, ROWS * inputs * 4, 16, b, 32, inputs, out, ROWS * row, row, false);
           rows += 2 * ROWS * inputs * 4;
