@@ -1,5 +1,6 @@
 #!/usr/bin/env node
 import { main } from './cli/main.ts';
+import { leave } from './leave.ts';
 
 // A reader that went away (`fer data x | head -1`, a closed terminal) is no error, and must not end a training.
 for (const stream of [process.stdout, process.stderr]) {
@@ -13,4 +14,4 @@ const code = await main(process.argv.slice(2), process);
 for (const stream of [process.stdout, process.stderr]) {
   await new Promise<void>((resolve) => stream.write('', () => resolve()));
 }
-process.exit(code);
+await leave(code);

@@ -10,6 +10,8 @@ import type { TrialCommand, TrialMessage } from './trialProcess.ts';
 const PROGRAM = fileURLToPath(new URL('trialProcess.js', import.meta.url));
 /** Of what a process says on its error output, the end that is kept. */
 const KEPT = 2000;
+/** Milliseconds that a process may take to end once it has answered; Node may hang there (see leave.ts). */
+const GRACE = 5000;
 
 /** A process that runs one trial. */
 export class TrialChild {
@@ -18,11 +20,11 @@ export class TrialChild {
   readonly #process: ChildProcess;
   #stopping = false;
 
-  constructor(task: TrialTask, onEpoch: (report: EpochReport) => void, program = PROGRAM) {
+  constructor(task: TrialTask, onEpoch: (report: EpochReport) => void, program = PROGRAM, grace = GRACE) {
     // The environment may hold the queue's password.
     const { FER_QUEUE_PASSWORD: _, ...env } = process.env;
     this.#process = fork(program, [], { stdio: ['ignore', 'ignore', 'pipe', 'ipc'], execArgv: [], env });
-    this.ended = this.#watch(task, onEpoch);
+    this.ended = this.#watch(task, onEpoch, grace);
     this.#send({ type: 'run', task });
   }
 
@@ -52,16 +54,23 @@ export class TrialChild {
   #watch(
     { trial, runs }: TrialTask,
     onEpoch: (report: EpochReport) => void,
+    grace: number,
   ): Promise<TrialResult | undefined> {
     let answer: TrialMessage | undefined;
+    let overdue: NodeJS.Timeout | undefined;
     let said = '';
     this.#process.stderr?.setEncoding('utf8');
     this.#process.stderr?.on('data', (text: string) => {
       said = (said + text).slice(-KEPT);
     });
     this.#process.on('message', (message: TrialMessage) => {
-      if (message.type === 'epoch') onEpoch(message);
-      else answer = message;
+      if (message.type === 'epoch') {
+        onEpoch(message);
+        return;
+      }
+      // All it did is on disk by now.
+      answer = message;
+      overdue = setTimeout(() => this.#process.kill('SIGKILL'), grace);
     });
     const failed = (problem: string): TrialResult => ({
       trial: trial.hash,
@@ -78,6 +87,7 @@ export class TrialChild {
         resolve(failed(`its process cannot be started: ${error.message}`)),
       );
       this.#process.once('close', (code, signal) => {
+        clearTimeout(overdue);
         if (answer?.type === 'done') resolve(answer.result);
         else if (answer?.type === 'failed') resolve(failed(answer.problem));
         else if (answer?.type === 'stopped' || this.#stopping) resolve(undefined);

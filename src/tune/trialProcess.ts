@@ -3,6 +3,7 @@
  * messages. It ends when it has answered, and when the process that forked it is gone.
  */
 import { FerError, Interrupted } from '../errors.ts';
+import { leave } from '../leave.ts';
 import type { TrialResult } from './result.ts';
 import { runTrial, type TrialTask } from './runTrial.ts';
 
@@ -55,7 +56,7 @@ const run = async (task: TrialTask): Promise<void> => {
       await tell({ type: 'failed', problem });
     }
   }
-  process.exit(0);
+  await leave(0);
 };
 
 process.on('message', (command: TrialCommand) => {
