@@ -1,6 +1,6 @@
 import type { KernelArgs, KernelName } from '../../kernels.ts';
 import { STREAMS } from '../../random.ts';
-import { sizeOf, type Tensor, view } from '../../tensor.ts';
+import { sizeOf, type Tensor } from '../../tensor.ts';
 import { type EntryList, F32, flat } from './entry.ts';
 import * as CODE from './kernels/codes.ts';
 import {
@@ -14,14 +14,12 @@ import {
 /** Pixels of a block of batch norm's statistics: small enough for the first cache, and fixed. */
 const NORM_BLOCK = 128;
 /** Rows up to which a linear layer reads its weights as a stream instead of packing them. */
-const STREAM_ROWS = 8;
+const STREAM_ROWS = 2;
 const STREAM_BLOCK = 32;
 /** As in kernels/stream.ts: inputs of a turn, bytes of the head of a block, bytes of its constants. */
 const STREAM_TURN = 16;
 const STREAM_HEAD = 64;
 const STREAM_SCRATCH = 8;
-/** Samples beyond the last whole panel of a linear layer that are cheaper one by one: two of the ten crops of a face. */
-const STREAMED_REST = 3;
 /** Outputs of a block of a linear layer on more rows, and samples of a packed panel. */
 const LINEAR_BLOCK = 32;
 const PANEL = 8;
@@ -122,27 +120,14 @@ export const LOWER: {
         list.push('linear.stream.halves', CODE.LINEAR_STREAM_HALVES, items, [...operands, halves], figures);
       } else list.push('linear.stream', CODE.LINEAR_STREAM, items, operands, figures);
     } else {
-      const rest = N % PANEL <= STREAMED_REST ? N % PANEL : 0;
-      const panels = Math.ceil((N - rest) / PANEL);
+      const panels = Math.ceil(N / PANEL);
       const packed = list.temporary('packed', panels * PANEL * I);
-      list.push('linear.pack', CODE.LINEAR_PACK, panels, [x, packed, N - rest, I]);
+      list.push('linear.pack', CODE.LINEAR_PACK, panels, [x, packed, N, I]);
       list.push(
         'linear',
         CODE.LINEAR,
         Math.ceil(O / LINEAR_BLOCK),
-        [
-          packed,
-          w,
-          b,
-          y,
-          N - rest,
-          I,
-          O,
-          LINEAR_BLOCK,
-          view(x, (N - rest) * I, [rest, I]),
-          rest,
-          panels > 1 ? 512 : I,
-        ],
+        [packed, w, b, y, N, I, O, LINEAR_BLOCK],
         {
           scratch: LINEAR_BLOCK * panels * PANEL * 4,
           multiplications: N * I * O,

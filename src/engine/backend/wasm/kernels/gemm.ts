@@ -3,7 +3,6 @@
  * from end to end; the weights, by far the largest, are moved as little as the product allows.
  */
 import { arg, least, madd } from './madd';
-import { streamRows } from './stream';
 import { PANEL, ROWS, tileColumns, tileColumnsPair, tileRows, tileRowsPair } from './tiles';
 
 /** Depth of a packed block: a panel of B stays in the first cache. */
@@ -36,22 +35,20 @@ export function linearPack(r: usize, item: usize, scratch: usize): void {
 
 /**
  * y [N, O] = x·wᵀ + b with the weights as the rows of the register tile, straight from memory, and the samples
- * packed; `rest` more samples, too few for a panel, follow while these weights are in the second cache.
- * Item: a block of outputs. Record: packed, w, b, y, N, I, O, block, x of the rest, rest.
+ * packed. Item: a block of outputs. Record: packed, w, b, y, N, I, O, block.
  */
 export function linear(r: usize, item: usize, scratch: usize): void {
   const N = arg(r, 4);
   const I = arg(r, 5);
   const O = arg(r, 6);
   const block = arg(r, 7);
-  const depth = arg(r, 10);
   const first = item * block;
   const outputs = least(block, O - first);
   const whole = outputs & ~(ROWS - 1);
   const w = arg(r, 1) + first * I * 4;
   const ldc = ((N + PANEL - 1) & ~(PANEL - 1)) << 2;
-  for (let k: usize = 0; k < I; k += depth) {
-    const deep = least(depth, I - k);
+  for (let k: usize = 0; k < I; k += LINEAR_DEPTH) {
+    const deep = least(LINEAR_DEPTH, I - k);
     let o: usize = 0;
     for (; o + 2 * ROWS <= whole; o += 2 * ROWS) {
       for (let n: usize = 0; n < N; n += PANEL) {
@@ -90,8 +87,6 @@ export function linear(r: usize, item: usize, scratch: usize): void {
       store<f32>(to + (o << 2), load<f32>(scratch + o * ldc + (n << 2)) + load<f32>(arg(r, 2) + ((first + o) << 2)));
     }
   }
-  const rest = arg(r, 9);
-  if (rest) streamRows(arg(r, 8), arg(r, 1), arg(r, 2), arg(r, 3) + N * O * 4, rest, I, O, first, outputs, scratch);
 }
 
 /** to[row][depth] for rows first..first+count, zero rows up to a multiple of ROWS. */

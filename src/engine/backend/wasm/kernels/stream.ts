@@ -69,37 +69,28 @@ function lost(v: v128): v128 {
  * Record: x, w, b, y, N, I, O, block.
  */
 export function linearStream(a: usize, item: usize, scratch: usize): void {
+  const O = arg(a, 6);
   const block = arg(a, 7);
-  const first = item * block;
-  streamRows(arg(a, 0), arg(a, 1), arg(a, 2), arg(a, 3), arg(a, 4), arg(a, 5), arg(a, 6), first, least(block, arg(a, 6) - first), scratch);
-}
-
-/** Outputs `first` to `first + count` of y [N, O] = x [N, I]·wᵀ + b. */
-export function streamRows(x: usize, w: usize, b: usize, y: usize, N: usize, I: usize, O: usize, first: usize, count: usize, scratch: usize): void {
-  const end = first + count;
-  let o = first;
-  for (; o + FOUR <= end; o += FOUR) fourRows(x, w + o * I * 4, b + (o << 2), y + (o << 2), N, I, O, scratch);
-  for (; o < end; o++) oneRow(x, w + o * I * 4, b + (o << 2), y + (o << 2), N, I, O);
+  const end = least(O, (item + 1) * block);
+  let o = item * block;
+  for (; o + FOUR <= end; o += FOUR) fourRows(a, o, scratch);
+  for (; o < end; o++) oneRow(a, o);
 }
 
 /**
- * The same as `linearStream`, to the same bits, from the halves of `linearHalves` where they are exact.
+ * The same, to the same bits, from the halves of `linearHalves` where they are exact.
  * Record: x, w, b, y, N, I, O, block, halves.
  */
 export function linearStreamHalves(a: usize, item: usize, scratch: usize): void {
   const I = arg(a, 5);
-  const O = arg(a, 6);
   const block = arg(a, 7);
   const first = item * block;
   const head = arg(a, 8) + item * (HEAD + block * I * 2);
-  if (load<u32>(head) || first + block > O) {
+  if (load<u32>(head) || first + block > arg(a, 6)) {
     linearStream(a, item, scratch);
     return;
   }
-  for (let o: usize = 0; o < block; o += FOUR) {
-    const at = (first + o) << 2;
-    fourRowsOfHalves(arg(a, 0), head + HEAD + o * I * 2, arg(a, 2) + at, arg(a, 3) + at, arg(a, 4), I, O, scratch);
-  }
+  for (let o: usize = 0; o < block; o += FOUR) fourRowsOfHalves(a, first + o, head + HEAD + o * I * 2, scratch);
 }
 
 /** Four weights, `place` * 4 values after `w`. */
@@ -108,17 +99,20 @@ function weights(w: usize, place: usize, halves: bool, mask: v128, scale: v128):
   return halves ? widen(w + place * 8, mask, scale) : v128.load(w + place * 16);
 }
 
-function fourRows(x: usize, w: usize, b: usize, y: usize, N: usize, I: usize, O: usize, scratch: usize): void {
-  rows(x, w, b, y, N, I, O, false, scratch);
+function fourRows(a: usize, o: usize, scratch: usize): void {
+  rows(a, o, arg(a, 1) + o * arg(a, 5) * 4, false, scratch);
 }
 
-function fourRowsOfHalves(x: usize, w: usize, b: usize, y: usize, N: usize, I: usize, O: usize, scratch: usize): void {
-  rows(x, w, b, y, N, I, O, true, scratch);
+function fourRowsOfHalves(a: usize, o: usize, w: usize, scratch: usize): void {
+  rows(a, o, w, true, scratch);
 }
 
-/** Four outputs, whose weights, biases and results begin at `w`, `b` and `y`. */
+/** Outputs o to o + 3, whose weights begin at `w`. */
 @inline
-function rows(x: usize, w: usize, b: usize, y: usize, N: usize, I: usize, O: usize, halves: bool, scratch: usize): void {
+function rows(a: usize, o: usize, w: usize, halves: bool, scratch: usize): void {
+  const N = arg(a, 4);
+  const I = arg(a, 5);
+  const O = arg(a, 6);
   const whole = I & ~(TURN - 1);
   const row: usize = halves ? I << 1 : I << 2;
   const turn: usize = halves ? TURN << 1 : TURN << 2;
@@ -128,6 +122,7 @@ function rows(x: usize, w: usize, b: usize, y: usize, N: usize, I: usize, O: usi
   const mask = v128.load32_splat(scratch);
   const scale = v128.load32_splat(scratch, 4);
   for (let n: usize = 0; n < N; n++) {
+    let x = arg(a, 0) + n * I * 4;
     let w0 = w;
     let w1 = w0 + row;
     let w2 = w1 + row;
@@ -191,18 +186,24 @@ function rows(x: usize, w: usize, b: usize, y: usize, N: usize, I: usize, O: usi
       w2 += 4;
       w3 += 4;
     }
+    const b = arg(a, 2) + (o << 2);
+    const y = arg(a, 3) + (n * O + o) * 4;
     store<f32>(y, s0 + load<f32>(b));
     store<f32>(y, s1 + load<f32>(b, 4), 4);
     store<f32>(y, s2 + load<f32>(b, 8), 8);
     store<f32>(y, s3 + load<f32>(b, 12), 12);
-    y += O << 2;
   }
 }
 
-/** One output, in the same order of additions. */
-function oneRow(x: usize, w: usize, b: usize, y: usize, N: usize, I: usize, O: usize): void {
+/** Output o, in the same order of additions. */
+function oneRow(a: usize, o: usize): void {
+  const N = arg(a, 4);
+  const I = arg(a, 5);
+  const O = arg(a, 6);
   const bytes = (I & ~(TURN - 1)) << 2;
+  const w = arg(a, 1) + o * I * 4;
   for (let n: usize = 0; n < N; n++) {
+    const x = arg(a, 0) + n * I * 4;
     let s0 = f32x4.splat(0);
     let s1 = f32x4.splat(0);
     let s2 = f32x4.splat(0);
@@ -215,8 +216,6 @@ function oneRow(x: usize, w: usize, b: usize, y: usize, N: usize, I: usize, O: u
     }
     let sum = lanes(f32x4.add(f32x4.add(s0, s1), f32x4.add(s2, s3)));
     for (let i = bytes; i < I << 2; i += 4) sum += load<f32>(w + i) * load<f32>(x + i);
-    store<f32>(y, sum + load<f32>(b));
-    x += I << 2;
-    y += O << 2;
+    store<f32>(arg(a, 3) + (n * O + o) * 4, sum + load<f32>(arg(a, 2) + (o << 2)));
   }
 }
