@@ -31,6 +31,13 @@ const GEOMETRIES: readonly Geometry[] = [
   // Kernels so large that they go in panels and squares: several blocks of tiles, squares cut short.
   [259, 1, 2, 8, 5600],
   [6, 5, 6, 8, 10720],
+  // The same with tiles of 4 and of 3, which have fewer points; one tile alone.
+  [9, 12, 12, 16, 24],
+  [9, 6, 6, 24, 16],
+  [5, 4, 4, 8, 14608],
+  [5, 3, 6, 8, 21000],
+  [1, 4, 4, 8, 7400],
+  [1, 3, 3, 8, 10528],
 ];
 
 /** A first layer: one channel. */
@@ -124,6 +131,23 @@ describe('the choice of algorithm', () => {
     ]);
     expect(await work(backwardInput(geometry), false)).toContainEqual(['winograd.conv.dx', products]);
     expect(await work(backwardWeight(geometry), false)).toContainEqual(['winograd.dw.gemm', products]);
+  });
+
+  it.each([
+    [40, 64 * 49],
+    [24, 25 * 49],
+    [12, 9 * 36],
+    [6, 4 * 25],
+    [5, 49],
+    [4, 36],
+    [3, 25],
+  ])('takes the tiles with the fewest multiplications, maps of %d', async (side, multiplications) => {
+    const map: Geometry = [1, side, side, 8, 8];
+    const all = multiplications * 8 * 8;
+    expect(await work(forward(map), false)).toContainEqual(['winograd.conv', all]);
+    expect(await work(backwardInput(map), false)).toContainEqual(['winograd.conv.dx', all]);
+    const products = (await work(backwardWeight(map), false)).filter(([name]) => name === 'winograd.dw.gemm');
+    expect(products.reduce((sum, [, count]) => sum + count, 0)).toBe(all);
   });
 
   it('takes the definition where it is asked to', async () => {

@@ -7,7 +7,7 @@
  * added and subtracted. The rows of Bᵀ are polynomials; where one point r has no partner, all rows but
  * its own share the factor (x - r), which is applied first.
  */
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { type Matrix, polynomial, transpose, WINOGRAD_POINTS, winogradMatrices } from '../../winograd.ts';
 
@@ -232,10 +232,32 @@ export function transformsOf(m: number): string {
   ].join('\n');
 }
 
+/** The kernels around the transforms, written for tiles of 5; those of other sizes are copies that import other transforms. */
+const KERNELS = ['winograd', 'winogradGradient', 'winogradTile'];
+const OTHER_TILES = [3, 4];
+
+function kernelsOf(m: number, name: string, source: string): string {
+  const imports = { './generated/f5': `../f${m}`, './madd': '../../madd', './tiles': '../../tiles' };
+  const copy = Object.entries(imports).reduce(
+    (text, [from, to]) => text.replaceAll(`'${from}'`, `'${to}'`),
+    source,
+  );
+  return `// Tiles of ${m}: written by generate.ts from ${name}.ts; do not edit.\n${copy}`;
+}
+
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
-  const folder = new URL('../../../../src/engine/backend/wasm/kernels/generated/', import.meta.url);
+  const kernels = new URL('../../../../src/engine/backend/wasm/kernels/', import.meta.url);
+  const folder = new URL('generated/', kernels);
   mkdirSync(folder, { recursive: true });
   for (const m of Object.keys(WINOGRAD_POINTS).map(Number)) {
     writeFileSync(new URL(`f${m}.ts`, folder), transformsOf(m));
+  }
+  for (const m of OTHER_TILES) {
+    const tiles = new URL(`tiles${m}/`, folder);
+    mkdirSync(tiles, { recursive: true });
+    for (const name of KERNELS) {
+      const source = readFileSync(new URL(`${name}.ts`, kernels), 'utf8');
+      writeFileSync(new URL(`${name}.ts`, tiles), kernelsOf(m, name, source));
+    }
   }
 }

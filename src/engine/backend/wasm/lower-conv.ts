@@ -4,10 +4,18 @@ import type { Tensor } from '../../tensor.ts';
 import { type EntryList, F32 } from './entry.ts';
 import * as CODE from './kernels/codes.ts';
 
-/** Outputs of a Winograd tile's side, inputs, and points: F(5, 3), which tiles 40, 20, 10 and 5 exactly. */
-const M = 5;
-const TILE = M + 2;
-const POINTS = TILE * TILE;
+/**
+ * Winograd's tiles: outputs of a side, points, and what tells their kernels. F(5, 3) tiles 40, 20, 10 and 5 exactly; the
+ * others waste less of some small maps, such as 12 and 6.
+ */
+const TILINGS = [
+  { m: 5, points: 49, code: 0 },
+  { m: 4, points: 36, code: CODE.TILES_OF_4 },
+  { m: 3, points: 25, code: CODE.TILES_OF_3 },
+] as const;
+type Tiling = (typeof TILINGS)[number];
+/** Most points of a tile. */
+const MOST_POINTS = 49;
 /** Tiles whose transformed data lie together: the rows of a register tile. */
 const ROWS = 4;
 /** Tiles that an item of the weight gradient's transform takes. */
@@ -17,7 +25,7 @@ const VECTOR = 32;
 /** Bytes of the constants of the transforms, at most. */
 const CONSTANTS = 256;
 /** Bytes of the two patches that a transform works in, of its constants, and of the places of a group of tiles. */
-const PATCHES = 2 * POINTS * VECTOR + CONSTANTS + GROUP_TILES * 16;
+const PATCHES = 2 * MOST_POINTS * VECTOR + CONSTANTS + GROUP_TILES * 16;
 /**
  * Bytes of the tiles of a block of the output pass, which should stay in the second cache; where a large kernel
  * is read anew for every block, blocks must be large enough to pay for that.
@@ -63,12 +71,24 @@ export function convolutionKind({
   );
 }
 
+const tilesOf = ({ m }: Tiling, N: number, H: number, W: number): number =>
+  N * Math.ceil(H / m) * Math.ceil(W / m);
+
+/** The tiles with the fewest multiplications for maps of H by W, of several the largest. */
+function tilingFor(H: number, W: number): Tiling {
+  const products = (tiling: Tiling): number => tilesOf(tiling, 1, H, W) * tiling.points;
+  return TILINGS.reduce((best, tiling) => (products(tiling) < products(best) ? tiling : best));
+}
+
 /**
  * Whether a transformed kernel is made or used up a piece at a time, so that it stays in the cache while the
  * tiles go through memory: worth it where the kernel is the larger of the two.
  */
-function inPieces({ C, K, tiles }: { C: number; K: number; tiles: number }, bytes: number): boolean {
-  const largeKernel = POINTS * K * C * 4 > bytes;
+function inPieces(
+  { C, K, points, tiles }: { C: number; K: number; points: number; tiles: number },
+  bytes: number,
+): boolean {
+  const largeKernel = points * K * C * 4 > bytes;
   const fewTiles = tiles <= MOST_TILES;
   return largeKernel && fewTiles;
 }
@@ -181,54 +201,56 @@ function correlate(
     });
     return;
   }
-  const tiles = N * Math.ceil(H / M) * Math.ceil(W / M);
-  if (inPieces({ C, K, tiles }, PANEL_BYTES)) {
+  const tiling = tilingFor(H, W);
+  const { points, code } = tiling;
+  const tiles = tilesOf(tiling, N, H, W);
+  if (inPieces({ C, K, points, tiles }, PANEL_BYTES)) {
     const groups = Math.ceil(tiles / ROWS);
-    const v = list.temporary('V', POINTS * planeFloats(groups * ROWS * inputs));
-    list.push(`winograd.input${suffix}`, CODE.WINOGRAD_INPUT, groups, [x, v, H, W, inputs, tiles], {
-      scratch: PATCHES + POINTS * ROWS * VECTOR,
+    const v = list.temporary('V', points * planeFloats(groups * ROWS * inputs));
+    list.push(`winograd.input${suffix}`, code + CODE.WINOGRAD_INPUT, groups, [x, v, H, W, inputs, tiles], {
+      scratch: PATCHES + points * ROWS * VECTOR,
     });
     const panels = panelsOf(inputs, outputs);
     const block = PANEL_TILES / panels;
     const planes = planeFloats(panels * inputs * 8) + planeFloats(panels * block * 8);
-    const taps = list.fixedWeights ? packedTaps(w, flip, list) : null;
+    const taps = list.fixedWeights ? packedTaps(w, flip, tiling, list) : null;
     list.push(
       `winograd.panel${suffix}`,
-      CODE.WINOGRAD_PANEL,
+      code + CODE.WINOGRAD_PANEL,
       outputs / 8 / panels,
       [v, w, bias, y, H, W, K, C, flip ? 1 : 0, tiles, panels, block, affine, relu, taps],
-      { scratch: PATCHES + POINTS * planes * 4, multiplications: tiles * POINTS * inputs * outputs },
+      { scratch: PATCHES + points * planes * 4, multiplications: tiles * points * inputs * outputs },
     );
     return;
   }
   const u = list.derive({
-    name: `U${suffix}`,
-    floats: POINTS * planeFloats(K * C),
+    name: `U${suffix} ${tiling.m}`,
+    floats: points * planeFloats(K * C),
     sources: [w],
     fill(into, to) {
       const operands = [w, to, K, C, flip ? 1 : 0];
-      into.push(`winograd.kernel${suffix}`, CODE.WINOGRAD_KERNEL, outputs / 8, operands, {
+      into.push(`winograd.kernel${suffix}`, code + CODE.WINOGRAD_KERNEL, outputs / 8, operands, {
         scratch: PATCHES,
       });
     },
   });
-  const perTile = POINTS * (inputs + outputs) * 4;
+  const perTile = points * (inputs + outputs) * 4;
   const fit = Math.floor(BLOCK_BYTES / perTile / 4) * 4;
-  const streamed = POINTS * K * C * 4 > PANEL_BYTES;
+  const streamed = points * K * C * 4 > PANEL_BYTES;
   const block = streamed ? BLOCK_TILES.streaming : Math.max(BLOCK_TILES.least, fit);
   const planes = planeFloats(ROWS * inputs) + planeFloats(ROWS * outputs);
-  const scratch = PATCHES + Math.ceil(block / ROWS) * POINTS * planes * 4;
+  const scratch = PATCHES + Math.ceil(block / ROWS) * points * planes * 4;
   list.push(
     `winograd.conv${suffix}`,
-    CODE.WINOGRAD_CONV,
+    code + CODE.WINOGRAD_CONV,
     Math.ceil(tiles / block),
     [x, u, bias, y, H, W, inputs, outputs, tiles, block, affine, relu],
-    { scratch, multiplications: tiles * POINTS * inputs * outputs },
+    { scratch, multiplications: tiles * points * inputs * outputs },
   );
 }
 
 /** The taps of w in the order in which the transform of a panel reads them. */
-function packedTaps(w: Tensor, flip: boolean, list: EntryList): Tensor {
+function packedTaps(w: Tensor, flip: boolean, { code }: Tiling, list: EntryList): Tensor {
   const [K, C] = w.shape;
   return list.derive({
     name: flip ? 'taps.dx' : 'taps',
@@ -236,7 +258,7 @@ function packedTaps(w: Tensor, flip: boolean, list: EntryList): Tensor {
     sources: [w],
     fill(into, to) {
       const panels = (flip ? C : K) / 8;
-      into.push('winograd.taps', CODE.WINOGRAD_TAPS, panels, [w, to, K, C, flip ? 1 : 0]);
+      into.push('winograd.taps', code + CODE.WINOGRAD_TAPS, panels, [w, to, K, C, flip ? 1 : 0]);
     },
   });
 }
@@ -269,15 +291,17 @@ export function lowerBackwardWeight(
     list.push('conv.direct.db', CODE.COLUMN_SUMS, K / 8, [dy, db, N * H * W, K, 8]);
     return;
   }
-  const tiles = N * Math.ceil(H / M) * Math.ceil(W / M);
-  const inSquares = inPieces({ C, K, tiles }, SQUARE_BYTES);
+  const tiling = tilingFor(H, W);
+  const { points, code } = tiling;
+  const tiles = tilesOf(tiling, N, H, W);
+  const inSquares = inPieces({ C, K, points, tiles }, SQUARE_BYTES);
   const chunk = inSquares ? tiles : Math.min(CHUNK_TILES, tiles);
-  const v = list.temporary('V', POINTS * planeFloats(chunk * C));
-  const d = list.temporary('D', POINTS * planeFloats(chunk * K));
+  const v = list.temporary('V', points * planeFloats(chunk * C));
+  const d = list.temporary('D', points * planeFloats(chunk * K));
   const transform = (first: number, count: number): void =>
     list.push(
       'winograd.dw.transform',
-      CODE.WINOGRAD_GRADIENT_TRANSFORM,
+      code + CODE.WINOGRAD_GRADIENT_TRANSFORM,
       Math.ceil(count / GROUP_TILES),
       [x, dy, v, d, H, W, C, K, first, count, GROUP_TILES, chunk],
       { scratch: PATCHES },
@@ -285,13 +309,19 @@ export function lowerBackwardWeight(
   if (inSquares) {
     transform(0, tiles);
     const items = Math.ceil(C / SQUARE) * Math.ceil(K / SQUARE);
-    list.push('winograd.dw.square', CODE.WINOGRAD_GRADIENT_SQUARE, items, [v, d, dw, db, C, K, tiles], {
-      scratch: PATCHES + POINTS * planeFloats(SQUARE * SQUARE) * 4,
-      multiplications: POINTS * tiles * C * K,
-    });
+    list.push(
+      'winograd.dw.square',
+      code + CODE.WINOGRAD_GRADIENT_SQUARE,
+      items,
+      [v, d, dw, db, C, K, tiles],
+      {
+        scratch: PATCHES + points * planeFloats(SQUARE * SQUARE) * 4,
+        multiplications: points * tiles * C * K,
+      },
+    );
     return;
   }
-  const du = list.temporary('dU', POINTS * planeFloats(C * K));
+  const du = list.temporary('dU', points * planeFloats(C * K));
   // A slice of the channels keeps an item short where there are few points a thread.
   const slices = C % 128 === 0 ? C / 128 : 1;
   for (let first = 0; first < tiles; first += chunk) {
@@ -299,15 +329,21 @@ export function lowerBackwardWeight(
     transform(first, count);
     list.push(
       'winograd.dw.gemm',
-      CODE.WINOGRAD_GRADIENT_GEMM,
-      POINTS * slices,
+      code + CODE.WINOGRAD_GRADIENT_GEMM,
+      points * slices,
       [v, d, du, db, C, K, count, chunk, first > 0 ? 1 : 0, slices],
-      { multiplications: POINTS * count * C * K },
+      { multiplications: points * count * C * K },
     );
   }
   const outputSlices = C % 32 === 0 ? C / 32 : 1;
   const outputItems = Math.ceil(K / 16) * outputSlices;
-  list.push('winograd.dw.output', CODE.WINOGRAD_GRADIENT_OUTPUT, outputItems, [du, dw, C, K, outputSlices], {
-    scratch: PATCHES,
-  });
+  list.push(
+    'winograd.dw.output',
+    code + CODE.WINOGRAD_GRADIENT_OUTPUT,
+    outputItems,
+    [du, dw, C, K, outputSlices],
+    {
+      scratch: PATCHES,
+    },
+  );
 }

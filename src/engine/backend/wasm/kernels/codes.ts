@@ -52,3 +52,6 @@ export const LINEAR_STRIPS = 49;
 export const WINOGRAD_TAPS = 50;
 export const LINEAR_HALVES = 51;
 export const LINEAR_STREAM_HALVES = 52;
+/** Added to the code of a Winograd kernel, whose tiles are of 5 by 5 outputs otherwise. */
+export const TILES_OF_4 = 64;
+export const TILES_OF_3 = 128;

@@ -17,6 +17,10 @@ import * as NORM from './norm';
 import * as POOL from './pool';
 import * as SGD from './sgd';
 import * as STREAM from './stream';
+import * as WINOGRAD3 from './generated/tiles3/winograd';
+import * as GRADIENT3 from './generated/tiles3/winogradGradient';
+import * as WINOGRAD4 from './generated/tiles4/winograd';
+import * as GRADIENT4 from './generated/tiles4/winogradGradient';
 import * as WINOGRAD from './winograd';
 import * as WINOGRAD_GRADIENT from './winogradGradient';
 
@@ -164,6 +168,40 @@ function dispatch(code: u32, record: usize, item: u32, scratch: usize): void {
     case CODE.ADADELTA: return ADAPTIVE.adadelta(record, item, scratch);
     case CODE.ADAGRAD: return ADAPTIVE.adagrad(record, item, scratch);
     case CODE.AVERAGE: return AVERAGE.average(record, item, scratch);
+    default:
+      if (code < <u32>CODE.TILES_OF_3) dispatch4(code - CODE.TILES_OF_4, record, item, scratch);
+      else dispatch3(code - CODE.TILES_OF_3, record, item, scratch);
+  }
+}
+
+/** Winograd kernels with tiles of 4 by 4. */
+function dispatch4(code: u32, record: usize, item: u32, scratch: usize): void {
+  switch (code) {
+    case CODE.WINOGRAD_KERNEL: return WINOGRAD4.winogradKernel(record, item, scratch);
+    case CODE.WINOGRAD_INPUT: return WINOGRAD4.winogradInput(record, item, scratch);
+    case CODE.WINOGRAD_PANEL: return WINOGRAD4.winogradPanel(record, item, scratch);
+    case CODE.WINOGRAD_TAPS: return WINOGRAD4.winogradTaps(record, item, scratch);
+    case CODE.WINOGRAD_CONV: return WINOGRAD4.winogradConv(record, item, scratch);
+    case CODE.WINOGRAD_GRADIENT_TRANSFORM: return GRADIENT4.winogradGradientTransform(record, item, scratch);
+    case CODE.WINOGRAD_GRADIENT_GEMM: return GRADIENT4.winogradGradientGemm(record, item, scratch);
+    case CODE.WINOGRAD_GRADIENT_SQUARE: return GRADIENT4.winogradGradientSquare(record, item, scratch);
+    case CODE.WINOGRAD_GRADIENT_OUTPUT: return GRADIENT4.winogradGradientOutput(record, item, scratch);
+    default: unreachable();
+  }
+}
+
+/** Winograd kernels with tiles of 3 by 3. */
+function dispatch3(code: u32, record: usize, item: u32, scratch: usize): void {
+  switch (code) {
+    case CODE.WINOGRAD_KERNEL: return WINOGRAD3.winogradKernel(record, item, scratch);
+    case CODE.WINOGRAD_INPUT: return WINOGRAD3.winogradInput(record, item, scratch);
+    case CODE.WINOGRAD_PANEL: return WINOGRAD3.winogradPanel(record, item, scratch);
+    case CODE.WINOGRAD_TAPS: return WINOGRAD3.winogradTaps(record, item, scratch);
+    case CODE.WINOGRAD_CONV: return WINOGRAD3.winogradConv(record, item, scratch);
+    case CODE.WINOGRAD_GRADIENT_TRANSFORM: return GRADIENT3.winogradGradientTransform(record, item, scratch);
+    case CODE.WINOGRAD_GRADIENT_GEMM: return GRADIENT3.winogradGradientGemm(record, item, scratch);
+    case CODE.WINOGRAD_GRADIENT_SQUARE: return GRADIENT3.winogradGradientSquare(record, item, scratch);
+    case CODE.WINOGRAD_GRADIENT_OUTPUT: return GRADIENT3.winogradGradientOutput(record, item, scratch);
     default: unreachable();
   }
 }

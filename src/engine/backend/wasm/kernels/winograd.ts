@@ -285,12 +285,16 @@ function singleTile(v: usize, planeV: usize, u: usize, planeU: usize, inputs: us
     const xe = v128.load32_splat(v + 4 * planeV);
     e0 = madd(xe, v128.load(u + 4 * planeU), e0);
     e1 = madd(xe, v128.load(u + 4 * planeU, 16), e1);
-    const xf = v128.load32_splat(v + 5 * planeV);
-    f0 = madd(xf, v128.load(u + 5 * planeU), f0);
-    f1 = madd(xf, v128.load(u + 5 * planeU, 16), f1);
-    const xg = v128.load32_splat(v + 6 * planeV);
-    g0 = madd(xg, v128.load(u + 6 * planeU), g0);
-    g1 = madd(xg, v128.load(u + 6 * planeU, 16), g1);
+    if (TILE > 5) {
+      const xf = v128.load32_splat(v + 5 * planeV);
+      f0 = madd(xf, v128.load(u + 5 * planeU), f0);
+      f1 = madd(xf, v128.load(u + 5 * planeU, 16), f1);
+    }
+    if (TILE > 6) {
+      const xg = v128.load32_splat(v + 6 * planeV);
+      g0 = madd(xg, v128.load(u + 6 * planeU), g0);
+      g1 = madd(xg, v128.load(u + 6 * planeU, 16), g1);
+    }
     u += 32;
   }
   v128.store(p, a0);
@@ -303,10 +307,14 @@ function singleTile(v: usize, planeV: usize, u: usize, planeU: usize, inputs: us
   v128.store(p + 3 * planeP, d1, 16);
   v128.store(p + 4 * planeP, e0);
   v128.store(p + 4 * planeP, e1, 16);
-  v128.store(p + 5 * planeP, f0);
-  v128.store(p + 5 * planeP, f1, 16);
-  v128.store(p + 6 * planeP, g0);
-  v128.store(p + 6 * planeP, g1, 16);
+  if (TILE > 5) {
+    v128.store(p + 5 * planeP, f0);
+    v128.store(p + 5 * planeP, f1, 16);
+  }
+  if (TILE > 6) {
+    v128.store(p + 6 * planeP, g0);
+    v128.store(p + 6 * planeP, g1, 16);
+  }
 }
 
 /**
@@ -350,7 +358,7 @@ export function winogradPanel(a: usize, item: usize, scratch: usize): void {
         let out = p + xi * planeP + panel * 32;
         let group: usize = 0;
         if (count == 1) {
-          // Row by row of points: seven sums side by side, where one would wait for itself.
+          // Row by row of points: TILE sums side by side, where one would wait for itself.
           if (xi % TILE == 0) singleTile(rows, planeV, b, planeU, inputs, out, planeP);
           continue;
         }

@@ -1,0 +1,53 @@
+/** Options that several verbs share, and what their values may be. */
+import { NETWORKS, type NetworkName } from '../nn/networks.ts';
+import { option, required } from './option.ts';
+import { bool, choice, int, text } from './value.ts';
+
+export const THEMES = ['light', 'dark'] as const;
+export const DTYPES = ['fp32', 'fp16'] as const;
+export const DEVICES = ['auto', 'cpu', 'gpu', 'gpu-software', 'reference'] as const;
+
+const AUTO_THREADS = { auto: 0 } as const;
+
+/** A run is a folder, so its name must be a plain file name on every system. */
+export const RUN_NAME = /^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$/;
+
+/** Options that several verbs share. */
+export const shared = {
+  data: required(text(), 'fer2013.csv, icml_face_data.csv, a folder of images, synthetic or synthetic:N'),
+  labels: option(text(/^/), '', 'fer2013new.csv of FER+: its eight labels in place of those of fer2013.csv'),
+  model: option(
+    text(/^/),
+    '',
+    'a run or model folder, or a .safetensors file in one; default: the network that comes with fer',
+  ),
+  network: option(
+    choice(Object.keys(NETWORKS) as NetworkName[]),
+    'vgg',
+    'architecture; vgg is the network of the paper',
+  ),
+  width: option(
+    int({ min: 1, max: 1024 }),
+    64,
+    'channels of the first stage; the others scale with it, and time with its square',
+  ),
+  bs: option(int({ min: 1, max: 4096, log: true }), 64, 'images a step'),
+  crops: option(
+    choice([1, 10]),
+    10,
+    '10 averages the logits of corners, centre and mirrors; 1 is the centre',
+  ),
+  limit: option(int({ min: 0 }), 0, 'only the first so many images of each split; 0 is all'),
+  threads: option(
+    int({ min: 0, max: 256, words: AUTO_THREADS }),
+    0,
+    'worker threads; auto is one a core. The result does not depend on it',
+  ),
+  device: option(
+    choice(DEVICES, { wasm: 'cpu', webgpu: 'gpu' }),
+    'auto',
+    'auto: a GPU if there is one, else cpu (WebAssembly); gpu-software: one that software imitates; reference: slow float64, the definition',
+  ),
+  theme: option(choice(THEMES), 'light', 'colours of the pictures'),
+  json: option(bool(), false, 'one JSON value on standard output and nothing else there'),
+};
