@@ -45,6 +45,7 @@ export async function trainingSteps(backend, width = 8) {
     crops: 1,
     batch: COUNT,
     capacity: COUNT,
+    fixedWeights: true,
   });
   return { losses, logits: await inference.run(order) };
 }
