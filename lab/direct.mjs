@@ -22,7 +22,7 @@ const { data, width, n_epochs, seeds, limit, threads } = options({
 });
 if (data === '') throw new Error('data= is missing: fer2013.csv');
 
-const dataset = await loadDataset(data, { limit });
+const dataset = await loadDataset(data, limit > 0 ? { limit } : {});
 const runs = mkdtempSync(join(tmpdir(), 'fer-direct-'));
 
 /** Accuracy after the last epoch. */
