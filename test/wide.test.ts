@@ -12,8 +12,8 @@ const why =
 /** Files whose tests go over all builds, and those of their tests that matter here. */
 const SUITES = [
   {
-    files: ['conv', 'linear', 'constants'].map((name) => `src/engine/backend/wasm/${name}.test.ts`),
-    only: 'Winograd|linear',
+    files: ['conv', 'linear', 'constants', 'fuse'].map((name) => `src/engine/backend/wasm/${name}.test.ts`),
+    only: 'Winograd|linear|batch norm',
   },
   { files: ['test/golden.test.ts'], only: 'wide build' },
 ];

@@ -3,7 +3,7 @@ import type { Backend, CompileOptions, NumericArray, ProfileRow, Program } from 
 import type { Call } from '../kernels.ts';
 import { type Buffer, BYTES, sizeOf, type Tensor, tensor } from '../tensor.ts';
 import { type Derived, type Entry, EntryList, F32 } from './wasm/entry.ts';
-import { fuseNorms } from './wasm/fuse.ts';
+import { fuseNorms, fusePools } from './wasm/fuse.ts';
 import { alignUp, bytesOf, type Layout, layOut } from './wasm/layout.ts';
 import { LOWER } from './wasm/lower.ts';
 import type { LoweringOptions } from './wasm/lower-conv.ts';
@@ -133,13 +133,14 @@ export class WasmBackend implements Backend {
     );
     const direct = this.#direct;
     const norms = fuseNorms(calls, keep, direct);
-    const done = new Set<Call['args']>(norms.values());
+    const { pools, done: pooled } = fusePools(calls, keep);
+    const normed = new Set<Call['args']>(norms.values());
     for (const one of calls) {
       const { kernel, args } = one;
-      if (done.has(args)) continue;
+      if (normed.has(args) || pooled.has(one)) continue;
       // The table pairs every name with its own operands; TypeScript cannot follow a pair through a lookup.
       const lower = LOWER[kernel] as (of: typeof args, into: EntryList, options: LoweringOptions) => void;
-      lower(args, list, { direct, norm: norms.get(one) });
+      lower(args, list, { direct, norm: norms.get(one), pool: pools.get(one) });
     }
     const program = new WasmProgram(calls, list.entries, keep, [...constants]);
     this.#pending.push(program);

@@ -1,5 +1,5 @@
 import { type Call, type KernelArgs, operandsOf } from '../../kernels.ts';
-import type { Buffer, Tensor } from '../../tensor.ts';
+import { type Buffer, type Tensor, tensor } from '../../tensor.ts';
 import { convolutionKind } from './lower-conv.ts';
 
 /**
@@ -13,11 +13,7 @@ export function fuseNorms(
   keep: readonly Tensor[],
   direct: boolean,
 ): ReadonlyMap<Call, KernelArgs['batchNorm.evaluate']> {
-  const uses = new Map<Buffer, number>();
-  for (const one of calls) {
-    const buffers = new Set(operandsOf(one).map(([, { buffer }]) => buffer));
-    for (const buffer of buffers) uses.set(buffer, (uses.get(buffer) ?? 0) + 1);
-  }
+  const uses = usesOf(calls);
   const kept = new Set(keep.map(({ buffer }) => buffer));
   const fused = new Map<Call, KernelArgs['batchNorm.evaluate']>();
   calls.slice(1).forEach((norm, i) => {
@@ -31,4 +27,63 @@ export function fuseNorms(
     if (onlyTheirs && follows && !byDefinition) fused.set(convolution, norm.args);
   });
   return fused;
+}
+
+/** A batch norm whose outputs go into max pooling and nowhere else. */
+export interface NormPool {
+  /** The pooled values. */
+  readonly y: Tensor;
+  /** The gradient of the pooled values. */
+  readonly dy: Tensor;
+  /** Bytes: which of its four pixels a pooled value came from. */
+  readonly codes: Tensor;
+}
+
+/**
+ * Batch norms of a training step that are done together with the max pooling behind them, forward and backward, as
+ * nothing else sees what lies between them: neither values nor gradients of whole pixels are stored.
+ *
+ * @returns by the calls of those batch norms, forward and backward; the calls of the poolings are in `done`
+ */
+export function fusePools(
+  calls: readonly Call[],
+  keep: readonly Tensor[],
+): { readonly pools: ReadonlyMap<Call, NormPool>; readonly done: ReadonlySet<Call> } {
+  const uses = usesOf(calls);
+  const kept = new Set(keep.map(({ buffer }) => buffer));
+  /** Transient, not kept, and seen by so many calls. */
+  const between = ({ buffer }: Tensor, count: number): boolean =>
+    buffer.lifetime === 'transient' && !kept.has(buffer) && uses.get(buffer) === count;
+  const pools = new Map<Call, NormPool>();
+  const done = new Set<Call>();
+  calls.slice(1).forEach((pool, i) => {
+    const norm = calls[i];
+    if (norm.kernel !== 'batchNorm.forward' || pool.kernel !== 'maxPool2.forward') return;
+    const { x, y } = pool.args;
+    const [, H, W, C] = x.shape;
+    const evenSides = H % 2 === 0 && W % 2 === 0;
+    const wholeBytes = C % 16 === 0;
+    // Batch norm, pooling and the pooling's gradient, which looks for the largest pixel again.
+    if (norm.args.y.buffer !== x.buffer || !evenSides || !wholeBytes || !between(x, 3)) return;
+    const at = calls.findIndex((one) => one.kernel === 'maxPool2.backward' && one.args.x.buffer === x.buffer);
+    const [poolBack, normBack] = [calls[at], calls[at + 1]];
+    if (poolBack?.kernel !== 'maxPool2.backward' || normBack?.kernel !== 'batchNorm.backward') return;
+    const { dx, dy } = poolBack.args;
+    const follows = normBack.args.dy.buffer === dx.buffer && normBack.args.dx.buffer !== dx.buffer;
+    if (!follows || !between(dx, 2)) return;
+    const fused = { y, dy, codes: tensor('codes', y.shape, 'u8') };
+    pools.set(norm, fused).set(normBack, fused);
+    done.add(pool).add(poolBack);
+  });
+  return { pools, done };
+}
+
+/** How many calls each buffer is an operand of. */
+function usesOf(calls: readonly Call[]): ReadonlyMap<Buffer, number> {
+  const uses = new Map<Buffer, number>();
+  for (const one of calls) {
+    const buffers = new Set(operandsOf(one).map(([, { buffer }]) => buffer));
+    for (const buffer of buffers) uses.set(buffer, (uses.get(buffer) ?? 0) + 1);
+  }
+  return uses;
 }

@@ -2,6 +2,7 @@ import { FerError } from '../../../errors.ts';
 import type { KernelArgs } from '../../kernels.ts';
 import type { Tensor } from '../../tensor.ts';
 import { type EntryList, F32 } from './entry.ts';
+import type { NormPool } from './fuse.ts';
 import * as CODE from './kernels/codes.ts';
 
 /**
@@ -108,6 +109,8 @@ export interface LoweringOptions {
   readonly direct: boolean;
   /** Of a convolution: the batch norm that is done with its output pass, see `fuseNorms`. */
   readonly norm?: KernelArgs['batchNorm.evaluate'];
+  /** Of a batch norm: the max pooling that is done with it, see `fusePools`. */
+  readonly pool?: NormPool;
 }
 
 /** Scale and shift [2, C] of a batch norm with fixed statistics. */

@@ -13,6 +13,8 @@ import {
 
 /** Pixels of a block of batch norm's statistics: small enough for the first cache, and fixed. */
 const NORM_BLOCK = 128;
+/** Bytes of a pixel's place in its pooled map, as in kernels/norm.ts. */
+const NORM_PLACE = 8;
 /** Rows up to which a linear layer reads its weights as a stream instead of packing them. */
 const STREAM_ROWS = 2;
 const STREAM_BLOCK = 32;
@@ -61,7 +63,8 @@ export const LOWER: {
   'conv3x3.backwardInput': lowerBackwardInput,
   'conv3x3.backwardWeight': lowerBackwardWeight,
 
-  'batchNorm.forward'({ x, gamma, beta, runningMean, runningVar, saved, y, eps, momentum, relu }, list) {
+  'batchNorm.forward'(args, list, { pool }) {
+    const { x, gamma, beta, runningMean, runningVar, saved, y, eps, momentum, relu } = args;
     const { P, C, blocks } = pixels(x);
     const parts = list.temporary('parts', blocks * 2 * C);
     const affine = list.temporary('affine', 2 * C);
@@ -70,7 +73,11 @@ export const LOWER: {
       ...[parts, saved, gamma, beta, runningMean, runningVar, affine, P, C, NORM_BLOCK],
       ...[new F32(eps), new F32(momentum)],
     ]);
-    list.push('norm.apply', CODE.NORM_APPLY, blocks, [x, affine, y, P, C, NORM_BLOCK, relu ? 1 : 0]);
+    if (pool) {
+      const [N, H, W] = x.shape;
+      const operands = [x, affine, pool.y, pool.codes, H, W, C, relu ? 1 : 0];
+      list.push('norm.apply.pool', CODE.NORM_APPLY_POOL, (N * H) / 2, operands);
+    } else list.push('norm.apply', CODE.NORM_APPLY, blocks, [x, affine, y, P, C, NORM_BLOCK, relu ? 1 : 0]);
   },
   'batchNorm.evaluate'(args, list) {
     const { x, y, relu } = args;
@@ -78,17 +85,25 @@ export const LOWER: {
     const affine = fixedAffine(args, list);
     list.push('norm.apply', CODE.NORM_APPLY, blocks, [x, affine, y, P, C, NORM_BLOCK, relu ? 1 : 0]);
   },
-  'batchNorm.backward'({ x, gamma, beta, saved, dy, dx, dgamma, dbeta, relu }, list) {
+  'batchNorm.backward'({ x, gamma, beta, saved, dy, dx, dgamma, dbeta, relu }, list, { pool }) {
     const { P, C, blocks } = pixels(x);
     const affine = affineOf({ saved, gamma, beta, C }, list);
     const parts = list.temporary('parts', blocks * 2 * C);
     const factors = list.temporary('factors', 3 * C);
     const flags = [P, C, NORM_BLOCK, relu ? 1 : 0];
-    list.push('norm.dsums', CODE.NORM_GRADIENT_SUMS, blocks, [x, dy, saved, affine, parts, ...flags]);
+    const [N, H, W] = x.shape;
+    if (pool) {
+      const operands = [x, pool.dy, saved, affine, parts, ...flags, pool.codes, W];
+      const scratch = NORM_BLOCK * NORM_PLACE;
+      list.push('norm.dsums.pool', CODE.NORM_GRADIENT_SUMS_POOL, blocks, operands, { scratch });
+    } else list.push('norm.dsums', CODE.NORM_GRADIENT_SUMS, blocks, [x, dy, saved, affine, parts, ...flags]);
     list.push('norm.dfinish', CODE.NORM_GRADIENT_FINISH, C, [
       ...[parts, saved, gamma, dgamma, dbeta, factors, P, C, NORM_BLOCK],
     ]);
-    list.push('norm.dapply', CODE.NORM_GRADIENT_APPLY, blocks, [x, dy, affine, factors, dx, ...flags]);
+    if (pool) {
+      const operands = [x, pool.dy, affine, factors, dx, pool.codes, W, C, relu ? 1 : 0];
+      list.push('norm.dapply.pool', CODE.NORM_GRADIENT_APPLY_POOL, (N * H) / 2, operands);
+    } else list.push('norm.dapply', CODE.NORM_GRADIENT_APPLY, blocks, [x, dy, affine, factors, dx, ...flags]);
   },
   'batchNorm.evaluateBackward'({ x, gamma, beta, saved, dy, dx, relu }, list) {
     const { P, C, blocks } = pixels(x);

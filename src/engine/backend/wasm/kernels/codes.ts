@@ -52,6 +52,9 @@ export const LINEAR_STRIPS = 49;
 export const WINOGRAD_TAPS = 50;
 export const LINEAR_HALVES = 51;
 export const LINEAR_STREAM_HALVES = 52;
+export const NORM_APPLY_POOL = 53;
+export const NORM_GRADIENT_SUMS_POOL = 54;
+export const NORM_GRADIENT_APPLY_POOL = 55;
 /** Added to the code of a Winograd kernel, whose tiles are of 5 by 5 outputs otherwise. */
 export const TILES_OF_4 = 64;
 export const TILES_OF_3 = 128;

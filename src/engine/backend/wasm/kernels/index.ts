@@ -143,6 +143,9 @@ function dispatch(code: u32, record: usize, item: u32, scratch: usize): void {
     case CODE.NORM_GRADIENT_FINISH: return NORM.normGradientFinish(record, item, scratch);
     case CODE.NORM_GRADIENT_FIXED: return NORM.normGradientFixed(record, item, scratch);
     case CODE.NORM_GRADIENT_APPLY: return NORM.normGradientApply(record, item, scratch);
+    case CODE.NORM_APPLY_POOL: return NORM.normApplyPool(record, item, scratch);
+    case CODE.NORM_GRADIENT_SUMS_POOL: return NORM.normGradientSumsPool(record, item, scratch);
+    case CODE.NORM_GRADIENT_APPLY_POOL: return NORM.normGradientApplyPool(record, item, scratch);
     case CODE.POOL: return POOL.pool(record, item, scratch);
     case CODE.POOL_GRADIENT: return POOL.poolGradient(record, item, scratch);
     case CODE.GEMM: return GEMM.gemm(record, item, scratch);
