@@ -6,7 +6,7 @@ import { type Derived, type Entry, EntryList, F32 } from './wasm/entry.ts';
 import { fuseNorms, fusePools } from './wasm/fuse.ts';
 import { alignUp, bytesOf, type Layout, layOut } from './wasm/layout.ts';
 import { LOWER } from './wasm/lower.ts';
-import type { LoweringOptions } from './wasm/lower-conv.ts';
+import type { LoweringOptions } from './wasm/lowering.ts';
 import { type Build, compileKernels, type KernelExports, MOST_PAGES, PAGE } from './wasm/module.ts';
 import { ThreadPool } from './wasm/pool.ts';
 

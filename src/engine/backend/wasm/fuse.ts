@@ -1,6 +1,7 @@
 import { type Call, type KernelArgs, operandsOf } from '../../kernels.ts';
 import { type Buffer, type Tensor, tensor } from '../../tensor.ts';
 import { convolutionKind } from './lower-conv.ts';
+import type { NormPool } from './lowering.ts';
 
 /**
  * Convolutions whose batch norm (with fixed statistics) and ReLU can be done as their outputs are stored, which saves
@@ -27,16 +28,6 @@ export function fuseNorms(
     if (onlyTheirs && follows && !byDefinition) fused.set(convolution, norm.args);
   });
   return fused;
-}
-
-/** A batch norm whose outputs go into max pooling and nowhere else. */
-export interface NormPool {
-  /** The pooled values. */
-  readonly y: Tensor;
-  /** The gradient of the pooled values. */
-  readonly dy: Tensor;
-  /** Bytes: which of its four pixels a pooled value came from. */
-  readonly codes: Tensor;
 }
 
 /**

@@ -2,8 +2,8 @@ import { FerError } from '../../../errors.ts';
 import type { KernelArgs } from '../../kernels.ts';
 import type { Tensor } from '../../tensor.ts';
 import { type EntryList, F32 } from './entry.ts';
-import type { NormPool } from './fuse.ts';
 import * as CODE from './kernels/codes.ts';
+import type { LoweringOptions } from './lowering.ts';
 
 /**
  * Winograd's tiles: outputs of a side, points, and what tells their kernels. F(5, 3) tiles 40, 20, 10 and 5 exactly; the
@@ -102,15 +102,6 @@ function panelsOf(inputs: number, outputs: number): number {
 /** Floats from one point's data to the next: an odd number of cache lines, as in kernels/winogradTile.ts. */
 function planeFloats(floats: number): number {
   return (Math.ceil(floats / 16) | 1) * 16;
-}
-
-export interface LoweringOptions {
-  /** Convolutions by the definition, for comparisons. */
-  readonly direct: boolean;
-  /** Of a convolution: the batch norm that is done with its output pass, see `fuseNorms`. */
-  readonly norm?: KernelArgs['batchNorm.evaluate'];
-  /** Of a batch norm: the max pooling that is done with it, see `fusePools`. */
-  readonly pool?: NormPool;
 }
 
 /** Scale and shift [2, C] of a batch norm with fixed statistics. */

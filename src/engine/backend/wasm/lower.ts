@@ -3,13 +3,8 @@ import { STREAMS } from '../../random.ts';
 import { sizeOf, type Tensor } from '../../tensor.ts';
 import { type EntryList, F32, flat } from './entry.ts';
 import * as CODE from './kernels/codes.ts';
-import {
-  fixedAffine,
-  type LoweringOptions,
-  lowerBackwardInput,
-  lowerBackwardWeight,
-  lowerForward,
-} from './lower-conv.ts';
+import { fixedAffine, lowerBackwardInput, lowerBackwardWeight, lowerForward } from './lower-conv.ts';
+import type { LoweringOptions } from './lowering.ts';
 
 /** Pixels of a block of batch norm's statistics: small enough for the first cache, and fixed. */
 const NORM_BLOCK = 128;
