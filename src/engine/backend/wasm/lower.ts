@@ -8,7 +8,7 @@ import type { LoweringOptions } from './lowering.ts';
 
 /** Pixels of a block of batch norm's statistics: small enough for the first cache, and fixed. */
 const NORM_BLOCK = 128;
-/** Bytes of a pixel's place in its pooled map, as in kernels/norm.ts. */
+/** Bytes of a pixel's place in its pooled map, as in kernels/normPool.ts. */
 const NORM_PLACE = 8;
 /** Rows up to which a linear layer reads its weights as a stream instead of packing them. */
 const STREAM_ROWS = 2;
