@@ -17,6 +17,7 @@ const defaults: ScheduleOptions = {
   t_max: 0,
   t_0: 10,
   t_mult: 1,
+  decay_epochs: 10,
   pct_start: 0.3,
   div_factor: 25,
   final_div_factor: 1e4,
@@ -60,6 +61,30 @@ describe('learningRate', () => {
     });
   });
 
+  it('falls evenly over the last epochs only with wsd', () => {
+    const options = { scheduler: 'wsd', lr: 1, min_lr: 0.2, decay_epochs: 1.5, n_epochs: 4 } as const;
+    const found = rates(options, 17, 4);
+    expect(found.slice(0, 11)).toEqual(Array(11).fill(1));
+    found.slice(11).forEach((rate, step) => {
+      expect(rate).toBeCloseTo(1 - (0.8 * (step + 1)) / 6, 14);
+    });
+  });
+
+  it('does not look at the length of the run before the fall of wsd', () => {
+    const options = { scheduler: 'wsd', warmup: 1, decay_epochs: 2 } as const;
+    const short = rates({ ...options, n_epochs: 6 }, 24, 4);
+    const long = rates({ ...options, n_epochs: 9 }, 24, 4);
+    expect(short.slice(0, 17)).toEqual(long.slice(0, 17));
+    expect(short[17]).toBeLessThan(long[17]);
+  });
+
+  it('falls from the warm-up on where wsd has no time to be stable', () => {
+    const found = rates({ scheduler: 'wsd', min_lr: 0, warmup: 1, decay_epochs: 9, n_epochs: 3 }, 12, 4);
+    expect(found[4]).toBe(0.01);
+    expect(found.slice(5).every((rate, step) => rate < found[step + 4])).toBe(true);
+    expect(found[11]).toBeCloseTo(0.01 / 8, 14);
+  });
+
   it('moves within an epoch as over epochs', () => {
     const epochs = rates({ scheduler: 'cosine' }, 100);
     const steps = rates({ scheduler: 'cosine' }, 400, 4);
@@ -72,7 +97,7 @@ describe('learningRate', () => {
     expect(found.slice(0, 6).concat(found.slice(6).map((rate) => rate * 2))).toEqual(Array(12).fill(0.01));
   });
 
-  it.each(['constant', 'linear', 'step', 'cosine', 'cosine_warm_restarts', 'one_cycle'] as const)(
+  it.each(['constant', 'linear', 'step', 'cosine', 'cosine_warm_restarts', 'one_cycle', 'wsd'] as const)(
     'rises linearly to the start of %s, which then runs as if it began there',
     (scheduler) => {
       const shifted = rates({ scheduler, n_epochs: 4, warmup: 1.5 }, 16, 4);
@@ -87,17 +112,23 @@ describe('learningRate', () => {
     },
   );
 
-  it.each(['constant', 'linear', 'step', 'cosine', 'cosine_warm_restarts', 'one_cycle', 'plateau'] as const)(
-    'rises all the time where the run of %s is no longer than its warm-up',
-    (scheduler) => {
-      for (const warmup of [1, 1.5, 3]) {
-        const found = rates({ scheduler, n_epochs: 1, warmup }, 5, 5);
-        found.forEach((rate, step) => {
-          expect(rate).toBeCloseTo((0.01 * (step + 1)) / (Math.round(5 * warmup) + 1), 14);
-        });
-      }
-    },
-  );
+  it.each([
+    'constant',
+    'linear',
+    'step',
+    'cosine',
+    'cosine_warm_restarts',
+    'one_cycle',
+    'wsd',
+    'plateau',
+  ] as const)('rises all the time where the run of %s is no longer than its warm-up', (scheduler) => {
+    for (const warmup of [1, 1.5, 3]) {
+      const found = rates({ scheduler, n_epochs: 1, warmup }, 5, 5);
+      found.forEach((rate, step) => {
+        expect(rate).toBeCloseTo((0.01 * (step + 1)) / (Math.round(5 * warmup) + 1), 14);
+      });
+    }
+  });
 
   it('does not hold the warm-up against plateau', () => {
     const options = { scheduler: 'plateau', warmup: 2, plateau_patience: 0 } as const;

@@ -11,13 +11,14 @@ export interface ScheduleOptions {
     | 'cosine'
     | 'cosine_warm_restarts'
     | 'one_cycle'
+    | 'wsd'
     | 'plateau';
   /** Where the schedule starts; the highest rate of `one_cycle`. */
   readonly lr: number;
   readonly n_epochs: number;
   /** Epochs, or parts of one, in which the rate rises linearly to where the schedule starts. */
   readonly warmup: number;
-  /** Where `linear`, `cosine` and `cosine_warm_restarts` end. */
+  /** Where `linear`, `cosine`, `cosine_warm_restarts` and `wsd` end. */
   readonly min_lr: number;
   readonly step_size: number;
   readonly gamma: number;
@@ -25,6 +26,8 @@ export interface ScheduleOptions {
   readonly t_max: number;
   readonly t_0: number;
   readonly t_mult: number;
+  /** Epochs, or parts of one, at the end of `wsd` in which the rate falls. */
+  readonly decay_epochs: number;
   readonly pct_start: number;
   readonly div_factor: number;
   readonly final_div_factor: number;
@@ -79,6 +82,8 @@ function scheduled(
       return cosine(lr, least, sinceRestart(step / stepsPerEpoch, options));
     case 'one_cycle':
       return oneCycle(options, step, total);
+    case 'wsd':
+      return stableThenDecay(options, step, total, stepsPerEpoch);
     case 'plateau':
       return plateau(options, accuracies);
     default:
@@ -114,6 +119,21 @@ function oneCycle(
   const fall = total - 1 - top;
   const share = fall > 0 ? Math.min(1, (step - top) / fall) : Math.sign(step - top);
   return cosine(lr, first / final_div_factor, share);
+}
+
+/**
+ * Warm-up, stable, decay (Hägele et al. 2024, arXiv 2405.18392): `lr`, but for the last epochs, in which it falls evenly.
+ * Until then the rate does not depend on the length of the run, which may so be extended at will.
+ */
+function stableThenDecay(
+  { lr, min_lr, decay_epochs }: ScheduleOptions,
+  step: number,
+  total: number,
+  stepsPerEpoch: number,
+): number {
+  const decay = Math.min(total, Math.round(decay_epochs * stepsPerEpoch));
+  const left = total - step;
+  return left < decay ? min_lr + ((lr - min_lr) * Math.max(0, left)) / decay : lr;
 }
 
 /** ReduceLROnPlateau(mode='max'): after more than `patience` epochs without a better value, times factor. */
