@@ -22,6 +22,11 @@ export interface CompileOptions {
    * may then keep what it makes from them, such as transformed kernels; the results have the same bits.
    */
   readonly fixedWeights?: boolean;
+  /**
+   * Persistent tensors whose contents are not looked at after a run: gradients that the update uses up. A backend may
+   * leave them unwritten.
+   */
+  readonly unread?: readonly Tensor[];
 }
 
 /**

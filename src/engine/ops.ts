@@ -159,11 +159,12 @@ export const OPS: { readonly [Name in OpName]: OpRule<Name> } = {
     forward: ({ attributes: { name }, x, y, parameter, emit }) =>
       emit('linear.forward', { x, w: parameter(`${name}.weight`), b: parameter(`${name}.bias`), y }),
     backward({ attributes: { name }, x, dy, dx, parameter, gradient, emit }) {
+      // First what reads the weights: with their gradient at hand, a backend may update them.
+      const into = dx(0);
+      if (into) emit('linear.backwardInput', { dy, w: parameter(`${name}.weight`), dx: into });
       const dw = gradient(`${name}.weight`);
       const db = gradient(`${name}.bias`);
       if (dw && db) emit('linear.backwardWeight', { x, dy, dw, db });
-      const into = dx(0);
-      if (into) emit('linear.backwardInput', { dy, w: parameter(`${name}.weight`), dx: into });
     },
   },
 

@@ -111,9 +111,12 @@ export class Stepper {
 
   /** The program of a step with `count` images; compiled on first use. */
   program(count: number): Program {
-    const found = this.#programs.get(count) ?? this.#backend.compile(this.#calls(count));
-    this.#programs.set(count, found);
-    return found;
+    const found = this.#programs.get(count);
+    if (found) return found;
+    const unread = [this.#parameters.gradients];
+    const program = this.#backend.compile(this.#calls(count), [], { unread });
+    this.#programs.set(count, program);
+    return program;
   }
 
   #calls(count: number): Call[] {

@@ -3,7 +3,7 @@ import type { Backend, CompileOptions, NumericArray, ProfileRow, Program } from 
 import type { Call } from '../kernels.ts';
 import { type Buffer, BYTES, sizeOf, type Tensor, tensor } from '../tensor.ts';
 import { type Derived, type Entry, EntryList, F32 } from './wasm/entry.ts';
-import { fuseNorms, fusePools } from './wasm/fuse.ts';
+import { fuseNorms, fusePools, fuseUpdates } from './wasm/fuse.ts';
 import { alignUp, bytesOf, type Layout, layOut } from './wasm/layout.ts';
 import { LOWER } from './wasm/lower.ts';
 import type { LoweringOptions } from './wasm/lowering.ts';
@@ -119,7 +119,7 @@ export class WasmBackend implements Backend {
   compile(
     calls: readonly Call[],
     keep: readonly Tensor[] = [],
-    { fixedWeights = false }: CompileOptions = {},
+    { fixedWeights = false, unread = [] }: CompileOptions = {},
   ): WasmProgram {
     const constants = new Set<Constant>();
     const list = new EntryList(
@@ -134,13 +134,14 @@ export class WasmBackend implements Backend {
     const direct = this.#direct;
     const norms = fuseNorms(calls, keep, direct);
     const { pools, done: pooled } = fusePools(calls, keep);
+    const { left, updates } = fuseUpdates(calls, unread);
     const normed = new Set<Call['args']>(norms.values());
-    for (const one of calls) {
+    for (const one of left) {
       const { kernel, args } = one;
       if (normed.has(args) || pooled.has(one)) continue;
       // The table pairs every name with its own operands; TypeScript cannot follow a pair through a lookup.
       const lower = LOWER[kernel] as (of: typeof args, into: EntryList, options: LoweringOptions) => void;
-      lower(args, list, { direct, norm: norms.get(one), pool: pools.get(one) });
+      lower(args, list, { direct, norm: norms.get(one), pool: pools.get(one), update: updates.get(one) });
     }
     const program = new WasmProgram(calls, list.entries, keep, [...constants]);
     this.#pending.push(program);

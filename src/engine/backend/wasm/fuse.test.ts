@@ -1,5 +1,8 @@
-import { expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { buildsHere } from '../../../../test/backends.ts';
+import { defaultsOf } from '../../../config/option.ts';
+import { optimizerOptions, resolveTrainConfig, type TrainConfig } from '../../../config.ts';
+import { createOptimizer } from '../../../optim/optimizers.ts';
 import { CompiledNetwork } from '../../compile.ts';
 import { Graph } from '../../graph.ts';
 import { Parameters } from '../../parameters.ts';
@@ -121,5 +124,68 @@ it.each(await buildsHere())(
     } finally {
       await backend.close();
     }
+  },
+);
+
+describe.each(await buildsHere())(
+  'weights of linear layers updated with their gradient, %s build',
+  (build) => {
+    it.each([
+      { batch: 3, optimizer: 'sgd_nesterov', ema: 0.9, weight_decay: 0.01 },
+      { batch: 300, optimizer: 'sgd_momentum', ema: 0, weight_decay: 0.01 },
+      { batch: 64, optimizer: 'sgd', ema: 0.99, weight_decay: 0 },
+      { batch: 8, optimizer: 'asgd', ema: 0, weight_decay: 0 },
+    ] as const)('are the same to the bit: $batch samples, $optimizer, ema $ema', async (one) => {
+      const graph = new Graph();
+      // 7 outputs are no whole tile: they keep the update of their own.
+      const hidden = graph.linear('hidden', graph.flatten(graph.input(48)), 40);
+      graph.linear('out', graph.linear('middle', graph.relu(hidden), 16), 7);
+      const found = [];
+      for (const together of [true, false]) {
+        const parameters = new Parameters(graph);
+        const settings = resolveTrainConfig({
+          ...defaultsOf(optimizerOptions),
+          ...one,
+        } as unknown as TrainConfig);
+        const optimizer = createOptimizer(parameters, settings);
+        const backend = await WasmBackend.create({ threads: 2, build });
+        try {
+          const step = tensor('step', [4], 'i32', 'persistent');
+          const input = tensor('images', [one.batch, 48, 48, 1], 'f32', 'persistent');
+          const options = { batch: one.batch, training: true, step, input };
+          const compiled = new CompiledNetwork(graph, parameters, options);
+          const dlogits = tensor('dlogits', compiled.logits.shape, 'f32', 'persistent');
+          const values = ({ shape }: Tensor, seed: number): Float32Array =>
+            Float32Array.from({ length: sizeOf(shape) }, (_, i) => bits(seed, i) / 2 ** 31 - 1);
+          backend.write(parameters.values, parameters.initial(1).values);
+          const backward = compiled.backward(dlogits, { parameters: true, input: false });
+          const calls = [...compiled.forward, ...backward.calls, ...optimizer.calls];
+          const unread = together ? [parameters.gradients] : [];
+          const program = backend.compile(calls, [compiled.logits], { unread });
+          const names = program.entries.map(({ name }) => name);
+          expect(names.filter((name) => name === 'linear.dw.sgd')).toHaveLength(together ? 2 : 0);
+          expect(names.filter((name) => name === 'linear.dw')).toHaveLength(together ? 1 : 3);
+          for (let t = 0; t < 4; t++) {
+            backend.write(input, values(input, 2 * t));
+            backend.write(dlogits, values(dlogits, 2 * t + 1));
+            backend.write(optimizer.hyper, optimizer.hyperValues(1e-3, t));
+            backend.run(program);
+          }
+          const state = [
+            ...optimizer.state.values(),
+            ...(optimizer.averaged ? [optimizer.averaged.values] : []),
+          ];
+          const read = [parameters.values, ...state].map((of) => backend.read(of));
+          found.push([await backend.read(compiled.logits, program), ...(await Promise.all(read))]);
+        } finally {
+          await backend.close();
+        }
+      }
+      expect(found[0].every((values) => values.every(Number.isFinite))).toBe(true);
+      const [, weights] = found[0];
+      const initial = new Parameters(graph).initial(1).values;
+      expect(weights.filter((value, i) => value !== initial[i]).length).toBeGreaterThan(90_000);
+      expect(found[0]).toEqual(found[1]);
+    });
   },
 );

@@ -28,6 +28,8 @@ const GEMM_DEPTH = 256;
 const GEMM_SCRATCH =
   (GEMM_BLOCK.rows * GEMM_BLOCK.columns + (GEMM_BLOCK.rows + GEMM_BLOCK.columns) * GEMM_DEPTH) * 4;
 const COLUMN_BLOCK = 256;
+/** Bytes of the gradients of 8 outputs and 2048 inputs, as in kernels/linearUpdate.ts. */
+const UPDATE_SCRATCH = 8 * 2048 * 4;
 
 /** Turns each kind of call into entries of the interpreter; a row for every kernel. */
 export const LOWER: {
@@ -155,7 +157,7 @@ export const LOWER: {
       multiplications: N * I * O,
     });
   },
-  'linear.backwardWeight'({ x, dy, dw, db }, list) {
+  'linear.backwardWeight'({ x, dy, dw, db }, list, { update }) {
     const [N, I] = x.shape;
     const O = dy.shape[1];
     const strips = (name: string, of: Tensor, F: number, width: number): Tensor => {
@@ -167,10 +169,19 @@ export const LOWER: {
     const ofX = strips('strips of x', x, I, PANEL);
     const ofDy = strips('strips of dy', dy, O, 4);
     const items = Math.ceil(O / LINEAR_BLOCK);
-    list.push('linear.dw', CODE.LINEAR_GRADIENT, items, [ofX, ofDy, dw, N, I, O, LINEAR_BLOCK], {
-      scratch: 128,
-      multiplications: N * I * O,
-    });
+    const multiplications = N * I * O;
+    if (update) {
+      const { sgd, average } = update;
+      const memory = [sgd.velocity, average, sgd.hyper, sgd.decay ? 1 : 0, sgd.nesterov ? 1 : 0];
+      const operands = [ofX, ofDy, sgd.param, N, I, O, LINEAR_BLOCK, ...memory];
+      list.push('linear.dw.sgd', CODE.LINEAR_UPDATE, items, operands, {
+        scratch: UPDATE_SCRATCH,
+        multiplications,
+      });
+    } else {
+      const operands = [ofX, ofDy, dw, N, I, O, LINEAR_BLOCK];
+      list.push('linear.dw', CODE.LINEAR_GRADIENT, items, operands, { scratch: 128, multiplications });
+    }
     list.push('linear.db', CODE.COLUMN_SUMS, Math.ceil(O / COLUMN_BLOCK), [dy, db, N, O, COLUMN_BLOCK]);
   },
 

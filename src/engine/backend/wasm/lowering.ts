@@ -11,6 +11,14 @@ export interface NormPool {
   readonly codes: Tensor;
 }
 
+/** The update of a layer's weights that is done together with their gradient, which is not stored. */
+export interface WeightUpdate {
+  /** `param`, `grad` and `velocity` are those of these weights alone. */
+  readonly sgd: KernelArgs['sgd'];
+  /** Their moving average; none where null. */
+  readonly average: Tensor | null;
+}
+
 /** How a call is to be lowered, beside what it says itself. */
 export interface LoweringOptions {
   /** Convolutions by the definition, for comparisons. */
@@ -19,4 +27,6 @@ export interface LoweringOptions {
   readonly norm?: KernelArgs['batchNorm.evaluate'];
   /** Of a batch norm: the max pooling that is done with it, see `fusePools`. */
   readonly pool?: NormPool;
+  /** Of the weight gradient of a linear layer: the update that is done with it, see `fuseUpdates`. */
+  readonly update?: WeightUpdate;
 }

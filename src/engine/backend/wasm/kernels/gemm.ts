@@ -12,7 +12,7 @@ const DEPTH: usize = 256;
 const LINEAR_DEPTH: usize = 512;
 
 /** Bytes of the strips of x that a block of the weight gradient goes over again and again. */
-const CHUNK: usize = 384 << 10;
+export const CHUNK: usize = 384 << 10;
 
 /** Item: a panel of 8 samples. packed[n / 8][I][8] of x [N, I], zero beyond N. Record: x, packed, N, I. */
 export function linearPack(r: usize, item: usize, scratch: usize): void {

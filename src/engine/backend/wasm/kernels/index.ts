@@ -11,6 +11,7 @@ import * as CODE from './codes';
 import * as DIRECT from './direct';
 import * as ELEMENTWISE from './elementwise';
 import * as GEMM from './gemm';
+import * as LINEAR_UPDATE from './linearUpdate';
 import * as LOSS from './loss';
 import * as MIX from './mix';
 import * as NORM from './norm';
@@ -152,6 +153,7 @@ function dispatch(code: u32, record: usize, item: u32, scratch: usize): void {
     case CODE.GEMM: return GEMM.gemm(record, item, scratch);
     case CODE.LINEAR_STRIPS: return GEMM.linearStrips(record, item, scratch);
     case CODE.LINEAR_GRADIENT: return GEMM.linearGradient(record, item, scratch);
+    case CODE.LINEAR_UPDATE: return LINEAR_UPDATE.linearUpdate(record, item, scratch);
     case CODE.COLUMN_SUMS: return GEMM.columnSums(record, item, scratch);
     case CODE.LINEAR_PACK: return GEMM.linearPack(record, item, scratch);
     case CODE.LINEAR: return GEMM.linear(record, item, scratch);

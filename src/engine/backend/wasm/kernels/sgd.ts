@@ -1,6 +1,16 @@
 import { decay4, LR, MOMENTUM, slot, slot4 } from './hyper';
 import { arg, least, madd } from './madd';
 
+/** Four parameters after a step with gradient `grad`; `lr` is negative. Moves their velocity. */
+@inline
+export function sgdStep(param: usize, grad: v128, velocity: usize, lr: v128, momentum: v128, decay: v128, nesterov: bool): v128 {
+  const p = v128.load(param);
+  const g = madd(p, decay, grad);
+  const v = madd(v128.load(velocity), momentum, g);
+  v128.store(velocity, v);
+  return madd(lr, nesterov ? madd(v, momentum, g) : v, p);
+}
+
 /**
  * Item: a block of parameters, a multiple of 4. PyTorch's SGD with momentum.
  * Record: param, grad, velocity, hyper, length, block, decay, nesterov.
@@ -17,10 +27,6 @@ export function sgd(a: usize, item: usize, scratch: usize): void {
   const nesterov = arg(a, 7) != 0;
   const end = least(arg(a, 4), (item + 1) * block) << 2;
   for (let i = item * block * 4; i < end; i += 16) {
-    const p = v128.load(param + i);
-    const g = madd(p, decay, v128.load(grad + i));
-    const v = madd(v128.load(velocity + i), momentum, g);
-    v128.store(velocity + i, v);
-    v128.store(param + i, madd(lr, nesterov ? madd(v, momentum, g) : v, p));
+    v128.store(param + i, sgdStep(param + i, v128.load(grad + i), velocity + i, lr, momentum, decay, nesterov));
   }
 }
