@@ -8,7 +8,7 @@ import { type Bound, expectClose, expectSame } from './compare.ts';
 
 /** Elements before and behind an operand that no kernel may change. */
 const GUARD = 16;
-const SENTINEL: Readonly<Record<DType, number>> = { f32: 12345, f64: 12345, i32: 12345, u8: 123 };
+const SENTINEL: Readonly<Record<DType, number>> = { f32: 12345, f64: 12345, i32: 12345, u8: 123, f16: 12345 };
 
 /** What each kernel writes; `changed` operands are read as well. */
 const WRITTEN: { readonly [Name in KernelName]: { readonly fresh: string[]; readonly changed?: string[] } } =

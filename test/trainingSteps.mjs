@@ -13,7 +13,7 @@ const STEPS = 3;
 const LABELS = 7;
 const NESTEROV = { optimizer: 'sgd_nesterov', momentum: 0.9, weight_decay: 1e-4, no_decay: [], ema: 0 };
 
-/** Losses of the steps and logits [COUNT, LABELS] after them, from seeded images. */
+/** Losses of the steps, logits [COUNT, LABELS] after them and how far the weights have come, from seeded images. */
 export async function trainingSteps(backend, width = 8) {
   const graph = buildNetwork('vgg', { width, drop: 0.2, classes: LABELS });
   const parameters = new Parameters(graph);
@@ -47,5 +47,7 @@ export async function trainingSteps(backend, width = 8) {
     capacity: COUNT,
     fixedWeights: true,
   });
-  return { losses, logits: await inference.run(order) };
+  const after = await backend.read(parameters.values);
+  const moves = Array.from(values, (value, i) => after[i] - value);
+  return { losses, logits: await inference.run(order), moves };
 }

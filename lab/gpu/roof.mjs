@@ -1,9 +1,11 @@
 // The roof on paper: bytes and operations of every kernel of a step of the paper's network, counted from the plan
 // that a GPU would run, and the time that they take at best. Needs no GPU.
 //
-//     node lab/gpu/roof.mjs [what=train|infer] [bs=640,1024] [width=64] [tbs=4.3] [tflops=60] [json=true]
+//     node lab/gpu/roof.mjs [what=train|infer] [bs=640,1024] [width=64] [precision=fp32|mixed]
+//                           [tbs=4.3] [tflops=60] [matrix=500] [json=true]
 //
-// tbs: memory, TB/s; tflops: float32 without matrix units, TFLOP/s (the defaults are an H200's).
+// tbs: memory, TB/s; tflops: float32 without matrix units, TFLOP/s (the defaults are an H200's); matrix: what its matrix
+// units, with which products are computed in mixed precision, might reach of their 990 TFLOP/s for float16.
 // Bytes: every operand of a launch moves once, what it updates twice; a part of an operand that it does not use is not
 // counted (stored images), and no cache keeps anything from one launch to the next. Operations: two a multiplication
 // of a product, and the additions and multiplications of Winograd's transforms as they stand in the shader. The rest is
@@ -19,6 +21,7 @@ import { createOptimizer } from '../../dist/optim/optimizers.js';
 import { Stepper } from '../../dist/train/stepper.js';
 
 const { DispatchList } = await import('../../dist/engine/backend/webgpu/dispatches.js');
+const { mixedPrecision } = await import('../../dist/engine/backend/webgpu/precision.js');
 const { LOWER } = await import('../../dist/engine/backend/webgpu/lower.js');
 
 const defaults = {
@@ -27,13 +30,21 @@ const defaults = {
   width: 64,
   tbs: 4.3,
   tflops: 60,
+  matrix: 500,
+  precision: 'fp32',
   measured: '',
   json: false,
 };
 const SIZE = 48;
 const SIDE = 40;
 /** What a large GPU offers. */
-const TRAITS = { largeTiles: true, timestamps: true, bindingBytes: 2 ** 32 - 4 };
+const TRAITS = {
+  largeTiles: true,
+  largeMatrixTiles: true,
+  matrices: { M: 16, N: 16, K: 16, lanes: 32 },
+  timestamps: true,
+  bindingBytes: 2 ** 32 - 4,
+};
 
 function parse(args) {
   const options = { ...defaults };
@@ -43,7 +54,10 @@ function parse(args) {
       throw new Error(`${arg}: expected key=value with one of the keys ${Object.keys(defaults).join(' ')}`);
     options[key] = typeof defaults[key] === 'number' ? Number(value) : value;
   }
-  if (!(options.tbs > 0 && options.tflops > 0)) throw new Error('tbs= and tflops= must be above 0');
+  if (!(options.tbs > 0 && options.tflops > 0 && options.matrix > 0))
+    throw new Error('tbs=, tflops= and matrix= must be above 0');
+  if (!['fp32', 'mixed'].includes(options.precision))
+    throw new Error(`precision=${options.precision}: expected fp32 or mixed`);
   return options;
 }
 
@@ -67,9 +81,13 @@ function callsOf(what, bs, width) {
   return stepper.program(bs).calls;
 }
 
-function launchesOf(what, bs, width) {
-  const list = new DispatchList(TRAITS);
-  for (const { kernel, args } of callsOf(what, bs, width)) LOWER[kernel](args, list);
+function launchesOf(what, bs, width, precision) {
+  const calls = callsOf(what, bs, width);
+  const mixed = precision === 'mixed';
+  const list = mixed
+    ? new DispatchList(TRAITS, { mixed }, mixedPrecision(calls, []))
+    : new DispatchList(TRAITS);
+  for (const { kernel, args } of calls) LOWER[kernel](args, list);
   return list.dispatches;
 }
 
@@ -102,9 +120,9 @@ function operationsOf({ shader, numbers, multiplications, groups }) {
 
 const channelsOf = ({ name }) => Number(/x(\d+)( |$)/.exec(name)[1]);
 
-function roofOf(what, bs, { width, tbs, tflops }) {
+function roofOf(what, bs, { width, precision, tbs, tflops, matrix }) {
   const kernels = new Map();
-  for (const launch of launchesOf(what, bs, width)) {
+  for (const launch of launchesOf(what, bs, width, precision)) {
     const row = kernels.get(launch.kernel) ?? {
       kernel: launch.kernel,
       launches: 0,
@@ -116,7 +134,8 @@ function roofOf(what, bs, { width, tbs, tflops }) {
     row.launches++;
     row.bytes += bytes;
     row.operations += operations;
-    row.floor += Math.max(bytes / (tbs * 1e12), operations / (tflops * 1e12));
+    const rate = launch.shader.matrices ? matrix : tflops;
+    row.floor += Math.max(bytes / (tbs * 1e12), operations / (rate * 1e12));
     kernels.set(launch.kernel, row);
   }
   const rows = [...kernels.values()].sort((a, b) => b.floor - a.floor);
@@ -167,7 +186,7 @@ try {
     for (const roof of roofs) {
       const rate = (roof.bs / roof.floor).toFixed(0);
       console.log(
-        `\n${roof.what}, bs=${roof.bs}, ${options.tbs} TB/s, ${options.tflops} TFLOP/s: at best ${rate} images/s\n`,
+        `\n${roof.what}, bs=${roof.bs}, ${options.precision}, ${options.tbs} TB/s, ${options.tflops} TFLOP/s: at best ${rate} images/s\n`,
       );
       console.log(table(roof, measured));
     }

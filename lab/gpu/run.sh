@@ -8,7 +8,8 @@
 #   WORK=/tmp/fer-gpu      everything is unpacked and kept here: runs, figures, stages that are done
 #   OUT=$WORK/out          what to take home: results.json, table.md, profiles, the model as float16 in pieces
 #   STAGES="check bench profile train"   which to do; one that is done is not repeated (AGAIN=1: it is)
-#   TRAIN="..."            settings of fer train, beside data, name, device
+#   TRAIN="..."            settings of fer train, beside data, name, device; precision=mixed is one
+#   SPLIT=PublicTest       the part of the data that the trained network is judged on
 #   BS=640 STEPS=30 ROUNDS=5 BENCH=""   batch, steps and turns of a measurement, other settings of fer bench
 #   DATA=...               csv or synthetic:N to train on, if not what was carried
 set -uo pipefail
@@ -76,15 +77,19 @@ common=(bs="$BS" steps="${STEPS:-30}" rounds="${ROUNDS:-5}" device="$DEVICE" ${B
 
 stage_check() { node lab/gpu/check.mjs device="$DEVICE" widths="${WIDTHS:-8,64}" | tee "$results/check.json"; return "${PIPESTATUS[0]}"; }
 stage_bench() {
-  bench train-fp32 what=train "${common[@]}" && bench train-fp16 what=train autocast=fp16 "${common[@]}" &&
-    bench infer-fp16 what=infer autocast=fp16 "${common[@]}"
+  bench train-fp32 what=train "${common[@]}" && bench infer-fp32 what=infer "${common[@]}" &&
+    bench train-mixed what=train precision=mixed autocast=fp16 "${common[@]}" &&
+    bench infer-mixed what=infer precision=mixed autocast=fp16 "${common[@]}"
 }
 stage_profile() {
-  local what width
+  local what width precision name
   width=$(sed -n 's/.* width=\([0-9]*\).*/\1/p' <<<" ${BENCH:-}")
   for what in train infer; do
-    node dist/cli.js bench what=$what bs="$BS" steps=10 device="$DEVICE" ${BENCH:-} profile=true json=true >"$results/profile-$what.json" &&
-      node lab/gpu/roof.mjs measured="$results/profile-$what.json" width="${width:-64}" | tee "$results/roof-$what.md" || return 1
+    for precision in fp32 mixed; do
+      name=$what-$precision
+      node dist/cli.js bench what=$what precision=$precision bs="$BS" steps=10 device="$DEVICE" ${BENCH:-} profile=true json=true >"$results/profile-$name.json" &&
+        node lab/gpu/roof.mjs measured="$results/profile-$name.json" precision=$precision width="${width:-64}" | tee "$results/roof-$name.md" || return 1
+    done
   done
 }
 stage_train() {
@@ -95,7 +100,7 @@ stage_train() {
   if [ -f "$WORK/runs/gpu/last.safetensors" ]; then again=(resume=true); else again=(bs="$BS" ${TRAIN:-}); fi
   node dist/cli.js train data="$data" name=gpu runs="$WORK/runs" device="$DEVICE" curves=false "${again[@]}" || return 1
   cp "$WORK/runs/gpu/history.csv" "$WORK/runs/gpu/config.json" "$results/"
-  node dist/cli.js evaluate model="$WORK/runs/gpu" data="$data" split=PrivateTest device="$DEVICE" bs="$BS" json=true >"$results/evaluate.json" &&
+  node dist/cli.js evaluate model="$WORK/runs/gpu" data="$data" split="${SPLIT:-PublicTest}" device="$DEVICE" bs="$BS" json=true >"$results/evaluate.json" &&
     node lab/gpu/half.mjs "$WORK/runs/gpu/best.safetensors" "$OUT"
 }
 

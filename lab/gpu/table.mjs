@@ -20,8 +20,9 @@ const lines = [
 const rate = (value) => (value === undefined ? '' : `${value.toFixed(0)} images/s`);
 for (const [name, what] of [
   ['train-fp32', 'training step, PyTorch fp32 without TF32'],
-  ['train-fp16', 'training step, PyTorch autocast fp16, channels_last'],
-  ['infer-fp16', 'inference, PyTorch autocast fp16, channels_last'],
+  ['infer-fp32', 'inference, PyTorch fp32 without TF32'],
+  ['train-mixed', 'training step, precision=mixed, PyTorch autocast fp16, channels_last'],
+  ['infer-mixed', 'inference, precision=mixed, PyTorch autocast fp16, channels_last'],
 ]) {
   const result = json(`${name}.json`);
   if (Array.isArray(result)) lines.push(`| ${what} | ${rate(result[0].imagesPerSecond)} | not here | |`);
@@ -30,15 +31,21 @@ for (const [name, what] of [
 }
 const check = json('check.json');
 if (check) {
-  const cells = check.checks
-    .map(({ width, worst }) => `width ${width}: ${worst.toExponential(1)}`)
-    .join(', ');
-  lines.push(
-    `| same as the CPU to ${check.limit}, same bits twice | ${check.ok ? 'yes' : 'NO'} (${cells}) | | |`,
-  );
+  for (const precision of ['fp32', 'mixed']) {
+    const rows = check.checks.filter((row) => row.precision === precision);
+    if (rows.length === 0) continue;
+    const cells = rows.map(({ width, worst }) => `width ${width}: ${worst.toExponential(1)}`).join(', ');
+    const ok = rows.every((row) => row.ok) ? 'yes' : 'NO';
+    lines.push(
+      `| ${precision}: same as the CPU to ${rows[0].limit}, same bits twice | ${ok} (${cells}) | | |`,
+    );
+  }
 }
 const evaluation = json('evaluate.json');
-if (evaluation) lines.push(`| accuracy on PrivateTest | ${(100 * evaluation.accuracy).toFixed(2)} % | | |`);
+if (evaluation)
+  lines.push(
+    `| accuracy on ${evaluation.split ?? 'the test split'} | ${(100 * evaluation.accuracy).toFixed(2)} % | | |`,
+  );
 const history = read('history.csv')?.trim().split('\n');
 if (history && history.length > 1) {
   const [head, last] = [history[0].split(','), history.at(-1).split(',')];

@@ -19,6 +19,7 @@ export const evaluateOptions = {
   bs: shared.bs,
   threads: shared.threads,
   device: shared.device,
+  precision: shared.precision,
   out: option(
     text(/^/),
     '',
@@ -203,6 +204,7 @@ export const benchOptions = {
   steps: option(int({ min: 1 }), 10, 'steps timed, after the warm-up'),
   threads: shared.threads,
   device: shared.device,
+  precision: shared.precision,
   profile: option(bool(), false, 'time each operation as well'),
   json: shared.json,
 };

@@ -5,6 +5,8 @@ import { bool, choice, int, text } from './value.ts';
 
 export const THEMES = ['light', 'dark'] as const;
 export const DTYPES = ['fp32', 'fp16'] as const;
+/** How a network's values are stored between its layers: see `createBackend`. */
+export const PRECISIONS = ['fp32', 'mixed'] as const;
 export const DEVICES = ['auto', 'cpu', 'gpu', 'gpu-software', 'reference'] as const;
 
 const AUTO_THREADS = { auto: 0 } as const;
@@ -47,6 +49,11 @@ export const shared = {
     choice(DEVICES, { wasm: 'cpu', webgpu: 'gpu' }),
     'auto',
     'auto: a GPU if there is one, else cpu (WebAssembly); gpu-software: one that software imitates; reference: slow float64, the definition',
+  ),
+  precision: option(
+    choice(PRECISIONS, { float32: 'fp32' }),
+    'fp32',
+    'mixed: on a GPU, values between layers in 16 bits and products on its matrix units; weights and sums stay in 32',
   ),
   theme: option(choice(THEMES), 'light', 'colours of the pictures'),
   json: option(bool(), false, 'one JSON value on standard output and nothing else there'),

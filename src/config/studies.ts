@@ -71,6 +71,7 @@ export const tuneOptions = {
     jobs: option(int({ min: 1, max: 256 }), 1, 'trials at a time, each with its share of the threads'),
     threads: variant(shared.threads, { help: 'threads of all trials together; auto is one a core' }),
     device: shared.device,
+    precision: shared.precision,
     queue: option(
       queueUrlOrNone,
       '',
@@ -78,7 +79,7 @@ export const tuneOptions = {
     ),
   }),
   ...group('Data', { data: shared.data, limit: shared.limit }),
-  ...searchable(omit(trialOptions, ['seed', 'device'])),
+  ...searchable(omit(trialOptions, ['seed', 'device', 'precision'])),
 };
 
 export const workerOptions = {

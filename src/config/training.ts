@@ -222,7 +222,11 @@ export const trainOptions = {
     plateau_factor: option(float({ above: 0, below: 1 }), 0.75, 'plateau: learning rate is multiplied by it'),
     plateau_patience: option(int({ min: 0 }), 5, 'plateau: epochs without a better accuracy it tolerates'),
   }),
-  ...group('Machine', { threads: shared.threads, device: shared.device }),
+  ...group('Machine', {
+    threads: shared.threads,
+    device: shared.device,
+    precision: shared.precision,
+  }),
 };
 
 export type TrainConfig = ConfigOf<typeof trainOptions>;

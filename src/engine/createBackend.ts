@@ -7,6 +7,11 @@ export interface BackendOptions {
   readonly device: Device;
   /** Of the CPU; 0: one a core. */
   readonly threads: number;
+  /**
+   * `mixed` keeps values between layers in 16-bit floats and multiplies on the matrix units of a GPU; `fp32`, the default,
+   * computes in 32 bits throughout.
+   */
+  readonly precision?: 'fp32' | 'mixed';
   /** How many samples will go through the network, if that is known: `auto` leaves a GPU alone for a few. */
   readonly samples?: number;
 }
@@ -25,9 +30,14 @@ export async function availableThreads(): Promise<number> {
 /**
  * Opens a backend; the caller closes it. The code of a backend is loaded when it is asked for.
  *
- * @throws FerError if there is no such device here
+ * @throws FerError if there is no such device here, or it cannot compute with that precision
  */
-export async function createBackend({ device, threads, samples }: BackendOptions): Promise<Backend> {
+export async function createBackend(options: BackendOptions): Promise<Backend> {
+  const { device, threads, samples, precision = 'fp32' } = options;
+  const mixed = precision === 'mixed';
+  if (mixed && (device === 'cpu' || device === 'reference')) {
+    throw new FerError(`precision=mixed is for GPUs, not for device=${device}: take precision=fp32`);
+  }
   switch (device) {
     case 'reference': {
       const { ReferenceBackend } = await import('./backend/reference.ts');
@@ -36,10 +46,12 @@ export async function createBackend({ device, threads, samples }: BackendOptions
     case 'gpu':
     case 'gpu-software': {
       const { WebGpuBackend } = await import('./backend/webgpu.ts');
-      return WebGpuBackend.create({ software: device === 'gpu-software' });
+      return WebGpuBackend.create({ software: device === 'gpu-software', mixed });
     }
     case 'auto': {
-      const gpu = (samples ?? WORTH_A_GPU) < WORTH_A_GPU ? null : await openHardware();
+      const gpu = !mixed && (samples ?? WORTH_A_GPU) < WORTH_A_GPU ? null : await openHardware(mixed);
+      if (!gpu && mixed)
+        throw new FerError('precision=mixed is for GPUs, and none was found: take precision=fp32');
       return gpu ?? createBackend({ device: 'cpu', threads });
     }
     case 'cpu': {
@@ -51,10 +63,10 @@ export async function createBackend({ device, threads, samples }: BackendOptions
   }
 }
 
-async function openHardware(): Promise<Backend | null> {
+async function openHardware(mixed: boolean): Promise<Backend | null> {
   const { findHardware } = await import('./backend/webgpu/adapter.ts');
   const found = await findHardware();
   if (!found) return null;
   const { WebGpuBackend } = await import('./backend/webgpu.ts');
-  return WebGpuBackend.on(found);
+  return WebGpuBackend.on(found, { mixed });
 }

@@ -1,7 +1,8 @@
-export type DType = 'f32' | 'f64' | 'i32' | 'u8';
+/** `f16` is how a GPU may store values between its kernels; nothing of it is written or read from outside. */
+export type DType = 'f32' | 'f64' | 'i32' | 'u8' | 'f16';
 
 /** Bytes of one element on a device. `reference` widens f32 to float64. */
-export const BYTES: Readonly<Record<DType, number>> = { f32: 4, f64: 8, i32: 4, u8: 1 };
+export const BYTES: Readonly<Record<DType, number>> = { f32: 4, f64: 8, i32: 4, u8: 1, f16: 2 };
 
 /**
  * A piece of device memory. A `persistent` buffer lives as long as its backend and starts as zeros;

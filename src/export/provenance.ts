@@ -77,7 +77,12 @@ function trainCommand(config: TrainConfig): string {
   const settings = Object.entries(trialOptions).flatMap(([key, option]) => {
     const known = key as keyof typeof trialOptions;
     // Where nobody chose one, another machine may have a better one.
-    if ((known === 'device' && config.device === 'auto') || !isUsed(config, known)) return [];
+    if (
+      (known === 'device' && config.device === 'auto') ||
+      (known === 'precision' && config.precision === 'fp32') ||
+      !isUsed(config, known)
+    )
+      return [];
     return [`${key}=${option.type.show(config[known] as never)}`];
   });
   const words = [...Object.entries(start).map(([key, value]) => `${key}=${value}`), ...settings];

@@ -68,7 +68,7 @@ function spaceOf({ config, explicit }: Pick<Parsed<typeof tuneOptions>, 'config'
   const space: Record<string, Values<unknown>> = {};
   for (const key of Object.keys(trialOptions) as (keyof TrialSettings)[]) {
     const given = config[key];
-    if (key === 'seed' || key === 'device') space[key] = one(given);
+    if (key === 'seed' || key === 'device' || key === 'precision') space[key] = one(given);
     else if (explicit.has(key) || !Object.hasOwn(recipe, key)) space[key] = given as Values<unknown>;
     else space[key] = one(recipe[key]);
   }

@@ -198,7 +198,7 @@ async function judge({ trial, runs, threads }: TrialTask, dataset: Dataset): Pro
     faces.set(dataset.images.subarray(index * pixels, (index + 1) * pixels), i * pixels);
   });
   // A backend of its own: that of the training has its memory full of training.
-  const backend = await createBackend({ device: settings.device, threads });
+  const backend = await createBackend({ device: settings.device, precision: settings.precision, threads });
   try {
     const crops = settings.eval_crops;
     const batch = Math.max(1, Math.floor(settings.bs / crops));

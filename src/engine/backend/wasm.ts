@@ -327,6 +327,8 @@ export class WasmBackend implements Backend {
         return new Int32Array(memory, at, length);
       case 'u8':
         return new Uint8Array(memory, at, length);
+      case 'f16':
+        throw new Error('16-bit floats are for GPUs');
       default:
         return buffer.dtype satisfies never;
     }

@@ -7,9 +7,10 @@ import { DispatchList } from './webgpu/dispatches.ts';
 import { LOWER } from './webgpu/lower.ts';
 import { GpuMemory } from './webgpu/memory.ts';
 import { Pipelines } from './webgpu/pipelines.ts';
+import { FULL, mixedPrecision } from './webgpu/precision.ts';
 import { profileOf } from './webgpu/profile.ts';
 import { GpuProgram } from './webgpu/program.ts';
-import { type LoweringOptions, type Traits, traitsOf } from './webgpu/traits.ts';
+import { HALVES, type LoweringOptions, MATRIX_FEATURES, type Traits, traitsOf } from './webgpu/traits.ts';
 
 export interface WebGpuOptions extends LoweringOptions {
   /** Takes an adapter that computes on the CPU where there is no other. */
@@ -52,7 +53,7 @@ export class WebGpuBackend implements Backend {
     this.#open = open;
     this.#device = device;
     this.#options = options;
-    this.traits = traitsOf(device.limits, device.features as ReadonlySet<string>);
+    this.traits = traitsOf(device.limits, device.features as ReadonlySet<string>, open.adapter.info);
     this.#pipelines = new Pipelines(device, (kernel, why) =>
       this.#fail(`${open.label} does not take the kernel "${kernel}": ${why}`),
     );
@@ -75,15 +76,22 @@ export class WebGpuBackend implements Backend {
   static async on(open: OpenAdapter, options: WebGpuOptions = {}): Promise<WebGpuBackend> {
     const { adapter } = open;
     const requiredLimits = Object.fromEntries(LIMITS.map((name) => [name, adapter.limits[name]]));
-    const requiredFeatures: GPUFeatureName[] = adapter.features.has('timestamp-query')
-      ? ['timestamp-query']
-      : [];
+    if (options.mixed && !adapter.features.has(HALVES)) {
+      throw new FerError(
+        `${open.label} has no 16-bit floats (${HALVES}), which precision=mixed stores values in: take precision=fp32`,
+      );
+    }
+    const wanted = ['timestamp-query', ...(options.mixed ? MATRIX_FEATURES : [])];
+    const requiredFeatures = wanted.filter((name) => adapter.features.has(name)) as GPUFeatureName[];
     const device = await adapter.requestDevice({ requiredLimits, requiredFeatures });
     return new WebGpuBackend(open, device, options);
   }
 
   describe(): string {
-    return `GPU, WebGPU, ${this.#open.label}`;
+    const { mixed, withoutMatrices } = this.#options;
+    const units = mixed && !withoutMatrices ? this.traits.matrices : null;
+    const products = units ? `, matrix units of ${units.M}x${units.N}x${units.K}` : '';
+    return `GPU, WebGPU, ${this.#open.label}${mixed ? `, values in 16 bits${products}` : ''}`;
   }
 
   get memory(): number {
@@ -97,7 +105,8 @@ export class WebGpuBackend implements Backend {
 
   compile(calls: readonly Call[], keep: readonly Tensor[] = []): GpuProgram {
     this.#throwFailure();
-    const list = new DispatchList(this.traits, this.#options);
+    const precision = this.#options.mixed ? mixedPrecision(calls, keep) : FULL;
+    const list = new DispatchList(this.traits, this.#options, precision);
     for (const { kernel, args } of calls) {
       // The table pairs every name with its own operands; TypeScript cannot follow a pair through a lookup.
       const lower = LOWER[kernel] as (of: typeof args, into: DispatchList) => void;

@@ -68,6 +68,8 @@ function allocate(dtype: DType, length: number): NumericArray {
       return new Int32Array(length);
     case 'u8':
       return new Uint8Array(length);
+    case 'f16':
+      throw new Error('16-bit floats are for GPUs');
     default:
       return dtype satisfies never;
   }

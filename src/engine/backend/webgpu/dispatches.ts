@@ -1,5 +1,6 @@
 import { type Buffer, type DType, type Tensor, tensor } from '../../tensor.ts';
-import type { Shader } from './shader.ts';
+import { FULL, type Precision } from './precision.ts';
+import type { OperandSpec, Shader } from './shader.ts';
 import type { LoweringOptions, Traits } from './traits.ts';
 
 /** A grid of workgroups; WebGPU allows 65,535 in each dimension. */
@@ -39,12 +40,14 @@ export class DispatchList {
   readonly dispatches: Dispatch[] = [];
   readonly traits: Traits;
   readonly options: LoweringOptions;
+  readonly #precision: Precision;
   /** Transformed inputs of convolutions, which a weight gradient takes as long as nothing writes to the input. */
   readonly #transformed = new Map<Buffer, { readonly x: Tensor; readonly v: Tensor }>();
 
-  constructor(traits: Traits, options: LoweringOptions = {}) {
+  constructor(traits: Traits, options: LoweringOptions = {}, precision: Precision = FULL) {
     this.traits = traits;
     this.options = options;
+    this.#precision = precision;
   }
 
   push(
@@ -60,13 +63,28 @@ export class DispatchList {
     }
     this.dispatches.push({
       kernel: kernel ?? shader.name.split(' ')[0],
-      shader,
-      operands,
+      shader: this.#scaled(shader, operands),
+      operands: Object.fromEntries(
+        Object.entries(operands).map(([name, of]) => {
+          const half = this.#precision.halves.get(of.buffer);
+          return [name, half ? { ...of, buffer: half } : of];
+        }),
+      ),
       numbers,
       groups,
       multiplications,
       detail: detail === '' ? shader.name : `${shader.name}, ${detail}`,
     });
+  }
+
+  /** The shader, with the factors by which what it writes is stored. */
+  #scaled(shader: Shader, operands: Readonly<Record<string, Tensor>>): Shader {
+    const scaled = Object.entries(shader.operands).flatMap(([name, spec]): [string, OperandSpec][] => {
+      const scale = this.#precision.scales.get(operands[name].buffer);
+      return scale === undefined || spec.access === 'read' ? [] : [[name, { ...spec, scale }]];
+    });
+    if (scaled.length === 0) return shader;
+    return { ...shader, operands: { ...shader.operands, ...Object.fromEntries(scaled) } };
   }
 
   /** Says that `v` now holds the transformed tiles of all of x. */
@@ -83,5 +101,10 @@ export class DispatchList {
   /** Device memory that lives from its first to its last use among the dispatches. */
   temporary(name: string, shape: readonly number[], dtype: DType = 'f32'): Tensor {
     return tensor(name, shape, dtype);
+  }
+
+  /** The same for many values of no more precision than activations have. */
+  working(name: string, shape: readonly number[]): Tensor {
+    return tensor(name, shape, this.options.mixed ? 'f16' : 'f32');
   }
 }

@@ -111,13 +111,13 @@ function correlate(
   const K = y.shape[3];
   const turned = bias === undefined;
   const suffix = turned ? '.dx' : '';
-  const u = list.temporary('U', [POINTS, C, K]);
+  const u = list.working('U', [POINTS, C, K]);
   const shader = kernelShader({ K: w.shape[0], C: w.shape[1], turned });
   const kernel = (name: string): string => `winograd.${name}${suffix}`;
   list.push(shader, row(Math.ceil((C * K) / TRANSFORM_THREADS)), { w, u }, {}, { kernel: kernel('kernel') });
   for (const { first, tiles, whole } of chunks(list, N, { H, W }, Math.max(C, K))) {
-    const v = list.temporary('V', [POINTS, tiles, C]);
-    const products = list.temporary('products', [POINTS, tiles, K]);
+    const v = list.working('V', [POINTS, tiles, C]);
+    const products = list.working('products', [POINTS, tiles, K]);
     const numbers = { first, tiles };
     list.push(inputShader({ H, W, C }), groupsOf(tiles * C), { x, v }, numbers, { kernel: kernel('input') });
     if (whole && !turned) list.keepTransformed(x, v);
@@ -202,12 +202,12 @@ function winogradGradient(list: DispatchList, { x, dy, dw, db }: KernelArgs['con
   runs.forEach(({ first, tiles, whole }, index) => {
     const numbers = { first, tiles };
     const kept = whole ? list.transformedOf(x) : undefined;
-    const v = kept ?? list.temporary('V', [POINTS, tiles, C]);
+    const v = kept ?? list.working('V', [POINTS, tiles, C]);
     if (!kept) {
       const kernel = 'winograd.dw.input';
       list.push(inputShader({ H, W, C }), groupsOf(tiles * C), { x, v }, numbers, { kernel });
     }
-    const d = list.temporary('D', [POINTS, tiles, K]);
+    const d = list.working('D', [POINTS, tiles, K]);
     const transform = gradientShader({ H, W, C: K });
     list.push(transform, groupsOf(tiles * K), { x: dy, v: d }, numbers, { kernel: 'winograd.dw.gradient' });
     const product = { M: C, N: K, D: tiles, batch: POINTS, splits, a: 'turned', b: 'rows' } as const;

@@ -183,6 +183,8 @@ function arrayOf(dtype: Buffer['dtype'], values: ArrayLike<number>): NumericArra
       return values instanceof Int32Array ? values : Int32Array.from(values);
     case 'u8':
       return values instanceof Uint8Array ? values : Uint8Array.from(values);
+    case 'f16':
+      throw new Error('16-bit floats stay on the GPU');
     case 'f64': {
       const pairs = new Float32Array(2 * values.length);
       for (let i = 0; i < values.length; i++) {
@@ -206,6 +208,8 @@ function fromBytes({ dtype }: Buffer, bytes: ArrayBuffer): NumericArray {
       return new Int32Array(bytes);
     case 'u8':
       return new Uint8Array(bytes);
+    case 'f16':
+      throw new Error('16-bit floats stay on the GPU');
     case 'f64': {
       const pairs = new Float32Array(bytes);
       return Float64Array.from({ length: pairs.length / 2 }, (_, i) => pairs[2 * i] + pairs[2 * i + 1]);

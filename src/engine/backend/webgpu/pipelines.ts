@@ -31,7 +31,10 @@ export class Pipelines {
 
   get(shader: Shader, operands: Readonly<Record<string, Tensor>>): Pipeline {
     const bindings = sharing(shader, operands);
-    const source = moduleOf(shader, bindings);
+    const halves = new Set(
+      Object.keys(shader.operands).filter((name) => operands[name].buffer.dtype === 'f16'),
+    );
+    const source = moduleOf(shader, bindings, halves);
     const found = this.#bySource.get(source) ?? this.#make(shader, source, bindings);
     this.#bySource.set(source, found);
     return found;

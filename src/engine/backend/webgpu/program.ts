@@ -125,7 +125,8 @@ function offsetOf(
   element: Parameters<typeof bytesOfElement>[0],
   range?: Range,
 ): number {
-  const elements = (offset * BYTES[buffer.dtype] - (range?.start ?? 0)) / bytesOfElement(element);
+  const elements =
+    (offset * BYTES[buffer.dtype] - (range?.start ?? 0)) / bytesOfElement(element, buffer.dtype);
   if (!Number.isInteger(elements)) throw new Error(`${buffer.name} does not start at a whole ${element}`);
   return elements;
 }

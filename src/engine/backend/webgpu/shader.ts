@@ -1,9 +1,13 @@
+import type { DType } from '../../tensor.ts';
+
 /** How WGSL sees the elements of an operand; `f32x2` is how an f64 tensor is kept, `u8` reads one byte. */
 export type Element = 'f32' | 'vec4f' | 'f32x2' | 'i32' | 'u32' | 'u8';
 
 export interface OperandSpec {
   readonly access: 'read' | 'write' | 'update';
   readonly element: Element;
+  /** What is written is multiplied by it, and what is updated divided before. */
+  readonly scale?: number;
 }
 
 export const read = (element: Element = 'f32'): OperandSpec => ({ access: 'read', element });
@@ -23,6 +27,8 @@ export interface Shader {
   readonly numbers: Readonly<Record<string, 'u32' | 'f32'>>;
   /** Threads of a workgroup. */
   readonly threads: number;
+  /** Whether it multiplies with the matrix units of a subgroup; then `subgroup` is in scope, its number in the workgroup. */
+  readonly matrices?: boolean;
   /** Module-scope declarations: functions, workgroup memory. */
   readonly declarations?: string;
   /** The body of the entry point. */
@@ -42,9 +48,20 @@ const TYPES: Readonly<Record<Element, { readonly wgsl: string; readonly bytes: n
   u8: { wgsl: 'u32', bytes: 1 },
 };
 
+/** Elements that 16-bit floats can be stored as; kernels compute with them in 32 bits. */
+const HALF_TYPES: Partial<Readonly<Record<Element, string>>> = { f32: 'f16', vec4f: 'vec4<f16>' };
+/** The largest 16-bit float. Larger values are stored as it: one value out of range must not become infinite. */
+const MOST_HALF = 65504;
+
 /** The unit in which an operand's offset is counted. */
-export function bytesOfElement(element: Element): number {
-  return TYPES[element].bytes;
+export function bytesOfElement(element: Element, dtype: DType): number {
+  return dtype === 'f16' ? TYPES[element].bytes / 2 : TYPES[element].bytes;
+}
+
+function storedType(name: string, element: Element, half: boolean): string {
+  const type = half ? HALF_TYPES[element] : TYPES[element].wgsl;
+  if (type === undefined) throw new Error(`${name} cannot be ${element} in 16 bits`);
+  return type;
 }
 
 /**
@@ -52,8 +69,13 @@ export function bytesOfElement(element: Element): number {
  *
  * @param sharing for each operand the number of its binding: WebGPU forbids a buffer that is written to be
  *   bound twice, so operands in one buffer share a binding
+ * @param halves the operands that are stored as 16-bit floats
  */
-export function moduleOf(shader: Shader, sharing: ReadonlyMap<string, number>): string {
+export function moduleOf(
+  shader: Shader,
+  sharing: ReadonlyMap<string, number>,
+  halves: ReadonlySet<string> = new Set(),
+): string {
   const operands = Object.entries(shader.operands);
   const numbers = Object.entries(shader.numbers);
   const fields = [
@@ -62,7 +84,7 @@ export function moduleOf(shader: Shader, sharing: ReadonlyMap<string, number>): 
   ];
   const bindings = new Map<number, { type: string; written: boolean }>();
   for (const [name, { access, element }] of operands) {
-    const type = TYPES[element].wgsl;
+    const type = storedType(name, element, halves.has(name));
     const binding = bindingOf(name, sharing);
     const there = bindings.get(binding);
     if (there && there.type !== type) {
@@ -70,18 +92,21 @@ export function moduleOf(shader: Shader, sharing: ReadonlyMap<string, number>): 
     }
     bindings.set(binding, { type, written: access !== 'read' || (there?.written ?? false) });
   }
+  const subgroup = shader.matrices ? ', @builtin(subgroup_id) subgroup: u32' : '';
   const lines = [
     `// ${shader.name}`,
+    ...(halves.size > 0 || shader.matrices ? ['enable f16;'] : []),
+    ...(shader.matrices ? ['enable subgroups;', 'enable chromium_experimental_subgroup_matrix;'] : []),
     `struct Numbers { ${fields.join(', ')} }`,
     '@group(0) @binding(0) var<uniform> p: Numbers;',
     ...[...bindings].map(
       ([binding, { type, written }]) =>
         `@group(0) @binding(${binding}) var<storage, ${written ? 'read_write' : 'read'}> b${binding}: array<${type}>;`,
     ),
-    ...operands.map(([name, spec]) => accessors(name, spec, bindingOf(name, sharing))),
+    ...operands.map(([name, spec]) => accessors(name, spec, bindingOf(name, sharing), halves.has(name))),
     shader.declarations ?? '',
     `@compute @workgroup_size(${shader.threads}) fn main(@builtin(workgroup_id) group: vec3u,`,
-    '  @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) thread: u32) {',
+    `  @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) thread: u32${subgroup}) {`,
     shader.body,
     '}',
   ];
@@ -104,13 +129,31 @@ function bindingOf(name: string, sharing: ReadonlyMap<string, number>): number {
   return binding;
 }
 
-function accessors(name: string, { access, element }: OperandSpec, binding: number): string {
+function accessors(
+  name: string,
+  { access, element, scale = 1 }: OperandSpec,
+  binding: number,
+  half: boolean,
+): string {
   const { wgsl } = TYPES[element];
   if (element === 'u8') {
     // Bytes lie four to a word, the first lowest.
     return `fn ${name}(i: u32) -> u32 { let at = p.${name}_at + i; return (b${binding}[at >> 2u] >> (8u * (at & 3u))) & 255u; }`;
   }
-  const get = `fn ${name}(i: u32) -> ${wgsl} { return b${binding}[p.${name}_at + i]; }`;
-  const set = `fn set_${name}(i: u32, value: ${wgsl}) { b${binding}[p.${name}_at + i] = value; }`;
+  const place = `b${binding}[p.${name}_at + i]`;
+  const there = half ? `${wgsl}(${place})` : place;
+  const scaled = scale === 1 ? 'value' : `(value * ${wgsl}(${float(scale)}))`;
+  const limit = `${wgsl}(${MOST_HALF})`;
+  const stored = half ? `${storedType(name, element, half)}(clamp(${scaled}, -${limit}, ${limit}))` : scaled;
+  // Only what the kernel itself has scaled is taken back: a reader is given what is stored.
+  const back = scale === 1 || access !== 'update' ? '' : ` * ${wgsl}(${float(1 / scale)})`;
+  const get = `fn ${name}(i: u32) -> ${wgsl} { return ${there}${back}; }`;
+  const set = `fn set_${name}(i: u32, value: ${wgsl}) { ${place} = ${stored}; }`;
   return access === 'read' ? get : access === 'write' ? set : `${get}\n${set}`;
+}
+
+/** A number as a literal of WGSL's abstract floats. */
+function float(value: number): string {
+  const text = String(value);
+  return /[.e]/.test(text) ? text : `${text}.0`;
 }

@@ -1,0 +1,110 @@
+import '../../../../test/halfDriver.ts';
+import { describe, expect, it } from 'vitest';
+import { checkCall, operand } from '../../../../test/check-ops.ts';
+import type { Bound } from '../../../../test/compare.ts';
+import { gpuCandidates, hasGpu, openGpu } from '../../../../test/gpu.ts';
+import { optional } from '../../../../test/optional.ts';
+import { ran } from '../../../../test/ran.ts';
+import { trainingSteps } from '../../../../test/trainingSteps.mjs';
+import { call } from '../../kernels.ts';
+import { WasmBackend } from '../wasm.ts';
+import { openAdapter } from './adapter.ts';
+import { HALVES, traitsOf } from './traits.ts';
+
+const adapter = hasGpu ? (await openAdapter({ software: true })).adapter : null;
+const features = (adapter?.features ?? new Set()) as ReadonlySet<string>;
+const hasHalves = optional(
+  'mixed precision',
+  features.has(HALVES),
+  'no GPU with 16-bit floats; for tests FER_TEST_HALF_DRIVER=FILE names a driver, such as that of Mesa 25 lavapipe',
+);
+/** Drivers with matrix units are rare, and none in software is in a released Debian: they are tested where there are some. */
+const hasMatrices = adapter !== null && traitsOf(adapter.limits, features, adapter.info).matrices !== null;
+ran(`matrix units of a GPU: ${hasMatrices ? 'tested' : 'not here'}`);
+
+/** Spacing of 16-bit floats at 1. */
+const EPS = 2 ** -10;
+/** Of the growth that float32 is allowed in conv.test.ts; much less is found, as sums are in 32 bits. */
+const WINOGRAD = 2;
+/** What sums of single steps may be apart in 16 bits and 32. */
+const LOSS = 0.02;
+/** And steps of weights, as a share of their size: a ReLU or pool that falls otherwise turns single gradients over. */
+const MOVES = 0.3;
+
+const ways = hasMatrices ? [true, false] : [true];
+describe.runIf(hasHalves).each(ways)(
+  'mixed precision on a GPU, without matrix units: %s',
+  (withoutMatrices) => {
+    const options = { mixed: true, withoutMatrices };
+    const candidates = gpuCandidates(options);
+    const timeout = 300_000;
+    const bound = (length: number): Bound => ({ length, growth: WINOGRAD, eps: EPS });
+
+    it.each([
+      [1, 5, 5, 8, 8],
+      [3, 2, 3, 16, 8],
+      [6, 13, 10, 12, 4],
+      [2, 10, 10, 32, 72],
+      [9, 5, 5, 68, 16],
+      [2, 40, 40, 8, 8],
+    ])('convolution [%d, %d, %d, %d] to %d channels', { timeout }, async (N, H, W, C, K) => {
+      const [x, dx] = [operand('x', [N, H, W, C]), operand('dx', [N, H, W, C])];
+      const [y, dy] = [operand('y', [N, H, W, K]), operand('dy', [N, H, W, K])];
+      const [w, dw] = [operand('w', [K, C, 3, 3]), operand('dw', [K, C, 3, 3])];
+      const [b, db] = [operand('b', [K]), operand('db', [K])];
+      const forward = call('conv3x3.forward', { x, w, b, y });
+      await checkCall(candidates, { call: forward, bounds: { y: bound(9 * C) } });
+      const backwardInput = call('conv3x3.backwardInput', { dy, w, dx });
+      await checkCall(candidates, { call: backwardInput, bounds: { dx: bound(9 * K) } });
+      const bounds = { dw: bound(N * H * W), db: bound(N * H * W) };
+      await checkCall(candidates, { call: call('conv3x3.backwardWeight', { x, dy, dw, db }), bounds });
+    });
+
+    it.each([
+      [20, 24, 20],
+      [33, 100, 68],
+      [130, 36, 132],
+    ])('linear layer of %d samples, %d to %d features', { timeout }, async (N, I, O) => {
+      const [x, dx, y, dy] = [
+        ...[operand('x', [N, I]), operand('dx', [N, I])],
+        ...[operand('y', [N, O]), operand('dy', [N, O])],
+      ];
+      const [w, dw, b, db] = [
+        ...[operand('w', [O, I]), operand('dw', [O, I])],
+        ...[operand('b', [O]), operand('db', [O])],
+      ];
+      await checkCall(candidates, { call: call('linear.forward', { x, w, b, y }), bounds: { y: bound(I) } });
+      await checkCall(candidates, {
+        call: call('linear.backwardInput', { dy, w, dx }),
+        bounds: { dx: bound(O) },
+      });
+      const backwardWeight = call('linear.backwardWeight', { x, dy, dw, db });
+      await checkCall(candidates, { call: backwardWeight, bounds: { dw: bound(N), db: bound(N) } });
+    });
+
+    it('trains as in 32 bits, but for roundings, and the same bits twice', { timeout }, async () => {
+      const cpu = await WasmBackend.create({ threads: 1 });
+      const expected = await trainingSteps(cpu);
+      await cpu.close();
+      const found = [];
+      for (let turn = 0; turn < 2; turn++) {
+        const backend = await openGpu(options);
+        found.push(await trainingSteps(backend));
+        await backend.close();
+      }
+      const [first, second] = found;
+      expected.losses.forEach((loss, step) => {
+        expect(Math.abs(first.losses[step] - loss)).toBeLessThan(LOSS);
+        // It did compute in 16 bits.
+        expect(first.losses[step]).not.toBe(loss);
+      });
+      const worst = Math.max(...[...expected.logits].map((logit, i) => Math.abs(first.logits[i] - logit)));
+      expect(worst).toBeLessThan(LOSS);
+      // The gradients that moved the weights: scaled up on their way, and back.
+      const size = (of: readonly number[]): number => Math.hypot(...of);
+      const apart = size(first.moves.map((move, i) => move - expected.moves[i]));
+      expect(apart / size(expected.moves)).toBeLessThan(MOVES);
+      expect(second).toEqual(first);
+    });
+  },
+);
