@@ -22,7 +22,7 @@ import { Stepper } from '../../dist/train/stepper.js';
 
 const { DispatchList } = await import('../../dist/engine/backend/webgpu/dispatches.js');
 const { mixedPrecision } = await import('../../dist/engine/backend/webgpu/precision.js');
-const { LOWER } = await import('../../dist/engine/backend/webgpu/lower.js');
+const { lowerCalls } = await import('../../dist/engine/backend/webgpu/lower.js');
 
 const defaults = {
   what: 'train',
@@ -87,7 +87,7 @@ function launchesOf(what, bs, width, precision) {
   const list = mixed
     ? new DispatchList(TRAITS, { mixed }, mixedPrecision(calls, []))
     : new DispatchList(TRAITS);
-  for (const { kernel, args } of calls) LOWER[kernel](args, list);
+  lowerCalls(calls, [], list);
   return list.dispatches;
 }
 

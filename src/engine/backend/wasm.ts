@@ -2,10 +2,12 @@ import { FerError } from '../../errors.ts';
 import type { Backend, CompileOptions, NumericArray, ProfileRow, Program } from '../backend.ts';
 import type { Call } from '../kernels.ts';
 import { type Buffer, BYTES, sizeOf, type Tensor, tensor } from '../tensor.ts';
+import { fuseNorms } from './fuse.ts';
 import { type Derived, type Entry, EntryList, F32 } from './wasm/entry.ts';
-import { fuseNorms, fusePools, fuseUpdates } from './wasm/fuse.ts';
+import { fusePools, fuseUpdates } from './wasm/fuse.ts';
 import { alignUp, bytesOf, type Layout, layOut } from './wasm/layout.ts';
 import { LOWER } from './wasm/lower.ts';
+import { convolutionKind } from './wasm/lower-conv.ts';
 import type { LoweringOptions } from './wasm/lowering.ts';
 import { type Build, compileKernels, type KernelExports, MOST_PAGES, PAGE } from './wasm/module.ts';
 import { ThreadPool } from './wasm/pool.ts';
@@ -132,7 +134,7 @@ export class WasmBackend implements Backend {
         : undefined,
     );
     const direct = this.#direct;
-    const norms = fuseNorms(calls, keep, direct);
+    const norms = fuseNorms(calls, keep, (channels) => convolutionKind({ ...channels, direct }) !== 'direct');
     const { pools, done: pooled } = fusePools(calls, keep);
     const { left, updates } = fuseUpdates(calls, unread);
     const normed = new Set<Call['args']>(norms.values());

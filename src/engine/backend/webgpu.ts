@@ -4,7 +4,7 @@ import type { Call } from '../kernels.ts';
 import { type Buffer, sizeOf, type Tensor } from '../tensor.ts';
 import { type OpenAdapter, openAdapter } from './webgpu/adapter.ts';
 import { DispatchList } from './webgpu/dispatches.ts';
-import { LOWER } from './webgpu/lower.ts';
+import { lowerCalls } from './webgpu/lower.ts';
 import { GpuMemory } from './webgpu/memory.ts';
 import { Pipelines } from './webgpu/pipelines.ts';
 import { FULL, mixedPrecision } from './webgpu/precision.ts';
@@ -107,11 +107,7 @@ export class WebGpuBackend implements Backend {
     this.#throwFailure();
     const precision = this.#options.mixed ? mixedPrecision(calls, keep) : FULL;
     const list = new DispatchList(this.traits, this.#options, precision);
-    for (const { kernel, args } of calls) {
-      // The table pairs every name with its own operands; TypeScript cannot follow a pair through a lookup.
-      const lower = LOWER[kernel] as (of: typeof args, into: DispatchList) => void;
-      lower(args, list);
-    }
+    lowerCalls(calls, keep, list);
     const places = this.#memory.place(calls, list.dispatches, new Set(keep.map(({ buffer }) => buffer)));
     const program = new GpuProgram(this.#device, this.#pipelines, calls, list.dispatches, places, (buffer) =>
       this.#bufferOf(buffer, places),

@@ -1,34 +1,7 @@
-import { type Call, type KernelArgs, operandsOf } from '../../kernels.ts';
-import { type Buffer, sizeOf, type Tensor, tensor, view } from '../../tensor.ts';
-import { convolutionKind } from './lower-conv.ts';
+import { type Call, operandsOf } from '../../kernels.ts';
+import { sizeOf, type Tensor, tensor, view } from '../../tensor.ts';
+import { usesOf } from '../fuse.ts';
 import type { NormPool, WeightUpdate } from './lowering.ts';
-
-/**
- * Convolutions whose batch norm (with fixed statistics) and ReLU can be done as their outputs are stored, which saves
- * a pass over memory: those of which nothing but that batch norm ever sees the plain outputs.
- *
- * @returns the batch norm of each such convolution; its own call is left out of the program
- */
-export function fuseNorms(
-  calls: readonly Call[],
-  keep: readonly Tensor[],
-  direct: boolean,
-): ReadonlyMap<Call, KernelArgs['batchNorm.evaluate']> {
-  const uses = usesOf(calls);
-  const kept = new Set(keep.map(({ buffer }) => buffer));
-  const fused = new Map<Call, KernelArgs['batchNorm.evaluate']>();
-  calls.slice(1).forEach((norm, i) => {
-    const convolution = calls[i];
-    if (convolution.kernel !== 'conv3x3.forward' || norm.kernel !== 'batchNorm.evaluate') return;
-    const { x, y } = convolution.args;
-    const plain = y.buffer;
-    const onlyTheirs = plain.lifetime === 'transient' && !kept.has(plain) && uses.get(plain) === 2;
-    const follows = norm.args.x.buffer === plain && norm.args.y.buffer !== plain;
-    const byDefinition = convolutionKind({ C: x.shape[3], K: y.shape[3], direct }) === 'direct';
-    if (onlyTheirs && follows && !byDefinition) fused.set(convolution, norm.args);
-  });
-  return fused;
-}
 
 /**
  * Batch norms of a training step that are done together with the max pooling behind them, forward and backward, as
@@ -151,14 +124,4 @@ function touches(one: Call, of: Tensor): boolean {
     ([, { buffer, offset, shape }]) =>
       buffer === of.buffer && offset < end && of.offset < offset + sizeOf(shape),
   );
-}
-
-/** How many calls each buffer is an operand of. */
-function usesOf(calls: readonly Call[]): ReadonlyMap<Buffer, number> {
-  const uses = new Map<Buffer, number>();
-  for (const one of calls) {
-    const buffers = new Set(operandsOf(one).map(([, { buffer }]) => buffer));
-    for (const buffer of buffers) uses.set(buffer, (uses.get(buffer) ?? 0) + 1);
-  }
-  return uses;
 }

@@ -10,6 +10,7 @@ import {
   firstShader,
 } from './kernels/first.ts';
 import { pushGemm, TILES } from './kernels/gemm.ts';
+import { FIXED } from './kernels/norm.ts';
 import { pushColumnSums } from './kernels/sums.ts';
 import {
   gradientShader,
@@ -47,7 +48,23 @@ export function convolutionKind({
   return !direct && C % 4 === 0 && K % 4 === 0 ? 'winograd' : 'direct';
 }
 
-export function lowerForward({ x, w, b, y }: KernelArgs['conv3x3.forward'], list: DispatchList): void {
+/** A batch norm with fixed statistics. */
+export type FixedNorm = KernelArgs['batchNorm.evaluate'];
+
+/** Mean and 1/deviation of its running statistics, in `saved`. */
+export function pushFixed({ runningMean, runningVar, saved, eps }: FixedNorm, list: DispatchList): void {
+  const [channels] = runningMean.shape;
+  list.push(FIXED, row(Math.ceil(channels / 64)), { runningMean, runningVar, saved }, { channels, eps });
+}
+
+/** @param norm is done with the output pass: its y is written, and that of the convolution is not */
+export function lowerForward(
+  { x, w, b, y: plain }: KernelArgs['conv3x3.forward'],
+  list: DispatchList,
+  norm?: FixedNorm,
+): void {
+  if (norm) pushFixed(norm, list);
+  const y = norm?.y ?? plain;
   const [N, H, W, C] = x.shape;
   const K = w.shape[0];
   const work = { multiplications: sizeOf(y.shape) * 9 * C };
@@ -57,14 +74,15 @@ export function lowerForward({ x, w, b, y }: KernelArgs['conv3x3.forward'], list
       const strips = N * H * group.perRow;
       const [across, down] = row(Math.ceil(strips / group.strips));
       const groups = [across, down, Math.ceil(K / group.channels)] as const;
-      list.push(firstShader({ H, W, K }), groups, { x, w, b, y }, { strips }, work);
+      const shader = firstShader({ H, W, K }, norm && { relu: norm.relu });
+      list.push(shader, groups, { x, w, b, y, ...normOperands(norm) }, { strips }, work);
       return;
     }
     case 'direct':
       pushByElement(list, directShader({ H, W, C, K }), { x, w, b, y }, y, work);
       return;
     default:
-      correlate(list, { x, w, bias: b, y });
+      correlate(list, { x, w, bias: b, y }, norm);
   }
 }
 
@@ -106,6 +124,7 @@ function pushByElement(
 function correlate(
   list: DispatchList,
   { x, w, bias, y }: { x: Tensor; w: Tensor; bias?: Tensor; y: Tensor },
+  norm?: FixedNorm,
 ): void {
   const [N, H, W, C] = x.shape;
   const K = y.shape[3];
@@ -124,9 +143,14 @@ function correlate(
     const product = { M: tiles, N: K, D: C, batch: POINTS, a: 'rows', b: 'rows' } as const;
     pushGemm(list, kernel('gemm'), { a: v, b: u, c: products }, product);
     const operands: Record<string, Tensor> = bias ? { products, bias, y } : { products, y };
-    const output = outputShader({ H, W, C: K }, bias !== undefined);
-    list.push(output, groupsOf(tiles * K), operands, numbers, { kernel: kernel('output') });
+    const output = outputShader({ H, W, C: K }, bias !== undefined, norm && { relu: norm.relu });
+    const all = { ...operands, ...normOperands(norm) };
+    list.push(output, groupsOf(tiles * K), all, numbers, { kernel: kernel('output') });
   }
+}
+
+function normOperands(norm?: FixedNorm): Record<string, Tensor> {
+  return norm ? { saved: norm.saved, gamma: norm.gamma, beta: norm.beta } : {};
 }
 
 const groupsOf = (threads: number) => row(Math.ceil(threads / TRANSFORM_THREADS));

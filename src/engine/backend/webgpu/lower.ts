@@ -1,5 +1,6 @@
-import type { KernelArgs, KernelName } from '../../kernels.ts';
+import type { Call, KernelArgs, KernelName } from '../../kernels.ts';
 import { sizeOf, type Tensor, view } from '../../tensor.ts';
+import { fuseNorms } from '../fuse.ts';
 import { type DispatchList, row } from './dispatches.ts';
 import { cutShader, DRAWN_WORDS, drawShader, gatherShader, warpShader } from './kernels/augment.ts';
 import { DOT, dotShader } from './kernels/dot.ts';
@@ -10,7 +11,6 @@ import { averageCropsShader, crossEntropyShader, TOTALS } from './kernels/loss.t
 import {
   apply,
   blockOf,
-  FIXED,
   finishShader,
   gradientApply,
   gradientFinishShader,
@@ -22,7 +22,14 @@ import {
 import { AVERAGE, adadelta, adagrad, adam, sgd } from './kernels/optimizer.ts';
 import { poolGradientShader, poolShader } from './kernels/pool.ts';
 import { pushColumnSums } from './kernels/sums.ts';
-import { lowerBackwardInput, lowerBackwardWeight, lowerForward } from './lower-conv.ts';
+import {
+  convolutionKind,
+  type FixedNorm,
+  lowerBackwardInput,
+  lowerBackwardWeight,
+  lowerForward,
+  pushFixed,
+} from './lower-conv.ts';
 import { THREADS } from './shader.ts';
 
 /** Rows or columns of a linear layer up to which each sum is cut among threads: see `dotShader`. */
@@ -31,9 +38,26 @@ const DOT_MOST = 16;
 const ACROSS = 32;
 const FINISH_ACROSS = 8;
 
-/** Turns each kind of call into launches of kernels; a row for every kernel. */
-export const LOWER: {
-  readonly [Name in KernelName]: (args: KernelArgs[Name], list: DispatchList) => void;
+/** Turns the calls of a program into launches. */
+export function lowerCalls(calls: readonly Call[], keep: readonly Tensor[], list: DispatchList): void {
+  const direct = list.options.direct ?? false;
+  const norms = fuseNorms(calls, keep, (channels) => convolutionKind({ ...channels, direct }) !== 'direct');
+  const done = new Set<Call['args']>(norms.values());
+  for (const one of calls) {
+    const { kernel, args } = one;
+    if (done.has(args)) continue;
+    // The table pairs every name with its own operands; TypeScript cannot follow a pair through a lookup.
+    const lower = LOWER[kernel] as (of: typeof args, into: DispatchList, norm?: FixedNorm) => void;
+    lower(args, list, norms.get(one));
+  }
+}
+
+/**
+ * Turns each kind of call into launches of kernels; a row for every kernel. A convolution may be given the batch norm that
+ * is done with it, see `fuseNorms`.
+ */
+const LOWER: {
+  readonly [Name in KernelName]: (args: KernelArgs[Name], list: DispatchList, norm?: FixedNorm) => void;
 } = {
   augment({ images, order, out, step, size, crops, policy }, list) {
     const [samples, side] = out.shape;
@@ -76,10 +100,10 @@ export const LOWER: {
     );
     pushFlat(list, apply(C, relu), { x, y, saved, gamma, beta });
   },
-  'batchNorm.evaluate'({ x, gamma, beta, runningMean, runningVar, saved, y, eps, relu }, list) {
+  'batchNorm.evaluate'(args, list) {
+    const { x, gamma, beta, saved, y, relu } = args;
     const { C } = sizesOf(x);
-    const numbers = { channels: C, eps };
-    list.push(FIXED, row(Math.ceil(C / 64)), { runningMean, runningVar, saved }, numbers);
+    pushFixed(args, list);
     pushFlat(list, apply(C, relu), { x, y, saved, gamma, beta });
   },
   'batchNorm.backward'({ x, gamma, beta, saved, dy, dx, dgamma, dbeta, relu }, list) {

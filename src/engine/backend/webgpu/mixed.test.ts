@@ -7,6 +7,7 @@ import { optional } from '../../../../test/optional.ts';
 import { ran } from '../../../../test/ran.ts';
 import { trainingSteps } from '../../../../test/trainingSteps.mjs';
 import { call } from '../../kernels.ts';
+import { tensor } from '../../tensor.ts';
 import { WasmBackend } from '../wasm.ts';
 import { openAdapter } from './adapter.ts';
 import { HALVES, traitsOf } from './traits.ts';
@@ -82,6 +83,41 @@ describe.runIf(hasHalves).each(ways)(
       await checkCall(candidates, { call: backwardWeight, bounds: { dw: bound(N), db: bound(N) } });
     });
 
+    it('keeps what is infinite or a NaN, and stores the largest number for what is too large', {
+      timeout,
+    }, async () => {
+      const given = [
+        Number.NaN,
+        Number.POSITIVE_INFINITY,
+        Number.NEGATIVE_INFINITY,
+        1e6,
+        -1e6,
+        1 / 3,
+        2 ** -26,
+        -0.1,
+      ];
+      const expected = [
+        Number.NaN,
+        Number.POSITIVE_INFINITY,
+        Number.NEGATIVE_INFINITY,
+        65504,
+        -65504,
+        0.333251953125,
+        0,
+        -0.0999755859375,
+      ];
+      for (const lanes of [1, 4]) {
+        const count = given.length + (lanes === 1 ? 1 : 0);
+        const [a, b, y] = ['a', 'b', 'y'].map((name) => tensor(name, [count], 'f32', 'persistent'));
+        const between = tensor('between', [count]);
+        const calls = [call('add', { a, b, y: between }), call('add', { a: between, b, y })];
+        const backend = candidates[0].backend;
+        backend.write(a, given);
+        backend.run(backend.compile(calls));
+        expect([...(await backend.read(y))].slice(0, given.length)).toEqual(expected);
+      }
+    });
+
     it('trains as in 32 bits, but for roundings, and the same bits twice', { timeout }, async () => {
       const cpu = await WasmBackend.create({ threads: 1 });
       const expected = await trainingSteps(cpu);
@@ -101,7 +137,8 @@ describe.runIf(hasHalves).each(ways)(
       const worst = Math.max(...[...expected.logits].map((logit, i) => Math.abs(first.logits[i] - logit)));
       expect(worst).toBeLessThan(LOSS);
       // The gradients that moved the weights: scaled up on their way, and back.
-      const size = (of: readonly number[]): number => Math.hypot(...of);
+      const size = (of: readonly number[]): number =>
+        Math.sqrt(of.reduce((sum, value) => sum + value * value, 0));
       const apart = size(first.moves.map((move, i) => move - expected.moves[i]));
       expect(apart / size(expected.moves)).toBeLessThan(MOVES);
       expect(second).toEqual(first);

@@ -50,8 +50,19 @@ const TYPES: Readonly<Record<Element, { readonly wgsl: string; readonly bytes: n
 
 /** Elements that 16-bit floats can be stored as; kernels compute with them in 32 bits. */
 const HALF_TYPES: Partial<Readonly<Record<Element, string>>> = { f32: 'f16', vec4f: 'vec4<f16>' };
-/** The largest 16-bit float. Larger values are stored as it: one value out of range must not become infinite. */
-const MOST_HALF = 65504;
+/**
+ * WGSL that rounds to 16 bits. What is too large for them is stored as the largest number there is, so that one value out of
+ * range does no harm; what is infinite or a NaN stays visible. Bits are looked at as in `kernels/finite.ts`.
+ */
+const ROUNDING = [
+  { element: 'f32', half: 'f16', words: 'u32' },
+  { element: 'vec4f', half: 'vec4<f16>', words: 'vec4u' },
+].map(
+  ({ element, half, words }) => `fn half_${element}(value: ${element}) -> ${half} {
+  let isFinite = (bitcast<${words}>(value) & ${words}(0x7f800000u)) != ${words}(0x7f800000u);
+  return ${half}(select(value, clamp(value, ${element}(-65504.0), ${element}(65504.0)), isFinite));
+}`,
+);
 
 /** The unit in which an operand's offset is counted. */
 export function bytesOfElement(element: Element, dtype: DType): number {
@@ -103,6 +114,7 @@ export function moduleOf(
       ([binding, { type, written }]) =>
         `@group(0) @binding(${binding}) var<storage, ${written ? 'read_write' : 'read'}> b${binding}: array<${type}>;`,
     ),
+    ...(halves.size > 0 ? ROUNDING : []),
     ...operands.map(([name, spec]) => accessors(name, spec, bindingOf(name, sharing), halves.has(name))),
     shader.declarations ?? '',
     `@compute @workgroup_size(${shader.threads}) fn main(@builtin(workgroup_id) group: vec3u,`,
@@ -143,8 +155,7 @@ function accessors(
   const place = `b${binding}[p.${name}_at + i]`;
   const there = half ? `${wgsl}(${place})` : place;
   const scaled = scale === 1 ? 'value' : `(value * ${wgsl}(${float(scale)}))`;
-  const limit = `${wgsl}(${MOST_HALF})`;
-  const stored = half ? `${storedType(name, element, half)}(clamp(${scaled}, -${limit}, ${limit}))` : scaled;
+  const stored = half ? `half_${element}(${scaled})` : scaled;
   // Only what the kernel itself has scaled is taken back: a reader is given what is stored.
   const back = scale === 1 || access !== 'update' ? '' : ` * ${wgsl}(${float(1 / scale)})`;
   const get = `fn ${name}(i: u32) -> ${wgsl} { return ${there}${back}; }`;

@@ -1,5 +1,6 @@
 import { GROUP_INDEX } from '../dispatches.ts';
 import { read, type Shader, THREADS, write } from '../shader.ts';
+import { finishing } from './norm.ts';
 
 /**
  * The convolution of a first layer, from one channel to a multiple of four: Winograd's transforms would
@@ -51,23 +52,28 @@ const NEIGHBOURHOOD = [0, 1, 2]
   )
   .join('\n  ');
 
-/** y [N, H, W, K] = correlate(x [N, H, W, 1], w [K, 1, 3, 3]) + b. Grid: strips, blocks of channels. */
-export function firstShader(layer: FirstLayer): Shader {
+/**
+ * y [N, H, W, K] = correlate(x [N, H, W, 1], w [K, 1, 3, 3]) + b, normalized with saved statistics where `norm` says so. Grid:
+ * strips, blocks of channels.
+ */
+export function firstShader(layer: FirstLayer, norm?: { relu: boolean }): Shader {
+  const finish = norm && finishing(layer.K, 4, norm.relu);
   const { channels } = firstLayerGroup(layer);
   const outputs = Array.from({ length: STRIP }, (_, s) => {
     const sum = Array.from({ length: TAPS }, (_, tap) => {
       const value = `vec4f(n${Math.floor(tap / 3)}_${s + (tap % 3)})`;
       return `sum = fma(${value}, w${tap}, sum);`;
     }).join(' ');
-    return `if (column + ${s} < W) { var sum = four; ${sum} set_y(at + ${s}u * K4, sum); }`;
+    return `if (column + ${s} < W) { var sum = four; ${sum} set_y(at + ${s}u * K4, ${finish ? 'finished(sum, k4)' : 'sum'}); }`;
   });
   return {
-    name: `conv.first ${layer.H}x${layer.W} to ${layer.K}`,
-    operands: { x: read(), w: read(), b: read(), y: write('vec4f') },
+    name: `conv.first ${layer.H}x${layer.W} to ${layer.K}${norm ? ' norm' : ''}${norm?.relu ? ' relu' : ''}`,
+    operands: { x: read(), w: read(), b: read(), ...finish?.operands, y: write('vec4f') },
     numbers: { strips: 'u32' },
     threads: THREADS,
     // Weights by tap, so that neighbouring threads read neighbouring words.
     declarations: `${NAMES(layer)}
+${finish?.declarations ?? ''}
 var<workgroup> taps: array<f32, ${(TAPS + 1) * channels}>;`,
     body: `
   let k0 = group.z * ${channels}u;

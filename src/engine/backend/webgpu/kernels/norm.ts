@@ -139,6 +139,30 @@ const channelOf =
 const NORMALIZED =
   'fn normalized(value: T, mean: T, rstd: T, gamma: T, beta: T) -> T { return fma(value - mean, rstd * gamma, beta); }';
 
+/**
+ * For kernels that normalize what they write, with saved statistics: operands, and `finished(value, c)` for channel c of
+ * values `T`, a number or the four of channels 4c to 4c + 3; `saved(c)` and the others are single numbers.
+ */
+export function finishing(
+  C: number,
+  lanes: 1 | 4,
+  relu: boolean,
+): { operands: Shader['operands']; declarations: string } {
+  const of = (name: string, first: string): string =>
+    lanes === 1
+      ? `${name}(${first}c)`
+      : `vec4f(${[0, 1, 2, 3].map((lane) => `${name}(${first}4u * c + ${lane}u)`).join(', ')})`;
+  const values = [of('saved', ''), of('saved', `${C}u + `), of('gamma', ''), of('beta', '')];
+  const z = `normalized(value, ${values.join(', ')})`;
+  return {
+    operands: { saved: read(), gamma: read(), beta: read() },
+    declarations: `alias T = ${lanes === 4 ? 'vec4f' : 'f32'};
+${NORMALIZED}
+${relu ? rectified(lanes) : ''}
+fn finished(value: T, c: u32) -> T { return ${relu ? `rectified(${z})` : z}; }`,
+  };
+}
+
 const AFFINE = { saved: 'read', gamma: 'read', beta: 'read' } as const;
 
 /** y = γ·(x - mean)·rstd + β, then ReLU if asked. */

@@ -1,6 +1,7 @@
 import { type Matrix, transpose, winogradMatrices } from '../../../winograd.ts';
 import { GROUP_INDEX } from '../dispatches.ts';
 import { read, type Shader, write } from '../shader.ts';
+import { finishing } from './norm.ts';
 import { multiplication } from './transform.ts';
 
 /** Outputs of a tile's side, inputs, and points: F(5, 3) tiles maps of 40, 20, 10 and 5 exactly. */
@@ -137,14 +138,17 @@ export function gradientShader(geometry: Geometry): Shader {
   };
 }
 
-/** y = Aᵀ P A (+ bias) of each tile, into NHWC images. */
-export function outputShader(geometry: Geometry, bias: boolean): Shader {
+/** y = Aᵀ P A (+ bias) of each tile, into NHWC images; normalized with saved statistics where `norm` says so. */
+export function outputShader(geometry: Geometry, bias: boolean, norm?: { relu: boolean }): Shader {
   const { H, W, C } = geometry;
+  const finish = norm && finishing(C, 1, norm.relu);
+  const marks = `${bias ? ' +bias' : ''}${norm ? ' norm' : ''}${norm?.relu ? ' relu' : ''}`;
   return {
-    name: `winograd.output ${H}x${W}x${C}${bias ? ' +bias' : ''}`,
-    operands: { products: read(), ...(bias ? { bias: read() } : {}), y: write() },
+    name: `winograd.output ${H}x${W}x${C}${marks}`,
+    operands: { products: read(), ...(bias ? { bias: read() } : {}), ...finish?.operands, y: write() },
     numbers: { first: 'u32', tiles: 'u32' },
     threads: THREADS,
+    declarations: finish?.declarations,
     body: `${PLACE(geometry)}
   ${CORNER(geometry)}
   ${bias ? 'let b = bias(c);' : ''}
@@ -153,7 +157,8 @@ export function outputShader(geometry: Geometry, bias: boolean): Shader {
     (i, j) => `products(${point(i, j, C)})`,
     (i, j, value) => {
       const tests = [...inside(H, 'top', i), ...inside(W, 'left', j)];
-      const store = `set_y(u32(corner + ${(i * W + j) * C}) + c, ${value}${bias ? ' + b' : ''});`;
+      const plain = `${value}${bias ? ' + b' : ''}`;
+      const store = `set_y(u32(corner + ${(i * W + j) * C}) + c, ${finish ? `finished(${plain}, c)` : plain});`;
       return tests.length === 0 ? store : `if (${tests.join(' && ')}) { ${store} }`;
     },
   )}`,
