@@ -28,13 +28,18 @@ const CONSTANTS = 256;
 /** Bytes of the two patches that a transform works in, of its constants, and of the places of a group of tiles. */
 const PATCHES = 2 * MOST_POINTS * VECTOR + CONSTANTS + GROUP_TILES * 16;
 /**
- * Bytes of the tiles of a block of the output pass, which should stay in the second cache; where a large kernel
+ * Bytes of the tiles of a block of the output pass, which should stay in the second cache; where a larger kernel
  * is read anew for every block, blocks must be large enough to pay for that.
  */
 const BLOCK_BYTES = 640 << 10;
-const BLOCK_TILES = { least: 8, streaming: 32 } as const;
+const LARGER_KERNEL = { bytes: 2 << 20, blockBytes: 1280 << 10 } as const;
+/** Blocks are whole pairs of register tiles, and several, so that threads share few tiles evenly. */
+const BLOCK_TILES = { multiple: 8, streaming: 32 } as const;
+const LEAST_BLOCKS = 8;
 /** Transformed kernels larger than this are made and used up in pieces: panels, and squares of the gradient. */
 const PANEL_BYTES = 8 << 20;
+/** And smaller ones where so few tiles could not share the work otherwise. */
+const FEW = { tiles: 64, panelBytes: 4 << 20 } as const;
 const SQUARE_BYTES = 16 << 20;
 /** Tiles up to which all of them are transformed at once for that. */
 const MOST_TILES = 1024;
@@ -198,7 +203,7 @@ function correlate(
   const tiling = tilingFor(H, W);
   const { points, code } = tiling;
   const tiles = tilesOf(tiling, N, H, W);
-  if (inPieces({ C, K, points, tiles }, PANEL_BYTES)) {
+  if (inPieces({ C, K, points, tiles }, tiles <= FEW.tiles ? FEW.panelBytes : PANEL_BYTES)) {
     const groups = Math.ceil(tiles / ROWS);
     const v = list.temporary('V', points * planeFloats(groups * ROWS * inputs));
     list.push(`winograd.input${suffix}`, code + CODE.WINOGRAD_INPUT, groups, [x, v, H, W, inputs, tiles], {
@@ -228,10 +233,7 @@ function correlate(
       });
     },
   });
-  const perTile = points * (inputs + outputs) * 4;
-  const fit = Math.floor(BLOCK_BYTES / perTile / 4) * 4;
-  const streamed = points * K * C * 4 > PANEL_BYTES;
-  const block = streamed ? BLOCK_TILES.streaming : Math.max(BLOCK_TILES.least, fit);
+  const block = blockOf({ inputs, outputs, points, tiles });
   const planes = planeFloats(ROWS * inputs) + planeFloats(ROWS * outputs);
   const scratch = PATCHES + Math.ceil(block / ROWS) * points * planes * 4;
   list.push(
@@ -241,6 +243,27 @@ function correlate(
     [x, u, bias, y, H, W, inputs, outputs, tiles, block, affine, relu],
     { scratch, multiplications: tiles * points * inputs * outputs },
   );
+}
+
+/** Tiles of a block of the output pass. */
+function blockOf({
+  inputs,
+  outputs,
+  points,
+  tiles,
+}: {
+  inputs: number;
+  outputs: number;
+  points: number;
+  tiles: number;
+}): number {
+  const kernelBytes = points * inputs * outputs * 4;
+  if (kernelBytes > PANEL_BYTES) return BLOCK_TILES.streaming;
+  const bytes = kernelBytes > LARGER_KERNEL.bytes ? LARGER_KERNEL.blockBytes : BLOCK_BYTES;
+  const { multiple } = BLOCK_TILES;
+  const fit = Math.floor(bytes / (points * (inputs + outputs) * 4) / multiple) * multiple;
+  const even = Math.ceil(tiles / LEAST_BLOCKS / multiple) * multiple;
+  return Math.max(multiple, Math.min(fit, even));
 }
 
 /** The taps of w in the order in which the transform of a panel reads them. */
