@@ -85,7 +85,7 @@ describe.each(await buildsHere())('the network of the paper on wasm, %s build', 
       expect(sum('winograd.conv', 'winograd.panel')).toBe(all);
       expect(sum('winograd.conv.dx', 'winograd.panel.dx')).toBe(all);
       expect(sum('winograd.dw.gemm', 'winograd.dw.square')).toBe(all);
-      for (const name of ['winograd.panel', 'winograd.panel.dx']) expect(named(name), name).toHaveLength(3);
+      for (const name of ['winograd.panel', 'winograd.panel.dx']) expect(named(name), name).toHaveLength(4);
       expect(named('winograd.dw.square')).toHaveLength(2);
     });
   });

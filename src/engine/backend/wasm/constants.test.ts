@@ -20,7 +20,7 @@ describe.each(await buildsHere())('what is made from fixed weights, %s build', (
   });
   afterEach(() => backend.close());
 
-  /** Blocks of tiles, panels for several tiles and for one, linear layers whose weights have 16 bits. */
+  /** Blocks of tiles, panels or patches where there are few, linear layers whose weights have 16 bits. */
   function network(side: number): { graph: Graph; parameters: Parameters } {
     const graph = new Graph();
     let x = graph.input(side);
@@ -43,53 +43,56 @@ describe.each(await buildsHere())('what is made from fixed weights, %s build', (
   }
 
   it.each([
-    [11, 1],
-    [13, 2],
-  ])('Winograd and linear layers give the same bits, images of %i, batch of %i', async (side, batch) => {
-    const { graph, parameters } = network(side);
-    const step = tensor('step', [4], 'i32', 'persistent');
-    const make = (samples: number) => {
-      const input = tensor('images', [samples, side, side, 1], 'f32', 'persistent');
-      backend.write(input, random(sizeOf(input.shape), 7));
-      const compiled = new CompiledNetwork(graph, parameters, {
-        batch: samples,
-        training: false,
-        step,
-        input,
-      });
-      const compile = (fixedWeights: boolean) =>
-        backend.compile(compiled.forward, [compiled.logits], { fixedWeights });
-      return { logits: compiled.logits, fixed: compile(true), free: compile(false) };
-    };
-    const { logits, fixed, free } = make(batch);
-    const more = make(batch + 1);
-    const names = (program: typeof fixed) => program.entries.map(({ name }) => name);
-    expect(names(free)).toEqual(expect.arrayContaining(['winograd.kernel', 'norm.fixed', 'linear.stream']));
-    expect(names(fixed)).toEqual(expect.arrayContaining(['winograd.panel', 'linear.stream.halves']));
-    for (const made of ['winograd.kernel', 'norm.fixed']) expect(names(fixed)).not.toContain(made);
-    // Programs of other sizes share them.
-    expect(fixed.constants.length).toBeGreaterThan(5);
-    expect(new Set([...fixed.constants, ...more.fixed.constants]).size).toBe(fixed.constants.length);
+    [11, 1, 'conv.patches'],
+    [13, 2, 'winograd.panel'],
+  ])(
+    'convolutions and linear layers give the same bits, images of %i, batch of %i',
+    async (side, batch, last) => {
+      const { graph, parameters } = network(side);
+      const step = tensor('step', [4], 'i32', 'persistent');
+      const make = (samples: number) => {
+        const input = tensor('images', [samples, side, side, 1], 'f32', 'persistent');
+        backend.write(input, random(sizeOf(input.shape), 7));
+        const compiled = new CompiledNetwork(graph, parameters, {
+          batch: samples,
+          training: false,
+          step,
+          input,
+        });
+        const compile = (fixedWeights: boolean) =>
+          backend.compile(compiled.forward, [compiled.logits], { fixedWeights });
+        return { logits: compiled.logits, fixed: compile(true), free: compile(false) };
+      };
+      const { logits, fixed, free } = make(batch);
+      const more = make(batch + 1);
+      const names = (program: typeof fixed) => program.entries.map(({ name }) => name);
+      expect(names(free)).toEqual(expect.arrayContaining(['winograd.kernel', 'norm.fixed', 'linear.stream']));
+      expect(names(fixed)).toEqual(expect.arrayContaining([last, 'linear.stream.halves']));
+      for (const made of ['winograd.kernel', 'norm.fixed']) expect(names(fixed)).not.toContain(made);
+      // Programs of other sizes share them.
+      expect(fixed.constants.length).toBeGreaterThan(5);
+      expect(new Set([...fixed.constants, ...more.fixed.constants]).size).toBe(fixed.constants.length);
 
-    const answers: unknown[] = [];
-    for (const round of [1, 2]) {
-      // New weights after the first round: what was made from the old ones must not be seen again.
-      fill(parameters, round);
-      for (const program of [fixed, free, fixed]) {
-        backend.run(program);
-        const answer = await backend.read(logits, program);
-        expect(answer.every(Number.isFinite)).toBe(true);
-        answers.push(answer);
+      const answers: unknown[] = [];
+      for (const round of [1, 2]) {
+        // New weights after the first round: what was made from the old ones must not be seen again.
+        fill(parameters, round);
+        for (const program of [fixed, free, fixed]) {
+          backend.run(program);
+          const answer = await backend.read(logits, program);
+          expect(answer.every(Number.isFinite)).toBe(true);
+          answers.push(answer);
+        }
+        expect(answers.at(-3)).toEqual(answers.at(-2));
+        expect(answers.at(-1)).toEqual(answers.at(-2));
+        backend.run(more.fixed);
+        const fromMore = await backend.read(more.logits, more.fixed);
+        backend.run(more.free);
+        expect(fromMore).toEqual(await backend.read(more.logits, more.free));
       }
-      expect(answers.at(-3)).toEqual(answers.at(-2));
-      expect(answers.at(-1)).toEqual(answers.at(-2));
-      backend.run(more.fixed);
-      const fromMore = await backend.read(more.logits, more.fixed);
-      backend.run(more.free);
-      expect(fromMore).toEqual(await backend.read(more.logits, more.free));
-    }
-    expect(answers[0]).not.toEqual(answers[3]);
-  });
+      expect(answers[0]).not.toEqual(answers[3]);
+    },
+  );
 
   it('a linear layer reads 16 bits where they are exact, 32 elsewhere, and the result is the same', async () => {
     const [N, I, O, block] = [2, 48, 128, 32];

@@ -9,13 +9,20 @@ import { WasmBackend } from '../wasm.ts';
 type Geometry = readonly [number, number, number, number, number];
 
 const GEOMETRIES: readonly Geometry[] = [
-  // One tile of 5x5, several, less than one, more than one, odd.
-  [1, 5, 5, 8, 8],
-  [1, 10, 10, 8, 8],
+  // So few pixels that patches of them are multiplied: one, whole register tiles and not, several images, depths of several parts.
   [1, 1, 1, 8, 8],
   [2, 1, 2, 8, 16],
   [3, 2, 3, 16, 8],
   [4, 3, 1, 8, 8],
+  [1, 5, 5, 8, 8],
+  [1, 4, 4, 64, 24],
+  [1, 5, 6, 256, 256],
+  [2, 5, 5, 120, 40],
+  // Several tiles of 5x5, less than one, more than one, odd.
+  [1, 10, 10, 8, 8],
+  [26, 1, 2, 8, 16],
+  [9, 2, 3, 16, 8],
+  [17, 3, 1, 8, 8],
   [5, 7, 7, 8, 24],
   [6, 13, 10, 24, 8],
   [7, 10, 13, 8, 8],
@@ -25,19 +32,17 @@ const GEOMETRIES: readonly Geometry[] = [
   [2, 10, 10, 64, 128],
   [1, 10, 5, 128, 64],
   [3, 5, 5, 128, 128],
-  [1, 5, 6, 256, 256],
+  [3, 5, 6, 256, 256],
   // Several blocks of the output pass and several chunks of the weight gradient.
   [9, 40, 40, 8, 8],
   // Kernels so large that they go in panels and squares: several blocks of tiles, squares cut short.
   [259, 1, 2, 8, 5600],
   [6, 5, 6, 8, 10720],
-  // The same with tiles of 4 and of 3, which have fewer points; one tile alone.
+  // The same with tiles of 4 and of 3, which have fewer points.
   [9, 12, 12, 16, 24],
   [9, 6, 6, 24, 16],
   [5, 4, 4, 8, 14608],
   [5, 3, 6, 8, 21000],
-  [1, 4, 4, 8, 7400],
-  [1, 3, 3, 8, 10528],
 ];
 
 /** A first layer: one channel. */
@@ -124,6 +129,17 @@ describe('the choice of algorithm', () => {
   // 2 x 2 x 3 tiles of 49 products for each pair of channels.
   const products = 12 * 49 * 8 * 16;
 
+  it('multiplies patches of so few pixels that making Winograd kernels would take longer', async () => {
+    const few: Geometry = [2, 5, 5, 8, 16];
+    expect(await work(forward(few), false)).toEqual([
+      ['conv.direct.kernel', 0],
+      ['conv.patches.gather', 0],
+      ['conv.patches', 50 * 9 * 8 * 16],
+    ]);
+    expect(await work(backwardInput(few), false)).toContainEqual(['conv.patches.dx', 50 * 9 * 8 * 16]);
+    expect(await work(forward([3, 5, 5, 8, 16]), false)).toContainEqual(['winograd.conv', 3 * 49 * 8 * 16]);
+  });
+
   it('takes Winograd with 49 multiplications a tile', async () => {
     expect(await work(forward(geometry), false)).toEqual([
       ['winograd.kernel', 0],
@@ -142,8 +158,9 @@ describe('the choice of algorithm', () => {
     [4, 36],
     [3, 25],
   ])('takes the tiles with the fewest multiplications, maps of %d', async (side, multiplications) => {
-    const map: Geometry = [1, side, side, 8, 8];
-    const all = multiplications * 8 * 8;
+    // Enough images that none is few pixels.
+    const map: Geometry = [6, side, side, 8, 8];
+    const all = 6 * multiplications * 8 * 8;
     expect(await work(forward(map), false)).toContainEqual(['winograd.conv', all]);
     expect(await work(backwardInput(map), false)).toContainEqual(['winograd.conv.dx', all]);
     const products = (await work(backwardWeight(map), false)).filter(([name]) => name === 'winograd.dw.gemm');

@@ -50,27 +50,34 @@ const PANEL_INPUTS = 512;
 const SQUARE = 64;
 /** Tiles transformed between two products of the weight gradient. */
 const CHUNK_TILES = 512;
+/** Pixels up to which the definition is faster than making Winograd's kernels: tried with two maps of 5x5. */
+const FEW_PIXELS = 50;
 /** Parts of a sum over images: fixed, so that the result does not depend on the threads. */
 const SPLITS = 8;
 
 /**
  * Which algorithm a convolution takes: the only place that decides it. `direct` forces the definition,
  * for comparisons.
+ *
+ * @param pixels of all images together: matters for outputs and input gradients, not for weight gradients
  */
 export function convolutionKind({
   C,
   K,
   direct,
+  pixels = Number.POSITIVE_INFINITY,
 }: {
   C: number;
   K: number;
   direct: boolean;
-}): 'first' | 'winograd' | 'direct' {
+  pixels?: number;
+}): 'first' | 'winograd' | 'patches' | 'direct' {
   const oneChannel = C === 1;
+  const fewPixels = pixels <= FEW_PIXELS;
   const fillsLanes = K % 4 === 0;
   const fillsTiles = C % 8 === 0 && K % 8 === 0;
   if (oneChannel && fillsLanes) return 'first';
-  if (fillsTiles) return direct ? 'direct' : 'winograd';
+  if (fillsTiles) return direct ? 'direct' : fewPixels ? 'patches' : 'winograd';
   throw new FerError(
     `a convolution from ${C} to ${K} channels does not fit the wasm kernels: ` +
       'use multiples of 8 (a first layer from 1 channel: a multiple of 4), or device=reference',
@@ -185,15 +192,21 @@ function correlate(
   const outputs = y.shape[3];
   const [K, C] = w.shape;
   const suffix = flip ? '.dx' : '';
-  if (convolutionKind({ C: inputs, K: outputs, ...options }) === 'direct') {
-    const packed = list.temporary('packed', 9 * K * C);
-    list.push(`conv.direct.kernel${suffix}`, CODE.DIRECT_KERNEL, outputs / 8, [
-      w,
-      packed,
-      K,
-      C,
-      flip ? 1 : 0,
-    ]);
+  const kind = convolutionKind({ C: inputs, K: outputs, pixels: N * H * W, ...options });
+  if (kind === 'patches') {
+    const packed = packedKernel(w, flip, list);
+    const rows = Math.ceil((N * H * W) / ROWS) * ROWS;
+    const patches = list.temporary('patches', rows * 9 * inputs);
+    list.push(`conv.patches.gather${suffix}`, CODE.GATHER_PATCHES, rows, [x, patches, N, H, W, inputs]);
+    const operands = [patches, packed, bias, y, N * H * W, inputs, outputs, affine, relu];
+    list.push(`conv.patches${suffix}`, CODE.PATCH_PANEL, outputs / 8, operands, {
+      scratch: rows * 32,
+      multiplications: N * H * W * 9 * inputs * outputs,
+    });
+    return;
+  }
+  if (kind === 'direct') {
+    const packed = packedKernel(w, flip, list);
     list.push(`conv.direct${suffix}`, CODE.DIRECT_CONV, N * H, [x, packed, bias, y, H, W, inputs, outputs], {
       scratch: 3 * (W + 6) * inputs * 4 + 128,
       multiplications: N * H * W * 9 * inputs * outputs,
@@ -243,6 +256,21 @@ function correlate(
     [x, u, bias, y, H, W, inputs, outputs, tiles, block, affine, relu],
     { scratch, multiplications: tiles * points * inputs * outputs },
   );
+}
+
+/** The taps of w in panels of 8 outputs, for convolutions by the definition. */
+function packedKernel(w: Tensor, flip: boolean, list: EntryList): Tensor {
+  const [K, C] = w.shape;
+  return list.derive({
+    name: flip ? 'packed.dx' : 'packed',
+    floats: 9 * K * C,
+    sources: [w],
+    fill(into, to) {
+      const panels = (flip ? C : K) / 8;
+      const name = `conv.direct.kernel${flip ? '.dx' : ''}`;
+      into.push(name, CODE.DIRECT_KERNEL, panels, [w, to, K, C, flip ? 1 : 0]);
+    },
+  });
 }
 
 /** Tiles of a block of the output pass. */

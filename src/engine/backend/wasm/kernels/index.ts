@@ -16,6 +16,7 @@ import * as LOSS from './loss';
 import * as MIX from './mix';
 import * as NORM from './norm';
 import * as NORM_POOL from './normPool';
+import * as PATCHES from './patches';
 import * as POOL from './pool';
 import * as SGD from './sgd';
 import * as STREAM from './stream';
@@ -132,6 +133,8 @@ function dispatch(code: u32, record: usize, item: u32, scratch: usize): void {
     case CODE.DIRECT_CONV: return DIRECT.directConv(record, item, scratch);
     case CODE.DIRECT_GRADIENT: return DIRECT.directGradient(record, item, scratch);
     case CODE.DIRECT_GRADIENT_SUM: return DIRECT.directGradientSum(record, item, scratch);
+    case CODE.GATHER_PATCHES: return PATCHES.gatherPatches(record, item, scratch);
+    case CODE.PATCH_PANEL: return PATCHES.patchPanel(record, item, scratch);
     case CODE.FIRST_CONV: return DIRECT.firstConv(record, item, scratch);
     case CODE.FIRST_INPUT_GRADIENT: return DIRECT.firstInputGradient(record, item, scratch);
     case CODE.FIRST_GRADIENT: return DIRECT.firstGradient(record, item, scratch);

@@ -251,73 +251,6 @@ export function winogradInput(a: usize, item: usize, scratch: usize): void {
 }
 
 /**
- * The products of a panel for one tile alone (batch 1 on the deepest maps) at TILE points: p[8] = Σ v·u, summed in the order of a
- * register tile, of which three rows in four would be empty. Points are `planeV`, `planeU` and `planeP` bytes apart.
- */
-function singleTile(v: usize, planeV: usize, u: usize, planeU: usize, inputs: usize, p: usize, planeP: usize): void {
-  let a0 = f32x4.splat(0);
-  let a1 = f32x4.splat(0);
-  let b0 = f32x4.splat(0);
-  let b1 = f32x4.splat(0);
-  let c0 = f32x4.splat(0);
-  let c1 = f32x4.splat(0);
-  let d0 = f32x4.splat(0);
-  let d1 = f32x4.splat(0);
-  let e0 = f32x4.splat(0);
-  let e1 = f32x4.splat(0);
-  let f0 = f32x4.splat(0);
-  let f1 = f32x4.splat(0);
-  let g0 = f32x4.splat(0);
-  let g1 = f32x4.splat(0);
-  for (const end = v + inputs * ROWS * 4; v < end; v += ROWS * 4) {
-    const xa = v128.load32_splat(v);
-    a0 = madd(xa, v128.load(u), a0);
-    a1 = madd(xa, v128.load(u, 16), a1);
-    const xb = v128.load32_splat(v + planeV);
-    b0 = madd(xb, v128.load(u + planeU), b0);
-    b1 = madd(xb, v128.load(u + planeU, 16), b1);
-    const xc = v128.load32_splat(v + 2 * planeV);
-    c0 = madd(xc, v128.load(u + 2 * planeU), c0);
-    c1 = madd(xc, v128.load(u + 2 * planeU, 16), c1);
-    const xd = v128.load32_splat(v + 3 * planeV);
-    d0 = madd(xd, v128.load(u + 3 * planeU), d0);
-    d1 = madd(xd, v128.load(u + 3 * planeU, 16), d1);
-    const xe = v128.load32_splat(v + 4 * planeV);
-    e0 = madd(xe, v128.load(u + 4 * planeU), e0);
-    e1 = madd(xe, v128.load(u + 4 * planeU, 16), e1);
-    if (TILE > 5) {
-      const xf = v128.load32_splat(v + 5 * planeV);
-      f0 = madd(xf, v128.load(u + 5 * planeU), f0);
-      f1 = madd(xf, v128.load(u + 5 * planeU, 16), f1);
-    }
-    if (TILE > 6) {
-      const xg = v128.load32_splat(v + 6 * planeV);
-      g0 = madd(xg, v128.load(u + 6 * planeU), g0);
-      g1 = madd(xg, v128.load(u + 6 * planeU, 16), g1);
-    }
-    u += 32;
-  }
-  v128.store(p, a0);
-  v128.store(p, a1, 16);
-  v128.store(p + planeP, b0);
-  v128.store(p + planeP, b1, 16);
-  v128.store(p + 2 * planeP, c0);
-  v128.store(p + 2 * planeP, c1, 16);
-  v128.store(p + 3 * planeP, d0);
-  v128.store(p + 3 * planeP, d1, 16);
-  v128.store(p + 4 * planeP, e0);
-  v128.store(p + 4 * planeP, e1, 16);
-  if (TILE > 5) {
-    v128.store(p + 5 * planeP, f0);
-    v128.store(p + 5 * planeP, f1, 16);
-  }
-  if (TILE > 6) {
-    v128.store(p + 6 * planeP, g0);
-    v128.store(p + 6 * planeP, g1, 16);
-  }
-}
-
-/**
  * Item: `panels` panels of 8 outputs through all stages that follow V, for kernels so large that U, made here, should
  * not go through memory. Tiles go in blocks of `block`: then U and the products of a block stay in the second cache, and
  * what is read of V for the first panel is still near for the others. y [N, H, W, outputs]; K and C are those of w.
@@ -357,11 +290,6 @@ export function winogradPanel(a: usize, item: usize, scratch: usize): void {
         let rows = v + xi * planeV;
         let out = p + xi * planeP + panel * 32;
         let group: usize = 0;
-        if (count == 1) {
-          // Row by row of points: TILE sums side by side, where one would wait for itself.
-          if (xi % TILE == 0) singleTile(rows, planeV, b, planeU, inputs, out, planeP);
-          continue;
-        }
         for (; group + 2 <= groups; group += 2) {
           tileColumnsPair(rows, ROWS * inputs * 4, 16, b, 32, inputs, out, ROWS * row, row, false);
           rows += 2 * ROWS * inputs * 4;
