@@ -3,7 +3,8 @@ import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { defaultsOf } from '../src/config/option.ts';
 import { benchOptions, optimizerOptions } from '../src/config.ts';
 import { WasmBackend } from '../src/engine/backend/wasm.ts';
-import type { WebGpuBackend } from '../src/engine/backend/webgpu.ts';
+import { openAdapter } from '../src/engine/backend/webgpu/adapter.ts';
+import { WebGpuBackend } from '../src/engine/backend/webgpu.ts';
 import type { Backend } from '../src/engine/backend.ts';
 import { createBackend } from '../src/engine/createBackend.ts';
 import { uploadData } from '../src/engine/deviceData.ts';
@@ -197,6 +198,14 @@ describe.runIf(hasGpu)('training on a GPU', () => {
     const product = profile.find(({ kernel }) => kernel === 'winograd.gemm');
     expect(product).toMatchObject({ calls: 7 });
     expect(product?.gflops).toBeGreaterThan(0);
+  });
+
+  test('mixed precision is refused by a GPU without 16-bit floats', async () => {
+    const { adapter, label } = await openAdapter({ software: true });
+    const made = WebGpuBackend.create({ software: true, mixed: true });
+    if (adapter.features.has('shader-f16')) await open(made);
+    else
+      await expect(made).rejects.toThrow(`${label} has no 16-bit floats (shader-f16), which precision=mixed`);
   });
 
   test('a software GPU is taken only when asked for', async () => {

@@ -127,7 +127,8 @@ export const LOWER: {
       const items = Math.ceil(O / STREAM_BLOCK);
       const operands = [x, w, b, y, N, I, O, STREAM_BLOCK];
       const figures = { multiplications: N * I * O, scratch: STREAM_SCRATCH };
-      if (list.fixedWeights && I % STREAM_TURN === 0) {
+      const wholeBlocks = O >= STREAM_BLOCK && I % STREAM_TURN === 0;
+      if (list.fixedWeights && wholeBlocks) {
         const halves = halvesOf(w, list);
         list.push('linear.stream.halves', CODE.LINEAR_STREAM_HALVES, items, [...operands, halves], figures);
       } else list.push('linear.stream', CODE.LINEAR_STREAM, items, operands, figures);
