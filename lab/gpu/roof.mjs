@@ -41,6 +41,7 @@ const SIDE = 40;
 const TRAITS = {
   largeTiles: true,
   largeMatrixTiles: true,
+  subgroup: 32,
   matrices: { M: 16, N: 16, K: 16, lanes: 32 },
   timestamps: true,
   bindingBytes: 2 ** 32 - 4,
@@ -134,7 +135,7 @@ function roofOf(what, bs, { width, precision, tbs, tflops, matrix }) {
     row.launches++;
     row.bytes += bytes;
     row.operations += operations;
-    const rate = launch.shader.matrices ? matrix : tflops;
+    const rate = launch.shader.subgroups === 'matrices' ? matrix : tflops;
     row.floor += Math.max(bytes / (tbs * 1e12), operations / (rate * 1e12));
     kernels.set(launch.kernel, row);
   }

@@ -10,7 +10,14 @@ import { Pipelines } from './webgpu/pipelines.ts';
 import { FULL, mixedPrecision } from './webgpu/precision.ts';
 import { profileOf } from './webgpu/profile.ts';
 import { GpuProgram } from './webgpu/program.ts';
-import { HALVES, type LoweringOptions, MATRIX_FEATURES, type Traits, traitsOf } from './webgpu/traits.ts';
+import {
+  HALVES,
+  type LoweringOptions,
+  MATRIX_FEATURES,
+  SUBGROUPS,
+  type Traits,
+  traitsOf,
+} from './webgpu/traits.ts';
 
 export interface WebGpuOptions extends LoweringOptions {
   /** Takes an adapter that computes on the CPU where there is no other. */
@@ -53,7 +60,12 @@ export class WebGpuBackend implements Backend {
     this.#open = open;
     this.#device = device;
     this.#options = options;
-    this.traits = traitsOf(device.limits, device.features as ReadonlySet<string>, open.adapter.info);
+    this.traits = traitsOf(
+      device.limits,
+      device.features as ReadonlySet<string>,
+      open.adapter.info,
+      open.language,
+    );
     this.#pipelines = new Pipelines(device, (kernel, why) =>
       this.#fail(`${open.label} does not take the kernel "${kernel}": ${why}`),
     );
@@ -81,8 +93,8 @@ export class WebGpuBackend implements Backend {
         `${open.label} has no 16-bit floats (${HALVES}), which precision=mixed stores values in: take precision=fp32`,
       );
     }
-    const wanted = ['timestamp-query', ...(options.mixed ? MATRIX_FEATURES : [])];
-    const requiredFeatures = wanted.filter((name) => adapter.features.has(name)) as GPUFeatureName[];
+    const wanted = new Set(['timestamp-query', SUBGROUPS, ...(options.mixed ? MATRIX_FEATURES : [])]);
+    const requiredFeatures = [...wanted].filter((name) => adapter.features.has(name)) as GPUFeatureName[];
     const device = await adapter.requestDevice({ requiredLimits, requiredFeatures });
     return new WebGpuBackend(open, device, options);
   }

@@ -6,6 +6,8 @@ export interface OpenAdapter {
   readonly adapter: GPUAdapter;
   /** For people. */
   readonly label: string;
+  /** What its WGSL has beyond the first version. */
+  readonly language: ReadonlySet<string>;
   /** Keeps Dawn alive in Node; dropped when the backend closes, or the process would not end. */
   gpu: GPU | null;
 }
@@ -90,7 +92,8 @@ async function request(): Promise<{ found: OpenAdapter | null; why: string }> {
   const { gpu, why } = await openGpu();
   const adapter = await gpu?.requestAdapter({ powerPreference: 'high-performance' });
   if (!gpu || !adapter) return { found: null, why };
-  return { found: { adapter, label: labelOf(adapter.info), gpu }, why };
+  const language = gpu.wgslLanguageFeatures as ReadonlySet<string>;
+  return { found: { adapter, label: labelOf(adapter.info), language, gpu }, why };
 }
 
 function isSoftware({ isFallbackAdapter, architecture }: GPUAdapterInfo): boolean {

@@ -1,9 +1,10 @@
-import { describe, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import type { Candidate } from '../../../../test/backends.ts';
 import { checkCall, operand, randomIntegers, randomValues } from '../../../../test/check-ops.ts';
 import { gpuCandidates, hasGpu } from '../../../../test/gpu.ts';
 import { type Call, call } from '../../kernels.ts';
 import { sizeOf } from '../../tensor.ts';
+import type { WebGpuBackend } from '../webgpu.ts';
 import { TILES, type TileName } from './kernels/gemm.ts';
 
 const EPS = 1e-5;
@@ -195,21 +196,32 @@ async function checkLinear(candidates: readonly Candidate[], sizes: readonly num
   await checkCall(candidates, { call: weight, bounds });
 }
 
-describe.runIf(hasGpu)('linear layers on a GPU', () => {
-  const candidates = gpuCandidates();
+describe.runIf(hasGpu).each([false, true])(
+  'linear layers on a GPU, without subgroups: %s',
+  (withoutSubgroups) => {
+    const candidates = gpuCandidates({ withoutSubgroups });
 
-  // Few rows and few outputs, whose sums are cut among threads; odd sizes; parts of tiles and several.
-  it.each([
-    [1, 6, 7],
-    [1, 300, 130],
-    [10, 64, 40],
-    [65, 300, 7],
-    [33, 6, 17],
-    [64, 16, 64],
-    [65, 100, 130],
-    [300, 40, 68],
-  ])('%d rows, %d to %d features', (...sizes) => checkLinear(candidates, sizes));
-});
+    // Few rows and few outputs, whose sums are cut among threads; odd sizes; parts of tiles and several.
+    it.each([
+      [1, 6, 7],
+      [1, 300, 130],
+      [10, 64, 40],
+      [65, 300, 7],
+      [33, 6, 17],
+      [64, 16, 64],
+      [65, 100, 130],
+      [300, 40, 68],
+    ])('%d rows, %d to %d features', (...sizes) => checkLinear(candidates, sizes));
+
+    it('adds up among the threads of subgroups where it can', () => {
+      const backend = candidates[0].backend as WebGpuBackend;
+      const summed = backend.kernels.filter((name) => name.startsWith('dot '));
+      expect(summed.length).toBeGreaterThan(0);
+      const expected = !withoutSubgroups && backend.traits.subgroup !== null;
+      for (const name of summed) expect(name.endsWith('subgroups')).toBe(expected);
+    });
+  },
+);
 
 describe.runIf(hasGpu).each(Object.keys(TILES) as TileName[])('products in %s tiles on a GPU', (tile) => {
   const candidates = gpuCandidates({ tile });

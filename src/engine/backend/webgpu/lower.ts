@@ -150,7 +150,7 @@ const LOWER: {
     const lanes = lanesOf(x, w, I);
     const groups = [Math.ceil(O / DOT.columns), Math.ceil(N / DOT.rows), 1] as const;
     const work = { kernel: 'linear.dot', multiplications: N * I * O };
-    list.push(dotShader(lanes), groups, { x, w, b, y }, { N, O, depth: I / lanes }, work);
+    list.push(dotShader(lanes, dotSubgroup(list)), groups, { x, w, b, y }, { N, O, depth: I / lanes }, work);
   },
   'linear.backwardInput'({ dy, w, dx }, list) {
     const [N, O] = dy.shape;
@@ -187,6 +187,12 @@ const LOWER: {
   adagrad: ({ decay, ...tensors }, list) => pushFlat(list, adagrad(decay), tensors),
   average: (tensors, list) => pushFlat(list, AVERAGE, tensors),
 };
+
+/** Threads that add up their parts of a sum among themselves; a workgroup must consist of such. */
+function dotSubgroup({ traits, options }: DispatchList): number | null {
+  const { subgroup } = traits;
+  return subgroup !== null && subgroup <= DOT.threads && !options.withoutSubgroups ? subgroup : null;
+}
 
 function sizesOf({ shape: [N, H, W, C] }: Tensor): { P: number; C: number } {
   return { P: N * H * W, C };

@@ -12,15 +12,18 @@ import { WasmBackend } from '../wasm.ts';
 import { openAdapter } from './adapter.ts';
 import { HALVES, traitsOf } from './traits.ts';
 
-const adapter = hasGpu ? (await openAdapter({ software: true })).adapter : null;
-const features = (adapter?.features ?? new Set()) as ReadonlySet<string>;
+const found = hasGpu ? await openAdapter({ software: true }) : null;
+const features = (found?.adapter.features ?? new Set()) as ReadonlySet<string>;
 const hasHalves = optional(
   'mixed precision',
   features.has(HALVES),
   'no GPU with 16-bit floats; for tests FER_TEST_HALF_DRIVER=FILE names a driver, such as that of Mesa 25 lavapipe',
 );
 /** Drivers with matrix units are rare, and none in software is in a released Debian: they are tested where there are some. */
-const hasMatrices = adapter !== null && traitsOf(adapter.limits, features, adapter.info).matrices !== null;
+const hasMatrices =
+  found !== null &&
+  traitsOf(found.adapter.limits, features, found.adapter.info, found.language).matrices !== null;
+if (found) found.gpu = null;
 ran(`matrix units of a GPU: ${hasMatrices ? 'tested' : 'not here'}`);
 
 /** Spacing of 16-bit floats at 1. */

@@ -27,8 +27,8 @@ export interface Shader {
   readonly numbers: Readonly<Record<string, 'u32' | 'f32'>>;
   /** Threads of a workgroup. */
   readonly threads: number;
-  /** Whether it multiplies with the matrix units of a subgroup; then `subgroup` is in scope, its number in the workgroup. */
-  readonly matrices?: boolean;
+  /** What it does with the threads of a subgroup; then `subgroup` is in scope, its number in the workgroup. */
+  readonly subgroups?: 'sums' | 'matrices';
   /** Module-scope declarations: functions, workgroup memory. */
   readonly declarations?: string;
   /** The body of the entry point. */
@@ -103,11 +103,12 @@ export function moduleOf(
     }
     bindings.set(binding, { type, written: access !== 'read' || (there?.written ?? false) });
   }
-  const subgroup = shader.matrices ? ', @builtin(subgroup_id) subgroup: u32' : '';
+  const subgroup = shader.subgroups ? ', @builtin(subgroup_id) subgroup: u32' : '';
   const lines = [
     `// ${shader.name}`,
-    ...(halves.size > 0 || shader.matrices ? ['enable f16;'] : []),
-    ...(shader.matrices ? ['enable subgroups;', 'enable chromium_experimental_subgroup_matrix;'] : []),
+    ...(halves.size > 0 || shader.subgroups === 'matrices' ? ['enable f16;'] : []),
+    ...(shader.subgroups ? ['enable subgroups;'] : []),
+    ...(shader.subgroups === 'matrices' ? ['enable chromium_experimental_subgroup_matrix;'] : []),
     `struct Numbers { ${fields.join(', ')} }`,
     '@group(0) @binding(0) var<uniform> p: Numbers;',
     ...[...bindings].map(

@@ -8,6 +8,8 @@ export interface Traits {
   readonly largeTiles: boolean;
   /** The same for matrix units: 256 threads a workgroup, and 24 KiB for operands and sums. */
   readonly largeMatrixTiles: boolean;
+  /** Threads of a subgroup, which add up without workgroup memory; null where their number may differ, or there are none. */
+  readonly subgroup: number | null;
   /** Units that multiply matrices of 16-bit floats and add up in 32 bits; null where there are none. */
   readonly matrices: MatrixUnit | null;
   /** A clock in the queue, for profiles. */
@@ -34,14 +36,19 @@ export interface LoweringOptions {
   readonly mixed?: boolean;
   /** Products without matrix units, though there are some. */
   readonly withoutMatrices?: boolean;
+  /** Sums among threads without subgroups, though there are some. */
+  readonly withoutSubgroups?: boolean;
   /** The most bytes of a buffer of transformed tiles: smaller ones cut a convolution into more pieces. */
   readonly chunkBytes?: number;
 }
 
 /** Storage as 16-bit floats. */
 export const HALVES = 'shader-f16';
+/** Operations among the threads of a subgroup, and what they need of WGSL: its number in the workgroup. */
+export const SUBGROUPS = 'subgroups';
+const SUBGROUP_ID = 'subgroup_id';
 /** What matrix units need; the last is still an experiment of Dawn's. */
-export const MATRIX_FEATURES = [HALVES, 'subgroups', 'chromium-experimental-subgroup-matrix'] as const;
+export const MATRIX_FEATURES = [HALVES, SUBGROUPS, 'chromium-experimental-subgroup-matrix'] as const;
 
 /** What an adapter says of its matrix units, not yet in the types of WebGPU. */
 interface MatrixConfig {
@@ -55,37 +62,41 @@ interface MatrixConfig {
 /** Sides that the tiles of a product are made of. */
 const MATRIX_SIDES = [8, 16];
 
-/** The largest unit from 16-bit floats to 32-bit sums, if all subgroups have one size. */
-function matrixUnit(info: GPUAdapterInfo): MatrixUnit | null {
-  const {
-    subgroupMinSize,
-    subgroupMaxSize,
-    subgroupMatrixConfigs = [],
-  } = info as GPUAdapterInfo & {
+/** The size of all subgroups, if there is one. */
+function subgroupSize({ subgroupMinSize, subgroupMaxSize }: GPUAdapterInfo): number | null {
+  return subgroupMinSize && subgroupMinSize === subgroupMaxSize ? subgroupMinSize : null;
+}
+
+/** The largest unit from 16-bit floats to 32-bit sums. */
+function matrixUnit(info: GPUAdapterInfo, lanes: number): MatrixUnit | null {
+  const { subgroupMatrixConfigs = [] } = info as GPUAdapterInfo & {
     readonly subgroupMatrixConfigs?: Iterable<MatrixConfig>;
   };
-  if (!subgroupMinSize || subgroupMinSize !== subgroupMaxSize) return null;
   const [best] = [...subgroupMatrixConfigs]
     .filter(
       ({ componentType, resultComponentType }) => componentType === 'f16' && resultComponentType === 'f32',
     )
     .filter(({ M, N, K }) => [M, N, K].every((side) => MATRIX_SIDES.includes(side)))
     .sort((a, b) => b.M * b.N * b.K - a.M * a.N * a.K);
-  return best ? { M: best.M, N: best.N, K: best.K, lanes: subgroupMinSize } : null;
+  return best ? { M: best.M, N: best.N, K: best.K, lanes } : null;
 }
 
-/** The traits of an adapter with these limits and features. */
+/** The traits of an adapter with these limits and features, and of its WGSL. */
 export function traitsOf(
   limits: GPUSupportedLimits,
   features: ReadonlySet<string>,
   info: GPUAdapterInfo,
+  language: ReadonlySet<string>,
 ): Traits {
+  const subgroup = features.has(SUBGROUPS) && language.has(SUBGROUP_ID) ? subgroupSize(info) : null;
+  const hasMatrices = MATRIX_FEATURES.every((feature) => features.has(feature));
   const threads = limits.maxComputeInvocationsPerWorkgroup;
   const bytes = limits.maxComputeWorkgroupStorageSize;
   return {
     largeTiles: threads >= 256 && bytes >= 16384,
     largeMatrixTiles: threads >= 256 && bytes >= 24576,
-    matrices: MATRIX_FEATURES.every((feature) => features.has(feature)) ? matrixUnit(info) : null,
+    subgroup,
+    matrices: hasMatrices && subgroup !== null ? matrixUnit(info, subgroup) : null,
     timestamps: features.has('timestamp-query'),
     // Kernels count in 32 bits.
     bindingBytes: Math.min(limits.maxStorageBufferBindingSize, limits.maxBufferSize, 2 ** 32 - 4),

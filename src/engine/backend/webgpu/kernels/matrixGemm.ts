@@ -75,7 +75,7 @@ export function matrixGemmShader({ tile, unit, a, b, bias, accumulate }: MatrixG
     },
     numbers: { M: 'u32', N: 'u32', D: 'u32', batch: 'u32', part: 'u32' },
     threads,
-    matrices: true,
+    subgroups: 'matrices',
     declarations: `
 var<workgroup> tileA: array<vec4<f16>, ${(depth * rows) / 4}>;
 var<workgroup> tileB: array<vec4<f16>, ${(depth * columns) / 4}>;
