@@ -3,6 +3,8 @@
 //
 //     node lab/kernels.mjs [n=16] [turns=20] [only=TEXT] [build=wide|relaxed|simd] [json=true]
 //
+// And what two threads cost each other: the barrier after every entry of a program, and waking a thread that sleeps.
+//
 // First the kernel's error against `reference` on two images, then the shortest of `turns` times on n images (a shared
 // machine only ever makes a time longer). `effective` counts the multiplications of the definition, `% peak`
 // those that ran.
@@ -138,6 +140,38 @@ async function timesOf(kernel, n, turns, build) {
   return best;
 }
 
+/** Entries of the program that times a barrier: each of them next to no work. */
+const ENTRIES = 2000;
+/** Longer than a thread looks for work before it sleeps, in milliseconds. */
+const IDLE = 20;
+
+/** Seconds of a barrier between two entries, and of a run of one entry after both threads slept. */
+async function threadCosts(build) {
+  const perEntry = [];
+  let woken;
+  for (const threads of [1, 2]) {
+    const backend = await WasmBackend.create({ threads, build });
+    const [x, y] = ['x', 'y'].map((name) => tensor(name, [4], 'f32', 'persistent'));
+    const programOf = (entries) => backend.compile(Array(entries).fill(call('relu.forward', { x, y })));
+    const [many, one] = [programOf(ENTRIES), programOf(1)];
+    const timed = (program) => {
+      const started = performance.now();
+      backend.run(program);
+      return (performance.now() - started) / 1000;
+    };
+    const runs = Array.from({ length: 50 }, () => timed(many));
+    perEntry.push(Math.min(...runs) / ENTRIES);
+    const afterIdle = [];
+    for (let i = 0; i < 20; i++) {
+      await new Promise((resolve) => setTimeout(resolve, IDLE));
+      afterIdle.push(timed(one));
+    }
+    woken = afterIdle.sort((a, b) => a - b)[10];
+    await backend.close();
+  }
+  return { barrier: perEntry[1] - perEntry[0], woken };
+}
+
 function parse(args) {
   const options = { ...defaults };
   for (const arg of args) {
@@ -177,10 +211,15 @@ for (const kernel of cases().filter(({ name }) => name.includes(only))) {
   });
 }
 const { gflops, gigabytesPerSecond } = roof();
-if (json) console.log(JSON.stringify({ n, turns, build, peak: gflops, gigabytesPerSecond, results }));
+const costs = await threadCosts(build);
+if (json)
+  console.log(JSON.stringify({ n, turns, build, peak: gflops, gigabytesPerSecond, ...costs, results }));
 else {
   console.log(
     `peak ${gflops.toFixed(1)} GFLOP/s, reading ${gigabytesPerSecond.toFixed(1)} GB/s; one thread, ${n} images, ${build}`,
+  );
+  console.log(
+    `two threads: a barrier ${(costs.barrier * 1e6).toFixed(2)} µs, a run after sleep ${(costs.woken * 1e6).toFixed(0)} µs`,
   );
   console.log(
     `${'kernel'.padEnd(40)}${'error'.padStart(9)}${'ms'.padStart(9)}${'effective'.padStart(11)}${'% peak'.padStart(8)}`,
