@@ -54,8 +54,8 @@ describe('mixedPrecision', () => {
     const { calls, dlogits, parameters } = step();
     const { scales } = mixedPrecision(calls, []);
     expect([...scales]).toEqual([
-      [dlogits.buffer, 256],
-      [parameters.gradients.buffer, 1 / 256],
+      [dlogits.buffer, 2048],
+      [parameters.gradients.buffer, 1 / 2048],
     ]);
   });
 
