@@ -16,6 +16,14 @@
 //     half of that time.
 //  5. One tile alone (5x5 maps): seven sums side by side instead of a register tile with one row in four in use.
 //     Predicted x 0.7 for these layers, result x 0.73. In all x 0.61.
+//  6. Batch of 1, 8.2 ms now. So few tiles gave one thread all the work: blocks by their number, and the kernel of 128 to 256
+//     channels in panels. Predicted x 0.6 for the four layers, result x 0.6.
+//  7. Maps of 5x5 by the definition, as patches times kernels (and 5. taken out, as no tile is alone any more). Predicted
+//     x 0.5 for two layers, result x 0.8: weights come from the third cache at 7 GB/s, and nothing is computed meanwhile.
+//     6 and 7 in all x 0.81.
+//  8. Ten crops: weights of the linear layers as panels of 16 bits, made float32 in the first cache. Predicted x 0.7 for the
+//     layers, from half the bytes and 12 rows instead of 16; result x 1.28: a register tile of four rows is no faster than one
+//     of eight, and widening costs more than reading saves. Taken out again.
 import { measureFer } from './peers/fer.mjs';
 import { startOnnxRuntime } from './peers/onnxruntime.mjs';
 import { startPyTorch } from './peers/pytorch.mjs';
