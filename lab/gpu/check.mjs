@@ -28,9 +28,8 @@ async function check(precision, width, cpu) {
   const [first, second] = [await on(device, width, precision), await on(device, width, precision)];
   const worst = Math.max(...cpu.values.map((value, i) => Math.abs(first.values[i] - value)));
   const moved = size(cpu.moves.map((move, i) => first.moves[i] - move)) / size(cpu.moves);
-  const sameBits = [...first.values, ...first.moves].every((value, i) =>
-    Object.is(value, [...second.values, ...second.moves][i]),
-  );
+  const same = (key) => first[key].every((value, i) => Object.is(value, second[key][i]));
+  const sameBits = same('values') && same('moves');
   const ok = worst < limit && moved < moveLimit && sameBits;
   return { what: first.what, precision, width, limit, worst, moveLimit, moved, sameBits, ok };
 }
