@@ -1,5 +1,6 @@
 import '../../../../test/halfDriver.ts';
 import { describe, expect, it } from 'vitest';
+import type { Candidate } from '../../../../test/backends.ts';
 import { checkCall, operand } from '../../../../test/check-ops.ts';
 import type { Bound } from '../../../../test/compare.ts';
 import { gpuCandidates, hasGpu, openGpu } from '../../../../test/gpu.ts';
@@ -10,6 +11,7 @@ import { call } from '../../kernels.ts';
 import { tensor } from '../../tensor.ts';
 import { WasmBackend } from '../wasm.ts';
 import { openAdapter } from './adapter.ts';
+import { MATRIX_TILES, type MatrixTileName } from './kernels/matrixGemm.ts';
 import { HALVES, traitsOf } from './traits.ts';
 
 const found = hasGpu ? await openAdapter({ software: true }) : null;
@@ -35,6 +37,22 @@ const LOSS = 0.02;
 /** And steps of weights, as a share of their size: a ReLU or pool that falls otherwise turns single gradients over. */
 const MOVES = 0.3;
 
+/** Bounds of a sum of so many terms. */
+const bound = (length: number): Bound => ({ length, growth: WINOGRAD, eps: EPS });
+
+/** All three products of a linear layer. */
+async function checkLinear(candidates: readonly Candidate[], [N, I, O]: readonly number[]): Promise<void> {
+  const [x, dx] = [operand('x', [N, I]), operand('dx', [N, I])];
+  const [y, dy] = [operand('y', [N, O]), operand('dy', [N, O])];
+  const [w, dw] = [operand('w', [O, I]), operand('dw', [O, I])];
+  const [b, db] = [operand('b', [O]), operand('db', [O])];
+  await checkCall(candidates, { call: call('linear.forward', { x, w, b, y }), bounds: { y: bound(I) } });
+  const backwardInput = call('linear.backwardInput', { dy, w, dx });
+  await checkCall(candidates, { call: backwardInput, bounds: { dx: bound(O) } });
+  const backwardWeight = call('linear.backwardWeight', { x, dy, dw, db });
+  await checkCall(candidates, { call: backwardWeight, bounds: { dw: bound(N), db: bound(N) } });
+}
+
 const ways = hasMatrices ? [true, false] : [true];
 describe.runIf(hasHalves).each(ways)(
   'mixed precision on a GPU, without matrix units: %s',
@@ -42,7 +60,6 @@ describe.runIf(hasHalves).each(ways)(
     const options = { mixed: true, withoutMatrices };
     const candidates = gpuCandidates(options);
     const timeout = 300_000;
-    const bound = (length: number): Bound => ({ length, growth: WINOGRAD, eps: EPS });
 
     it.each([
       [1, 5, 5, 8, 8],
@@ -68,23 +85,9 @@ describe.runIf(hasHalves).each(ways)(
       [20, 24, 20],
       [33, 100, 68],
       [130, 36, 132],
-    ])('linear layer of %d samples, %d to %d features', { timeout }, async (N, I, O) => {
-      const [x, dx, y, dy] = [
-        ...[operand('x', [N, I]), operand('dx', [N, I])],
-        ...[operand('y', [N, O]), operand('dy', [N, O])],
-      ];
-      const [w, dw, b, db] = [
-        ...[operand('w', [O, I]), operand('dw', [O, I])],
-        ...[operand('b', [O]), operand('db', [O])],
-      ];
-      await checkCall(candidates, { call: call('linear.forward', { x, w, b, y }), bounds: { y: bound(I) } });
-      await checkCall(candidates, {
-        call: call('linear.backwardInput', { dy, w, dx }),
-        bounds: { dx: bound(O) },
-      });
-      const backwardWeight = call('linear.backwardWeight', { x, dy, dw, db });
-      await checkCall(candidates, { call: backwardWeight, bounds: { dw: bound(N), db: bound(N) } });
-    });
+    ])('linear layer of %d samples, %d to %d features', { timeout }, (...sizes) =>
+      checkLinear(candidates, sizes),
+    );
 
     it('keeps what is infinite or a NaN, and stores the largest number for what is too large', {
       timeout,
@@ -146,5 +149,19 @@ describe.runIf(hasHalves).each(ways)(
       expect(apart / size(expected.moves)).toBeLessThan(MOVES);
       expect(second).toEqual(first);
     });
+  },
+);
+
+describe.runIf(hasMatrices).each(Object.keys(MATRIX_TILES) as MatrixTileName[])(
+  'products on matrix units in %s tiles',
+  (matrixTile) => {
+    const candidates = gpuCandidates({ mixed: true, matrixTile });
+    const { rows, columns, depth } = MATRIX_TILES[matrixTile];
+
+    // Exactly one tile, and more in every direction.
+    it.each([
+      [rows, depth, columns],
+      [rows + 20, 3 * depth + 4, columns + 36],
+    ])('%d rows, %d to %d features', { timeout: 600_000 }, (...sizes) => checkLinear(candidates, sizes));
   },
 );

@@ -1,4 +1,5 @@
 import type { TileName } from './kernels/gemm.ts';
+import type { MatrixTileName } from './kernels/matrixGemm.ts';
 
 /**
  * What the choice of kernels may look at, each a property that an adapter states: never its name.
@@ -30,6 +31,8 @@ export interface MatrixUnit {
 export interface LoweringOptions {
   /** The tile of all products. */
   readonly tile?: TileName;
+  /** The tile of all products on matrix units. */
+  readonly matrixTile?: MatrixTileName;
   /** Convolutions by the definition instead of Winograd. */
   readonly direct?: boolean;
   /** Values between kernels as 16-bit floats, and the matrix units where there are some: see `mixedPrecision`. */

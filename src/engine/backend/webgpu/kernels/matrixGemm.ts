@@ -143,7 +143,7 @@ export function pushMatrixGemm(
   operands: { a: Tensor; b: Tensor; c: Tensor; bias?: Tensor },
   { M, N, D, a, b, batch, splits, accumulate }: Required<Product>,
 ): void {
-  const tile = matrixTileFor({ M, N, batch: batch * splits }, list.traits);
+  const tile = list.options.matrixTile ?? matrixTileFor({ M, N, batch: batch * splits }, list.traits);
   const { rows, columns, depth } = MATRIX_TILES[tile];
   // Parts are whole tiles deep, so that reading in fours never meets the end of a part.
   const part = Math.ceil(D / splits / depth) * depth;
