@@ -55,11 +55,12 @@
 // 17. Batch norm and the max pooling behind it together, forward and backward. Predicted, from the passes saved: 11 ms of 510.
 //     Result 10 ms, x 0.98.
 // 18. Weights of linear layers updated piece by piece with their gradient, which never reaches memory. Predicted, from 360 MB
-//     at 20 GB/s: 18 ms of 490. Result: 35.0 ms for both instead of 37.5, and a moving average with them for 3 ms less: the
+//     at 20 GB/s: 18 ms of 490. Result: 35.0 ms for both instead of 37.5, with a moving average 42.9 instead of 46.4: the
 //     third cache of this processor holds the weights and gives 40 GB/s. Kept for processors with less of it, and as 100 MB of
 //     gradients are never touched.
 // 19. Batch norm's statistics within the output pass, not done: they take 5.9 ms of 490 in all, of which the arithmetic stays.
-//     To the same bits only whole blocks of 128 pixels could be taken there, 63 of 95 MB, which is 1.6 ms by the figure of 18.
+//     To the same bits only whole blocks of 128 pixels could be taken there, 63 of 95 MB, which is 1.6 ms at 40 GB/s: reckoned,
+//     not measured.
 // Where the output pass stands: at 40x40, 64 to 64 channels, a third of the time are transforms, bound by instructions;
 // `node lab/kernels.mjs` gives every kernel alone.
 import { measureFer } from './peers/fer.mjs';
