@@ -206,6 +206,30 @@ describe('early stopping', () => {
   });
 });
 
+describe('a run whose length is decided on the way', () => {
+  test('has the bits of one of that length from the start, with wsd', async () => {
+    const dataset = faces();
+    const settings = { scheduler: 'wsd', decay_epochs: 1.5, warmup: 1 } as const;
+    const whole = await trainTiny({ ...settings, runs: at('known'), n_epochs: 4 }, { dataset });
+    const runs = at('decided');
+    // Stopped within the second epoch of many, before any of the two would fall.
+    let asked = 0;
+    const stopped = trainTiny(
+      { ...settings, runs, n_epochs: 50 },
+      { dataset, interrupted: () => ++asked > 4 },
+    );
+    await expect(stopped).rejects.toThrow('stopped and saved');
+    expect(figuresOf(join(runs, 'a'))).toHaveLength(2);
+    const decided = await trainTiny({ runs, resume: true, n_epochs: 4 }, { dataset });
+    expect(decided.history).toHaveLength(4);
+    expect(figuresOf(join(runs, 'a'))).toEqual(figuresOf(at('known', 'a')));
+    for (const file of ['last.safetensors', 'best.safetensors'])
+      expect(tensorsOf(join(runs, 'a', file))).toEqual(tensorsOf(at('known', 'a', file)));
+    const rates = whole.history.map(({ lr }) => lr);
+    expect(rates[3]).toBeLessThan(rates[1]);
+  });
+});
+
 describe('diverging', () => {
   const dataset = faces({ Training: 32 });
 
