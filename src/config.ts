@@ -41,7 +41,6 @@ export {
   optimizerOptions,
   RECIPES,
   resolveTrainConfig,
-  SCHEDULERS,
   type TrainConfig,
   trainOptions,
 } from './config/training.ts';

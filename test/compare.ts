@@ -21,6 +21,11 @@ export interface Discrepancy {
   readonly index: number;
 }
 
+/** The Euclidean length. */
+export function lengthOf(values: readonly number[]): number {
+  return Math.sqrt(values.reduce((sum, value) => sum + value * value, 0));
+}
+
 /** The largest absolute value among the finite ones. */
 export function largest(values: ArrayLike<number>): number {
   let most = 0;

@@ -19,6 +19,7 @@ import { buildNetwork } from '../src/nn/networks.ts';
 import { createOptimizer } from '../src/optim/optimizers.ts';
 import { bench } from '../src/train/bench.ts';
 import { Stepper } from '../src/train/stepper.ts';
+import { lengthOf } from './compare.ts';
 import { temporaryFolder } from './dataFiles.ts';
 import { hasGpu, openGpu } from './gpu.ts';
 import { start, TRAIN_PROCESS } from './process.ts';
@@ -100,12 +101,10 @@ describe.runIf(hasGpu)('training on a GPU', () => {
     const [here, there] = [await firstSteps(gpu), await firstSteps(cpu)];
     expect(furthest(here.pixels, there.pixels)).toBeLessThan(1e-5);
     expect(furthest(here.losses, there.losses)).toBeLessThan(1e-3);
-    const size = (of: readonly number[]): number =>
-      Math.sqrt(of.reduce((sum, value) => sum + value * value, 0));
-    const error = size(here.moves.map((move, i) => move - there.moves[i]));
-    expect(size(there.moves)).toBeGreaterThan(1e-3);
+    const error = lengthOf(here.moves.map((move, i) => move - there.moves[i]));
+    expect(lengthOf(there.moves)).toBeGreaterThan(1e-3);
     // A ReLU or a pool that falls otherwise in a near tie turns a few single gradients over.
-    expect(error / size(there.moves)).toBeLessThan(0.1);
+    expect(error / lengthOf(there.moves)).toBeLessThan(0.1);
     expect(new Set(here.losses).size).toBe(STEPS);
   });
 

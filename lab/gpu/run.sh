@@ -73,6 +73,7 @@ bench() { # bench FILE key=value...: in turns with PyTorch, or alone without it
   fi && mv "$file.tmp" "$file" && cat "$file"
 }
 BS=${BS:-640}
+export SPLIT=${SPLIT:-PublicTest}
 common=(bs="$BS" steps="${STEPS:-30}" rounds="${ROUNDS:-5}" device="$DEVICE" ${BENCH:-})
 
 stage_check() { node lab/gpu/check.mjs device="$DEVICE" widths="${WIDTHS:-8,64}" | tee "$results/check.json"; return "${PIPESTATUS[0]}"; }
@@ -100,7 +101,7 @@ stage_train() {
   if [ -f "$WORK/runs/gpu/last.safetensors" ]; then again=(resume=true); else again=(bs="$BS" ${TRAIN:-}); fi
   node dist/cli.js train data="$data" name=gpu runs="$WORK/runs" device="$DEVICE" curves=false "${again[@]}" || return 1
   cp "$WORK/runs/gpu/history.csv" "$WORK/runs/gpu/config.json" "$results/"
-  node dist/cli.js evaluate model="$WORK/runs/gpu" data="$data" split="${SPLIT:-PublicTest}" device="$DEVICE" bs="$BS" json=true >"$results/evaluate.json" &&
+  node dist/cli.js evaluate model="$WORK/runs/gpu" data="$data" split="$SPLIT" device="$DEVICE" bs="$BS" json=true >"$results/evaluate.json" &&
     node lab/gpu/half.mjs "$WORK/runs/gpu/best.safetensors" "$OUT"
 }
 

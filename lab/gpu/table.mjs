@@ -43,9 +43,7 @@ if (check) {
 }
 const evaluation = json('evaluate.json');
 if (evaluation)
-  lines.push(
-    `| accuracy on ${evaluation.split ?? 'the test split'} | ${(100 * evaluation.accuracy).toFixed(2)} % | | |`,
-  );
+  lines.push(`| accuracy on ${process.env.SPLIT} | ${(100 * evaluation.accuracy).toFixed(2)} % | | |`);
 const history = read('history.csv')?.trim().split('\n');
 if (history && history.length > 1) {
   const [head, last] = [history[0].split(','), history.at(-1).split(',')];

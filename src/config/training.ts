@@ -3,22 +3,12 @@ import { SPLITS } from '../data/dataset.ts';
 import { FER_PLUS_MODES } from '../data/ferPlusModes.ts';
 import { UsageError } from '../errors.ts';
 import { OPTIMIZER_DEFAULTS, type OptimizerName, UNDECAYED } from '../optim/optimizers.ts';
+import { SCHEDULERS } from '../optim/schedules.ts';
 import { type ConfigOf, group, option, required, variant } from './option.ts';
 import { RUN_NAME, shared } from './shared.ts';
 import { bool, choice, float, int, several, text } from './value.ts';
 
 export const OPTIMIZERS = Object.keys(OPTIMIZER_DEFAULTS) as OptimizerName[];
-export const SCHEDULERS = [
-  'constant',
-  'linear',
-  'step',
-  'cosine',
-  'cosine_warm_restarts',
-  'one_cycle',
-  'wsd',
-  'plateau',
-] as const;
-
 /** Stand for the optimizer's own value: numbers that nobody could mean. */
 const AUTO_ABOVE_ZERO = { auto: 0 } as const;
 const AUTO_FROM_ZERO = { auto: -1 } as const;

@@ -1,18 +1,21 @@
+export const SCHEDULERS = [
+  'constant',
+  'linear',
+  'step',
+  'cosine',
+  'cosine_warm_restarts',
+  'one_cycle',
+  'wsd',
+  'plateau',
+] as const;
+
 /**
  * Learning-rate schedules as pure functions of the step and of what validation showed before it, so that
  * a resumed run computes the same rates from its history. Those that move continuously move with every
  * step: one step an epoch gives PyTorch's rates for a scheduler that is called once an epoch.
  */
 export interface ScheduleOptions {
-  readonly scheduler:
-    | 'constant'
-    | 'linear'
-    | 'step'
-    | 'cosine'
-    | 'cosine_warm_restarts'
-    | 'one_cycle'
-    | 'wsd'
-    | 'plateau';
+  readonly scheduler: (typeof SCHEDULERS)[number];
   /** Where the schedule starts; the highest rate of `one_cycle`. */
   readonly lr: number;
   readonly n_epochs: number;

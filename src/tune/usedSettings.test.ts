@@ -1,10 +1,10 @@
 import { describe, expect, test } from 'vitest';
 import { settingsOf } from '../../test/trials.ts';
-import { OPTIMIZERS, SCHEDULERS, type TrialSettings } from '../config.ts';
+import { OPTIMIZERS, type TrialSettings } from '../config.ts';
 import { Graph } from '../engine/graph.ts';
 import { Parameters } from '../engine/parameters.ts';
 import { createOptimizer } from '../optim/optimizers.ts';
-import { learningRate } from '../optim/schedules.ts';
+import { learningRate, SCHEDULERS } from '../optim/schedules.ts';
 import { isUsed, withoutUnused } from './usedSettings.ts';
 
 /** Another value of each setting that only some optimizers or schedules look at. */

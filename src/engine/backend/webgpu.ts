@@ -14,6 +14,7 @@ import {
   HALVES,
   type LoweringOptions,
   MATRIX_FEATURES,
+  matricesOf,
   SUBGROUPS,
   type Traits,
   traitsOf,
@@ -100,10 +101,10 @@ export class WebGpuBackend implements Backend {
   }
 
   describe(): string {
-    const { mixed, withoutMatrices } = this.#options;
-    const units = mixed && !withoutMatrices ? this.traits.matrices : null;
-    const products = units ? `, matrix units of ${units.M}x${units.N}x${units.K}` : '';
-    return `GPU, WebGPU, ${this.#open.label}${mixed ? `, values in 16 bits${products}` : ''}`;
+    const unit = matricesOf(this.traits, this.#options);
+    const values = this.#options.mixed ? ', values in 16 bits' : '';
+    const products = unit ? `, matrix units of ${unit.M}x${unit.N}x${unit.K}` : '';
+    return `GPU, WebGPU, ${this.#open.label}${values}${products}`;
   }
 
   get memory(): number {

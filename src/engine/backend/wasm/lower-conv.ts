@@ -1,6 +1,6 @@
 import { FerError } from '../../../errors.ts';
 import type { KernelArgs } from '../../kernels.ts';
-import type { Tensor } from '../../tensor.ts';
+import { sizeOf, type Tensor } from '../../tensor.ts';
 import { type EntryList, F32 } from './entry.ts';
 import * as CODE from './kernels/codes.ts';
 import type { LoweringOptions } from './lowering.ts';
@@ -235,16 +235,12 @@ function correlate(
     );
     return;
   }
-  const u = list.derive({
-    name: `U${suffix} ${tiling.m}`,
+  const u = fromKernel(w, flip, list, {
+    name: `U ${tiling.m}`,
+    kernel: 'winograd.kernel',
+    code: code + CODE.WINOGRAD_KERNEL,
     floats: points * planeFloats(K * C),
-    sources: [w],
-    fill(into, to) {
-      const operands = [w, to, K, C, flip ? 1 : 0];
-      into.push(`winograd.kernel${suffix}`, code + CODE.WINOGRAD_KERNEL, outputs / 8, operands, {
-        scratch: PATCHES,
-      });
-    },
+    scratch: PATCHES,
   });
   const block = blockOf({ inputs, outputs, points, tiles });
   const planes = planeFloats(ROWS * inputs) + planeFloats(ROWS * outputs);
@@ -258,18 +254,47 @@ function correlate(
   );
 }
 
-/** The taps of w in panels of 8 outputs, for convolutions by the definition. */
-function packedKernel(w: Tensor, flip: boolean, list: EntryList): Tensor {
+/** What a kernel makes from w [K, C, 3, 3], an item for each panel of 8 outputs; `flip` as in kernels/winograd.ts. */
+function fromKernel(
+  w: Tensor,
+  flip: boolean,
+  list: EntryList,
+  {
+    name,
+    code,
+    kernel,
+    floats,
+    scratch,
+  }: {
+    /** Tells it from what else is made from w, and how its entry is called in profiles. */
+    name: string;
+    kernel: string;
+    code: number;
+    floats: number;
+    scratch?: number;
+  },
+): Tensor {
   const [K, C] = w.shape;
+  const suffix = flip ? '.dx' : '';
   return list.derive({
-    name: flip ? 'packed.dx' : 'packed',
-    floats: 9 * K * C,
+    name: `${name}${suffix}`,
+    floats,
     sources: [w],
     fill(into, to) {
       const panels = (flip ? C : K) / 8;
-      const name = `conv.direct.kernel${flip ? '.dx' : ''}`;
-      into.push(name, CODE.DIRECT_KERNEL, panels, [w, to, K, C, flip ? 1 : 0]);
+      into.push(`${kernel}${suffix}`, code, panels, [w, to, K, C, flip ? 1 : 0], { scratch });
     },
+  });
+}
+
+/** The taps of w in panels of 8 outputs, for convolutions by the definition. */
+function packedKernel(w: Tensor, flip: boolean, list: EntryList): Tensor {
+  const kernel = 'conv.direct.kernel';
+  return fromKernel(w, flip, list, {
+    name: 'packed',
+    kernel,
+    code: CODE.DIRECT_KERNEL,
+    floats: sizeOf(w.shape),
   });
 }
 
@@ -295,17 +320,9 @@ function blockOf({
 }
 
 /** The taps of w in the order in which the transform of a panel reads them. */
-function packedTaps(w: Tensor, flip: boolean, { code }: Tiling, list: EntryList): Tensor {
-  const [K, C] = w.shape;
-  return list.derive({
-    name: flip ? 'taps.dx' : 'taps',
-    floats: 9 * K * C,
-    sources: [w],
-    fill(into, to) {
-      const panels = (flip ? C : K) / 8;
-      into.push('winograd.taps', code + CODE.WINOGRAD_TAPS, panels, [w, to, K, C, flip ? 1 : 0]);
-    },
-  });
+function packedTaps(w: Tensor, flip: boolean, { code: tiles }: Tiling, list: EntryList): Tensor {
+  const code = tiles + CODE.WINOGRAD_TAPS;
+  return fromKernel(w, flip, list, { name: 'taps', kernel: 'winograd.taps', code, floats: sizeOf(w.shape) });
 }
 
 export function lowerBackwardWeight(

@@ -2,7 +2,7 @@ import '../../../../test/halfDriver.ts';
 import { describe, expect, it } from 'vitest';
 import type { Candidate } from '../../../../test/backends.ts';
 import { checkCall, operand } from '../../../../test/check-ops.ts';
-import type { Bound } from '../../../../test/compare.ts';
+import { type Bound, lengthOf } from '../../../../test/compare.ts';
 import { gpuCandidates, hasGpu, openGpu } from '../../../../test/gpu.ts';
 import { optional } from '../../../../test/optional.ts';
 import { ran } from '../../../../test/ran.ts';
@@ -143,10 +143,8 @@ describe.runIf(hasHalves).each(ways)(
       const worst = Math.max(...[...expected.logits].map((logit, i) => Math.abs(first.logits[i] - logit)));
       expect(worst).toBeLessThan(LOSS);
       // The gradients that moved the weights: scaled up on their way, and back.
-      const size = (of: readonly number[]): number =>
-        Math.sqrt(of.reduce((sum, value) => sum + value * value, 0));
-      const apart = size(first.moves.map((move, i) => move - expected.moves[i]));
-      expect(apart / size(expected.moves)).toBeLessThan(MOVES);
+      const apart = lengthOf(first.moves.map((move, i) => move - expected.moves[i]));
+      expect(apart / lengthOf(expected.moves)).toBeLessThan(MOVES);
       expect(second).toEqual(first);
     });
   },

@@ -28,8 +28,9 @@ const PARAMETER_GRADIENTS = ['dw', 'db', 'dgamma', 'dbeta'];
 
 /**
  * How large the gradients of single samples are made, as a multiple of what they are before the mean over the batch is
- * taken. In the paper's network, fresh and trained, the largest gradient of a map is then 20, and a transform makes at most
- * a thousand times as much of it, which 16 bits still hold; the usual ones are 0.2, far above their least normal number, 6e-5.
+ * taken. In the paper's network, fresh and trained, the largest gradient that Winograd's transforms are given is then 20, and
+ * they make at most a thousand times as much of it, which 16 bits still hold; the root of the mean square is 0.2 and more,
+ * far above the least normal number, 6e-5.
  */
 const SAMPLE_SCALE = 256;
 

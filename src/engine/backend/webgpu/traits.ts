@@ -105,3 +105,11 @@ export function traitsOf(
     bindingBytes: Math.min(limits.maxStorageBufferBindingSize, limits.maxBufferSize, 2 ** 32 - 4),
   };
 }
+
+/** The matrix units that products are computed on, if any. */
+export function matricesOf(
+  { matrices }: Pick<Traits, 'matrices'>,
+  { mixed, withoutMatrices }: LoweringOptions,
+): MatrixUnit | null {
+  return mixed && !withoutMatrices ? matrices : null;
+}

@@ -1,33 +1,28 @@
 import { AVERAGE, slot } from './hyper';
 import { arg, least, madd } from './madd';
 
-/** Four values of an average that moves towards `value` by `share`, which is not 1. */
-@inline
-export function averageStep(mean: v128, value: v128, share: v128): v128 {
-  return madd(share, f32x4.sub(value, mean), mean);
-}
-
-/**
- * Item: a block of elements, a multiple of 4 unless it is the last. A share of 1 copies to the bit.
- * Record: value, average, hyper, length, block.
- */
-export function average(a: usize, item: usize, scratch: usize): void {
-  const value: usize = arg(a, 0);
-  const mean: usize = arg(a, 1);
-  const share = slot(arg(a, 2), AVERAGE);
-  const first: usize = item * arg(a, 4) * 4;
-  const end = least(arg(a, 3), (item + 1) * arg(a, 4)) << 2;
+/** Moves `bytes` of an average towards the values by the share in `hyper`. A share of 1 copies to the bit. */
+export function averageRun(value: usize, mean: usize, bytes: usize, hyper: usize): void {
+  const share = slot(hyper, AVERAGE);
   if (share == 1) {
-    memory.copy(mean + first, value + first, end - first);
+    memory.copy(mean, value, bytes);
     return;
   }
   const share4 = f32x4.splat(share);
-  let i = first;
-  for (; i + 16 <= end; i += 16) {
-    v128.store(mean + i, averageStep(v128.load(mean + i), v128.load(value + i), share4));
+  let i: usize = 0;
+  for (; i + 16 <= bytes; i += 16) {
+    const m = v128.load(mean + i);
+    v128.store(mean + i, madd(share4, f32x4.sub(v128.load(value + i), m), m));
   }
-  for (; i < end; i += 4) {
+  for (; i < bytes; i += 4) {
     const m = load<f32>(mean + i);
     store<f32>(mean + i, m + share * (load<f32>(value + i) - m));
   }
+}
+
+/** Item: a block of elements, a multiple of 4 unless it is the last. Record: value, average, hyper, length, block. */
+export function average(a: usize, item: usize, scratch: usize): void {
+  const first: usize = item * arg(a, 4) * 4;
+  const bytes = (least(arg(a, 3), (item + 1) * arg(a, 4)) << 2) - first;
+  averageRun(arg(a, 0) + first, arg(a, 1) + first, bytes, arg(a, 2));
 }

@@ -2,11 +2,10 @@
  * The weight gradient of a linear layer and the update of its weights in one pass: the gradient, as large as the weights
  * and wanted by nobody else, is used up while it is in the cache.
  */
-import { averageStep } from './average';
+import { averageRun } from './average';
 import { CHUNK } from './gemm';
-import { AVERAGE, decay4, LR, MOMENTUM, slot, slot4 } from './hyper';
 import { arg, least } from './madd';
-import { sgdStep } from './sgd';
+import { sgdRun } from './sgd';
 import { PANEL, ROWS, tileColumnsPair } from './tiles';
 
 /** Most panels of 8 inputs whose gradient is held at a time, for two register tiles of outputs: UPDATE_SCRATCH in lower.ts. */
@@ -43,27 +42,10 @@ export function linearUpdate(r: usize, item: usize, scratch: usize): void {
   }
 }
 
-/** The update of the weights `at` bytes behind the first, from their gradients; `bytes` is a multiple of 32. */
+/** The update of the weights `at` bytes behind the first, from their gradients. */
 function updateRow(r: usize, at: usize, grad: usize, bytes: usize): void {
   const param = arg(r, 2) + at;
-  const velocity = arg(r, 7) + at;
   const hyper: usize = arg(r, 9);
-  const lr = f32x4.splat(-slot(hyper, LR));
-  const momentum = slot4(hyper, MOMENTUM);
-  const decay = decay4(hyper, arg(r, 10));
-  const nesterov = arg(r, 11) != 0;
-  for (let i: usize = 0; i < bytes; i += 16) {
-    v128.store(param + i, sgdStep(param + i, v128.load(grad + i), velocity + i, lr, momentum, decay, nesterov));
-  }
-  if (!arg(r, 8)) return;
-  const mean = arg(r, 8) + at;
-  const share = slot(hyper, AVERAGE);
-  if (share == 1) {
-    memory.copy(mean, param, bytes);
-    return;
-  }
-  const share4 = f32x4.splat(share);
-  for (let i: usize = 0; i < bytes; i += 16) {
-    v128.store(mean + i, averageStep(v128.load(mean + i), v128.load(param + i), share4));
-  }
+  sgdRun(param, grad, arg(r, 7) + at, bytes, hyper, arg(r, 10), arg(r, 11) != 0);
+  if (arg(r, 8)) averageRun(param, arg(r, 8) + at, bytes, hyper);
 }

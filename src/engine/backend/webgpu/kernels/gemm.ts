@@ -1,8 +1,9 @@
 import type { Tensor } from '../../../tensor.ts';
 import type { DispatchList } from '../dispatches.ts';
-import { type Element, read, type Shader, update, write } from '../shader.ts';
-import { pushMatrixGemm } from './matrixGemm.ts';
-import { fetch, type Layouts, loadFunction, type Product, registers, type Side, store } from './product.ts';
+import type { Shader } from '../shader.ts';
+import { matricesOf } from '../traits.ts';
+import { MATRIX_TILES, matrixGemmShader, matrixTileFor } from './matrixGemm.ts';
+import { type Product, type ProductSpec, productCode, productInterface } from './product.ts';
 
 /** Outputs of a workgroup, and of each of its threads; the depth that is held in workgroup memory at once. */
 export interface Tile {
@@ -43,14 +44,8 @@ export function tileFor(
   return fills('square') ? 'square' : 'small';
 }
 
-export interface GemmSpec extends Layouts {
+export interface GemmSpec extends ProductSpec {
   readonly tile: TileName;
-  /** Whether rows of a, b and c can be read in fours. */
-  readonly fours: { readonly a: boolean; readonly b: boolean; readonly c: boolean };
-  /** Adds a value for each column. */
-  readonly bias: boolean;
-  /** Adds to what is in c. */
-  readonly accumulate: boolean;
 }
 
 /**
@@ -62,15 +57,6 @@ export function gemmShader(spec: GemmSpec): Shader {
   const { rows, columns, depth, threadRows, threadColumns } = tile;
   const across = columns / threadColumns;
   const threads = (rows / threadRows) * across;
-  const a: Side = {
-    ...{ name: 'a', extent: 'p.M', width: rows, depth, threads },
-    ...{ deep: spec.a === 'rows', fours: spec.fours.a },
-  };
-  const b: Side = {
-    ...{ name: 'b', extent: 'p.N', width: columns, depth, threads },
-    ...{ deep: spec.b === 'turned', fours: spec.fours.b },
-  };
-  const element = (fours: boolean): Element => (fours ? 'vec4f' : 'f32');
   const { fours } = spec;
   const marks = [
     ...['a', 'b', 'c'].map((name) => (fours[name as 'a'] ? name.toUpperCase() : name)),
@@ -79,49 +65,22 @@ export function gemmShader(spec: GemmSpec): Shader {
   ];
   return {
     name: `gemm ${spec.tile} a ${spec.a}, b ${spec.b} ${marks.join('')}`,
-    operands: {
-      a: read(element(fours.a)),
-      b: read(element(fours.b)),
-      ...(spec.bias ? { bias: read() } : {}),
-      c: spec.accumulate ? update(element(fours.c)) : write(element(fours.c)),
-    },
-    numbers: { M: 'u32', N: 'u32', D: 'u32', batch: 'u32', part: 'u32' },
+    ...productInterface(spec),
     threads,
-    declarations: `
-var<workgroup> tileA: array<vec4f, ${(depth * rows) / 4}>;
-var<workgroup> tileB: array<vec4f, ${(depth * columns) / 4}>;
-${loadFunction(a)}
-${loadFunction(b)}`,
-    body: `
-  let batch = group.z % p.batch;
-  let from0 = group.z / p.batch * p.part;
-  let end = min(from0 + p.part, p.D);
-  let m0 = group.y * ${rows}u;
-  let n0 = group.x * ${columns}u;
-  let tx = thread % ${across}u;
+    ...productCode(spec, {
+      tile,
+      threads,
+      kept: 'vec4f',
+      start: `let tx = thread % ${across}u;
   let ty = thread / ${across}u;
-  ${sums(tile, (i, j) => `var c${i}_${j} = vec4f();`)}
-  ${registers(a)}
-  ${registers(b)}
-  ${fetch(a, 'from0', 'm0')}
-  ${fetch(b, 'from0', 'n0')}
-  for (var d0 = from0; d0 < end; d0 += ${depth}u) {
-    workgroupBarrier();
-    ${store(a)}
-    ${store(b)}
-    workgroupBarrier();
-    // The next part is on its way while this one is multiplied.
-    let next = d0 + ${depth}u;
-    ${fetch(a, 'next', 'm0')}
-    ${fetch(b, 'next', 'n0')}
-    for (var d = 0u; d < ${depth}u; d++) {
+  ${sums(tile, (i, j) => `var c${i}_${j} = vec4f();`)}`,
+      multiply: `for (var d = 0u; d < ${depth}u; d++) {
       ${fragments('A', rows, threadRows, 'ty')}
       ${fragments('B', columns, threadColumns, 'tx')}
       ${sums(tile, (i, j) => `c${i}_${j} = fma(vec4f(a${i >> 2}[${i & 3}]), b${j}, c${i}_${j});`)}
-    }
-  }
-  let c0 = group.z * p.M * p.N;
-  ${sums(tile, (i, j) => output(spec, tile, i, j))}`,
+    }`,
+      finish: sums(tile, (i, j) => output(spec, tile, i, j)),
+    }),
   };
 }
 
@@ -175,19 +134,13 @@ export function pushGemm(
     b: (b === 'rows' ? N : D) % 4 === 0 && operands.b.offset % 4 === 0,
     c: N % 4 === 0 && operands.c.offset % 4 === 0,
   };
-  const inFours = fours.a && fours.b && fours.c;
-  const unit = list.options.mixed && !list.options.withoutMatrices ? list.traits.matrices : null;
-  if (unit && inFours) {
-    pushMatrixGemm(list, unit, name, operands, { M, N, D, a, b, batch, splits, accumulate });
-    return;
-  }
-  const forced = inFours ? list.options.tile : undefined;
-  const tile = forced ?? tileFor({ M, N, batch: batch * splits, inFours }, list.traits);
-  const { rows, columns, depth } = TILES[tile];
+  const spec = { a, b, fours, bias: operands.bias !== undefined, accumulate };
+  const { shader, tile } = productShader(list, spec, { M, N, batch: batch * splits });
+  const { rows, columns, depth } = tile;
   // Parts are whole tiles deep, so that reading in fours never meets the end of a part.
   const part = Math.ceil(D / splits / depth) * depth;
   list.push(
-    gemmShader({ tile, a, b, fours, bias: operands.bias !== undefined, accumulate }),
+    shader,
     [Math.ceil(N / columns), Math.ceil(M / rows), batch * splits],
     operands,
     { M, N, D, batch, part },
@@ -197,4 +150,22 @@ export function pushGemm(
       detail: `${batch > 1 ? `${batch} of ` : ''}${M}x${N}x${D}`,
     },
   );
+}
+
+/** The shader of a product and its tile: on matrix units where there are some and rows are read in fours. */
+function productShader(
+  { traits, options }: DispatchList,
+  spec: ProductSpec,
+  sizes: { M: number; N: number; batch: number },
+): { shader: Shader; tile: Pick<Tile, 'rows' | 'columns' | 'depth'> } {
+  const { fours } = spec;
+  const inFours = fours.a && fours.b && fours.c;
+  const unit = matricesOf(traits, options);
+  if (unit && inFours) {
+    const name = options.matrixTile ?? matrixTileFor(sizes, traits);
+    return { shader: matrixGemmShader({ ...spec, tile: name, unit }), tile: MATRIX_TILES[name] };
+  }
+  const forced = inFours ? options.tile : undefined;
+  const name = forced ?? tileFor({ ...sizes, inFours }, traits);
+  return { shader: gemmShader({ ...spec, tile: name }), tile: TILES[name] };
 }

@@ -1,4 +1,9 @@
-/** What products have in common, however they multiply: their shapes, and how operands come into workgroup memory. */
+import { type Element, read, type Shader, update, write } from '../shader.ts';
+
+/**
+ * What products have in common, however they multiply: their shapes, their operands, and the loop that brings these into
+ * workgroup memory.
+ */
 
 /**
  * c [M, N] = a·b for row-major c, once for each of a batch of matrices that lie one behind the other.
@@ -21,7 +26,7 @@ export interface Product extends Layouts {
 }
 
 /** One side of the product: reads its part of a tile into registers, then into workgroup memory by depth. */
-export interface Side {
+interface Side {
   readonly name: 'a' | 'b';
   /** M or N. */
   readonly extent: 'p.M' | 'p.N';
@@ -34,8 +39,88 @@ export interface Side {
   readonly fours: boolean;
 }
 
+/** What a product reads in fours, adds for each column, and adds to. */
+export interface ProductSpec extends Layouts {
+  /** Whether rows of a, b and c can be read in fours. */
+  readonly fours: { readonly a: boolean; readonly b: boolean; readonly c: boolean };
+  /** Adds a value for each column. */
+  readonly bias: boolean;
+  /** Adds to what is in c. */
+  readonly accumulate: boolean;
+}
+
+/** Operands and numbers of its shader. */
+export function productInterface({
+  fours,
+  bias,
+  accumulate,
+}: ProductSpec): Pick<Shader, 'operands' | 'numbers'> {
+  const element = (inFours: boolean): Element => (inFours ? 'vec4f' : 'f32');
+  return {
+    operands: {
+      a: read(element(fours.a)),
+      b: read(element(fours.b)),
+      ...(bias ? { bias: read() } : {}),
+      c: accumulate ? update(element(fours.c)) : write(element(fours.c)),
+    },
+    numbers: { M: 'u32', N: 'u32', D: 'u32', batch: 'u32', part: 'u32' },
+  };
+}
+
+/** What differs between the ways to multiply. */
+interface ProductParts {
+  readonly tile: { readonly rows: number; readonly columns: number; readonly depth: number };
+  readonly threads: number;
+  /** How four values are kept in workgroup memory. */
+  readonly kept: 'vec4f' | 'vec4<f16>';
+  /** WGSL of its sums, before the loop. */
+  readonly start: string;
+  /** WGSL that multiplies what is in workgroup memory: `tileA` and `tileB`, [depth][rows or columns / 4]. */
+  readonly multiply: string;
+  /** WGSL that stores the sums, from `c0` on. */
+  readonly finish: string;
+}
+
+/** Declarations and body. The workgroup's outputs are at m0, n0; with several splits each sums its part of the depth. */
+export function productCode(
+  { a, b, fours }: ProductSpec,
+  { tile: { rows, columns, depth }, threads, kept, start, multiply, finish }: ProductParts,
+): { declarations: string; body: string } {
+  const sides: readonly Side[] = [
+    { name: 'a', extent: 'p.M', width: rows, depth, threads, deep: a === 'rows', fours: fours.a },
+    { name: 'b', extent: 'p.N', width: columns, depth, threads, deep: b === 'turned', fours: fours.b },
+  ];
+  const both = (line: (side: Side) => string): string => sides.map(line).join('\n  ');
+  const origin = ({ name }: Side): string => (name === 'a' ? 'm0' : 'n0');
+  return {
+    declarations: `
+${both(({ name, width }) => `var<workgroup> tile${name.toUpperCase()}: array<${kept}, ${(depth * width) / 4}>;`)}
+${both(loadFunction)}`,
+    body: `
+  let batch = group.z % p.batch;
+  let from0 = group.z / p.batch * p.part;
+  let end = min(from0 + p.part, p.D);
+  let m0 = group.y * ${rows}u;
+  let n0 = group.x * ${columns}u;
+  ${start}
+  ${both(registers)}
+  ${both((side) => fetch(side, 'from0', origin(side)))}
+  for (var d0 = from0; d0 < end; d0 += ${depth}u) {
+    workgroupBarrier();
+    ${both((side) => store(side, kept))}
+    workgroupBarrier();
+    // The next part is on its way while this one is multiplied.
+    let next = d0 + ${depth}u;
+    ${both((side) => fetch(side, 'next', origin(side)))}
+    ${multiply}
+  }
+  let c0 = group.z * p.M * p.N;
+  ${finish}`,
+  };
+}
+
 /** Four values that follow each other in memory, zeros beyond the edges: [line][first..first + 3]. */
-export function loadFunction({ name, extent, deep, fours }: Side): string {
+function loadFunction({ name, extent, deep, fours }: Side): string {
   // Lines are rows of the stored matrix; along is the direction in which it lies in memory.
   const [lines, along] = deep ? [extent, 'p.D'] : ['p.D', extent];
   const limits = deep ? 'at < lines && first < alongEnd' : 'at < linesEnd && first < along';
@@ -68,7 +153,7 @@ function shareOf({ width, depth, threads, deep }: Side): { all: number; each: nu
   return { all, each: Math.ceil(all / threads) };
 }
 
-export function registers(side: Side): string {
+function registers(side: Side): string {
   const { each } = shareOf(side);
   const names: string[] = [];
   for (let i = 0; i < each; i++) {
@@ -96,7 +181,7 @@ function place(side: Side, i: number): { guard: string; d: string; offset: strin
   };
 }
 
-export function fetch(side: Side, start: string, origin: string): string {
+function fetch(side: Side, start: string, origin: string): string {
   const { name } = side;
   const { each } = shareOf(side);
   const lines: string[] = [];
@@ -114,7 +199,7 @@ export function fetch(side: Side, start: string, origin: string): string {
 }
 
 /** @param type how four values are kept in workgroup memory */
-export function store(side: Side, type: 'vec4f' | 'vec4<f16>' = 'vec4f'): string {
+function store(side: Side, type: ProductParts['kept']): string {
   const { name, width } = side;
   const { each } = shareOf(side);
   const memory = `tile${name.toUpperCase()}`;
