@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { defaultsOf } from '../src/config/option.ts';
 import { benchOptions, optimizerOptions } from '../src/config.ts';
+import { AUGMENTATIONS } from '../src/engine/augment.ts';
 import { WasmBackend } from '../src/engine/backend/wasm.ts';
 import { openAdapter } from '../src/engine/backend/webgpu/adapter.ts';
 import { WebGpuBackend } from '../src/engine/backend/webgpu.ts';
@@ -66,7 +67,16 @@ async function firstSteps(
   const optimizer = createOptimizer(parameters, { ...defaultsOf(optimizerOptions), weight_decay: 1e-4 });
   const data = uploadData(backend, dataset);
   const stepper = new Stepper(backend, graph, parameters, data, optimizer, STEPS * SIZE, {
-    ...{ inputSize: 40, crops: 1, augment: true, label_smoothing: 0.1, mixup: 0.2, cutmix: 0, seed: 3 },
+    ...{
+      inputSize: 40,
+      crops: 1,
+      augment: true,
+      augmentations: AUGMENTATIONS,
+      label_smoothing: 0.1,
+      mixup: 0.2,
+      cutmix: 0,
+      seed: 3,
+    },
   });
   const training = Int32Array.from({ length: STEPS * SIZE }, (_, i) => i);
   stepper.setOrder(training);
@@ -86,7 +96,7 @@ async function firstSteps(
   backend.write(order, training);
   backend.write(words, [3, 0, 0, 0]);
   const { images, size } = data;
-  const args = { images, order, out, step: words, size, crops: 1, policy: 'train' } as const;
+  const args = { images, order, out, step: words, size, crops: 1, draws: AUGMENTATIONS } as const;
   backend.run(backend.compile([call('augment', args)]));
   return { losses, moves, pixels: await backend.read(out) };
 }

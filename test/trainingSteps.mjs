@@ -1,5 +1,6 @@
 // A few training steps and the logits after them, on any backend, in Node and in a page alike: made from the
 // built engine, with nothing but what a browser has.
+import { AUGMENTATIONS } from '../dist/engine/augment.js';
 import { uploadData } from '../dist/engine/deviceData.js';
 import { Parameters } from '../dist/engine/parameters.js';
 import { bits } from '../dist/engine/random.js';
@@ -28,6 +29,7 @@ export async function trainingSteps(backend, width = 8) {
     inputSize: 40,
     crops: 1,
     augment: true,
+    augmentations: AUGMENTATIONS,
     label_smoothing: 0,
     mixup: 0,
     cutmix: 0,

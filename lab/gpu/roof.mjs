@@ -12,6 +12,7 @@
 // a few operations a value, and bound by memory on any GPU.
 // With `measured=FILE`, the JSON of `fer bench profile=true`: how far each kernel is from its floor there.
 import { readFileSync } from 'node:fs';
+import { AUGMENTATIONS } from '../../dist/engine/augment.js';
 import { allocateData } from '../../dist/engine/deviceData.js';
 import { Parameters } from '../../dist/engine/parameters.js';
 import { BYTES, sizeOf } from '../../dist/engine/tensor.js';
@@ -77,7 +78,7 @@ function callsOf(what, bs, width) {
   });
   const options = { label_smoothing: 0, mixup: 0, cutmix: 0, seed: 0 };
   const stepper = new Stepper(backend, graph, parameters, data, optimizer, bs, {
-    ...{ inputSize: SIDE, crops: 1, augment: true, ...options },
+    ...{ inputSize: SIDE, crops: 1, augment: true, augmentations: AUGMENTATIONS, ...options },
   });
   return stepper.program(bs).calls;
 }

@@ -1,6 +1,7 @@
 /** Settings of a training. */
 import { SPLITS } from '../data/dataset.ts';
 import { FER_PLUS_MODES } from '../data/ferPlusModes.ts';
+import { AUGMENTATIONS } from '../engine/augment.ts';
 import { UsageError } from '../errors.ts';
 import { OPTIMIZER_DEFAULTS, type OptimizerName, UNDECAYED } from '../optim/optimizers.ts';
 import { SCHEDULERS } from '../optim/schedules.ts';
@@ -134,7 +135,12 @@ export const trainOptions = {
     augment: option(
       bool(),
       true,
-      'random scale, shift, mirror, turn and erasing; without it the network learns by heart',
+      'draw each image anew in every epoch; without it the network learns by heart',
+    ),
+    augmentations: option(
+      several(AUGMENTATIONS),
+      AUGMENTATIONS,
+      'what augment=true draws: place of the crop, scale, shift, mirror, turn, erased box; fewer suit short runs',
     ),
     mixup: option(
       float({ min: 0, max: 100 }),

@@ -1,6 +1,16 @@
 import { describe, expect, it } from 'vitest';
 import { randomIntegers } from '../../test/check-ops.ts';
-import { type Crop, cutCrop, cutWarped, drawErasing, drawWarp, fixedCrop, type Warp } from './augment.ts';
+import {
+  AUGMENTATIONS,
+  type Augmentation,
+  type Crop,
+  cutCrop,
+  cutWarped,
+  drawErasing,
+  drawWarp,
+  fixedCrop,
+  type Warp,
+} from './augment.ts';
 import { keyOf } from './random.ts';
 
 const SIZE = 12;
@@ -100,7 +110,7 @@ describe('the fixed crops', () => {
 
 describe('the draws', () => {
   const DRAWS = 20000;
-  const warps = Array.from({ length: DRAWS }, (_, i) => drawWarp(keyOf(1, i), 48, 40));
+  const warps = Array.from({ length: DRAWS }, (_, i) => drawWarp(keyOf(1, i), 48, 40, AUGMENTATIONS));
   const share = (holds: (warp: Warp) => boolean): number => warps.filter(holds).length / DRAWS;
   const range = (value: (warp: Warp) => number): [number, number] => {
     const values = warps.map(value);
@@ -108,8 +118,9 @@ describe('the draws', () => {
   };
 
   it('depend on their key alone', () => {
-    expect(drawWarp(5, 48, 40)).toEqual(drawWarp(5, 48, 40));
-    expect(drawWarp(5, 48, 40)).not.toEqual(drawWarp(6, 48, 40));
+    const of = (key: number): Warp => drawWarp(key, 48, 40, AUGMENTATIONS);
+    expect(of(5)).toEqual(of(5));
+    expect(of(5)).not.toEqual(of(6));
   });
 
   it('mirror, turn and shift half of the images', () => {
@@ -146,6 +157,28 @@ describe('the draws', () => {
   it('place one crop anywhere', () => {
     expect(range(({ crop }) => crop.left)).toEqual([0, 8]);
     expect(range(({ crop }) => crop.top)).toEqual([0, 8]);
+  });
+
+  // `erase` is drawn for a crop, not for a warp.
+  it.each<[Augmentation, readonly (keyof Warp)[]]>([
+    ['crop', ['crop']],
+    ['scale', ['box']],
+    ['shift', ['shiftX', 'shiftY']],
+    ['flip', ['flip']],
+    ['rotate', ['sin', 'cos']],
+    ['erase', []],
+  ])('are the same without %s, but for its own', (without, keys) => {
+    const still = drawWarp(0, 48, 40, []);
+    expect(still).toEqual({
+      ...STILL,
+      box: { left: 0, top: 0, width: 48, height: 48 },
+      crop: fixedCrop(48, 40, 1, 0),
+    });
+    const rest = AUGMENTATIONS.filter((name) => name !== without);
+    for (const [i, warp] of warps.slice(0, 100).entries()) {
+      const own = Object.fromEntries(keys.map((key) => [key, still[key]]));
+      expect(drawWarp(keyOf(1, i), 48, 40, rest)).toEqual({ ...warp, ...own });
+    }
   });
 
   it('erase a box of .02 to .33 of half the samples', () => {

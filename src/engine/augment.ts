@@ -7,6 +7,13 @@ import { uniform } from './random.ts';
  * the engine's own `Math.exp` and `Math.sin` differ from machine to machine in the last bit.
  */
 
+/**
+ * What can be drawn, in the order in which it is applied, the place of the crop first. A recipe is some of
+ * them; the draws of the others stay the same without one.
+ */
+export const AUGMENTATIONS = ['crop', 'scale', 'shift', 'flip', 'rotate', 'erase'] as const;
+export type Augmentation = (typeof AUGMENTATIONS)[number];
+
 /** A box of whole pixels. */
 export interface Box {
   readonly left: number;
@@ -58,29 +65,31 @@ export const ERASING = {
 } as const;
 
 /** The warp of an image of side `size`, to be cut to crops of `side`, from a key of its own. */
-export function drawWarp(key: number, size: number, side: number): Warp {
-  const box = drawBox(key, size);
+export function drawWarp(key: number, size: number, side: number, draws: readonly Augmentation[]): Warp {
+  const whole = { left: 0, top: 0, width: size, height: size };
+  const box = (draws.includes('scale') && drawBox(key, size)) || whole;
   let shiftX = 0;
   let shiftY = 0;
-  if (uniform(key, 0) < SHIFT.probability) {
+  if (draws.includes('shift') && uniform(key, 0) < SHIFT.probability) {
     shiftX = Math.floor((2 * uniform(key, 1) - 1) * SHIFT.most * size + 0.5);
     shiftY = Math.floor((2 * uniform(key, 2) - 1) * SHIFT.most * size + 0.5);
   }
-  const flip = uniform(key, 3) < FLIP.probability;
+  const flip = draws.includes('flip') && uniform(key, 3) < FLIP.probability;
   let sin = 0;
   let cos = 1;
-  if (uniform(key, 4) < ROTATION.probability) {
+  if (draws.includes('rotate') && uniform(key, 4) < ROTATION.probability) {
     const angle = (2 * uniform(key, 5) - 1) * ROTATION.most * DEGREES;
     sin = sine(angle);
     cos = cosine(angle);
   }
-  const slack = size - side;
-  const left = Math.floor(uniform(key, 6) * (slack + 1));
-  const top = Math.floor(uniform(key, 7) * (slack + 1));
-  return { box, shiftX, shiftY, flip, sin, cos, crop: { left, top, mirror: false } };
+  const places = size - side + 1;
+  const crop = draws.includes('crop')
+    ? { left: Math.floor(uniform(key, 6) * places), top: Math.floor(uniform(key, 7) * places), mirror: false }
+    : fixedCrop(size, side, 1, 0);
+  return { box, shiftX, shiftY, flip, sin, cos, crop };
 }
 
-function drawBox(key: number, size: number): Box {
+function drawBox(key: number, size: number): Box | undefined {
   for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
     const counter = FIRST_BOX_COUNTER + 4 * attempt;
     const area = size * size * (CROP.area + CROP.areaRange * uniform(key, counter));
@@ -93,7 +102,7 @@ function drawBox(key: number, size: number): Box {
       return { left, top, width, height };
     }
   }
-  return { left: 0, top: 0, width: size, height: size };
+  return undefined;
 }
 
 /** The box of a sample that is blacked out, if any; `key` is the warp's, extended by the crop's number. */

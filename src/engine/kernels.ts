@@ -1,3 +1,4 @@
+import type { Augmentation } from './augment.ts';
 import type { Tensor } from './tensor.ts';
 
 /**
@@ -18,8 +19,8 @@ export interface KernelArgs {
     /** Side of a stored image. */
     size: number;
     crops: 1 | 10;
-    /** `train` draws warp, crop and erasing; `test` takes the centre or the ten fixed crops. */
-    policy: 'train' | 'test';
+    /** Drawn for each sample; what is not stays as stored. `crop` moves a single crop from the centre. */
+    draws: readonly Augmentation[];
   };
   /** labels[i] = targets[order[start + i / crops]]. */
   gatherLabels: { targets: Tensor; order: Tensor; labels: Tensor; step: Tensor; crops: number };

@@ -102,7 +102,7 @@ export class Inference {
       step,
       size,
       crops,
-      policy: 'test',
+      draws: [],
     });
     list.calls.push(...network.forward);
     list.emit('averageCrops', { logits: network.logits, out: this.#out, step, crops });

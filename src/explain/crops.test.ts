@@ -31,7 +31,7 @@ describe.each([
     const out = tensor('out', [count, side, side, 1], 'f32', 'persistent');
     const backend = new ReferenceBackend();
     backend.write(images, bytes);
-    const operands = { images, order, out, step, size, crops: count, policy: 'test' } as const;
+    const operands = { images, order, out, step, size, crops: count, draws: [] } as const;
     backend.run(backend.compile([call('augment', operands)]));
     expect(
       cut(

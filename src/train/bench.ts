@@ -1,5 +1,6 @@
 import { defaultsOf } from '../config/option.ts';
 import { type BenchConfig, optimizerOptions } from '../config.ts';
+import { AUGMENTATIONS } from '../engine/augment.ts';
 import type { Backend, ProfileRow, Program } from '../engine/backend.ts';
 import { allocateData } from '../engine/deviceData.ts';
 import { Parameters } from '../engine/parameters.ts';
@@ -69,6 +70,7 @@ export async function bench(
       inputSize: NETWORKS[config.network].inputSize,
       crops: config.crops,
       augment: true,
+      augmentations: AUGMENTATIONS,
       label_smoothing: 0,
       mixup: 0,
       cutmix: 0,

@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { defaultsOf } from '../config/option.ts';
 import { optimizerOptions } from '../config.ts';
 import { synthetic } from '../data/synthetic.ts';
+import { AUGMENTATIONS } from '../engine/augment.ts';
 import { WasmBackend } from '../engine/backend/wasm.ts';
 import type { Backend } from '../engine/backend.ts';
 import { uploadData } from '../engine/deviceData.ts';
@@ -22,6 +23,7 @@ const PLAIN: StepperOptions = {
   inputSize: 40,
   crops: 1,
   augment: false,
+  augmentations: AUGMENTATIONS,
   label_smoothing: 0,
   mixup: 0,
   cutmix: 0,
@@ -66,6 +68,7 @@ describe('the seed', () => {
     expect((await totalsOf({ augment: true, seed: 1 })).loss).not.toBe(first.loss);
     expect((await totalsOf({ augment: true }, { epoch: 1 })).loss).not.toBe(first.loss);
     expect((await totalsOf({ augment: false })).loss).not.toBe(first.loss);
+    expect((await totalsOf({ augment: true, augmentations: ['crop', 'flip'] })).loss).not.toBe(first.loss);
   });
 
   test('draws the dropout', async () => {

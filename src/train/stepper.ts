@@ -1,3 +1,4 @@
+import type { Augmentation } from '../engine/augment.ts';
 import type { Backend, Program } from '../engine/backend.ts';
 import { CompiledNetwork } from '../engine/compile.ts';
 import type { DeviceData } from '../engine/deviceData.ts';
@@ -15,6 +16,8 @@ export interface StepperOptions extends MixtureOptions {
   readonly inputSize: number;
   readonly crops: 1 | 10;
   readonly augment: boolean;
+  /** What is drawn if `augment`. */
+  readonly augmentations: readonly Augmentation[];
   readonly label_smoothing: number;
   readonly seed: number;
 }
@@ -120,7 +123,7 @@ export class Stepper {
   }
 
   #calls(count: number): Call[] {
-    const { crops, augment, inputSize, label_smoothing: smoothing } = this.#options;
+    const { crops, inputSize, label_smoothing: smoothing } = this.#options;
     const { images, targets, size } = this.#data;
     const samples = count * crops;
     const network = new CompiledNetwork(this.#graph, this.#parameters, {
@@ -134,10 +137,10 @@ export class Stepper {
     const dlogits = tensor('dlogits', network.logits.shape);
     const list = new CallList();
     const [order, step] = [this.#order, this.#step];
-    const policy = augment ? 'train' : 'test';
+    const draws = this.#options.augment ? this.#options.augmentations : [];
     const [mixture, totals, logits] = [this.#mixture, this.#totals, network.logits];
     const out = this.#mixes ? tensor('samples', network.input.shape) : network.input;
-    list.emit('augment', { images, order, out, step, size, crops, policy });
+    list.emit('augment', { images, order, out, step, size, crops, draws });
     if (this.#mixes) list.emit('mix', { x: out, y: network.input, mixture });
     list.emit('gatherLabels', { targets, order, labels, step, crops });
     list.calls.push(...network.forward);

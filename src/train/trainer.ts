@@ -91,6 +91,7 @@ export class Trainer {
       inputSize,
       crops: config.crops,
       augment: config.augment,
+      augmentations: config.augmentations,
       label_smoothing: config.label_smoothing,
       mixup: config.mixup,
       cutmix: config.cutmix,

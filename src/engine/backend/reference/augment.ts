@@ -5,7 +5,7 @@ import type { Memory } from './memory.ts';
 
 /** The samples of a step and their labels, from the stored data. */
 export const AUGMENT: Pick<KernelTable<Memory>, 'augment' | 'gatherLabels' | 'mix'> = {
-  augment({ images, order, out, step, size, crops, policy }, memory) {
+  augment({ images, order, out, step, size, crops, draws }, memory) {
     const [samples, side] = out.shape;
     const stored = memory.bytes(images);
     const indices = memory.ints(order);
@@ -17,14 +17,14 @@ export const AUGMENT: Pick<KernelTable<Memory>, 'augment' | 'gatherLabels' | 'mi
       const image = stored.subarray(index * size * size, (index + 1) * size * size);
       const pixels = output.subarray(sample * side * side, (sample + 1) * side * side);
       const fixed = fixedCrop(size, side, crops, crop);
-      if (policy === 'test') {
+      if (draws.length === 0) {
         cutCrop(image, size, fixed, side, pixels);
         continue;
       }
       const words = [slots[STEP.seed], STREAMS.augment, slots[STEP.epoch], index];
-      const warp = drawWarp(keyOf(...words), size, side);
+      const warp = drawWarp(keyOf(...words), size, side, draws);
       cutWarped(image, size, warp, crops === 1 ? warp.crop : fixed, side, pixels);
-      const erased = drawErasing(keyOf(...words, crop), side);
+      const erased = draws.includes('erase') ? drawErasing(keyOf(...words, crop), side) : undefined;
       for (let y = 0; erased && y < erased.height; y++) {
         const start = (erased.top + y) * side + erased.left;
         pixels.fill(0, start, start + erased.width);

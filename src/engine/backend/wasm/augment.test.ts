@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type Candidate, closeBackends, openBackends } from '../../../../test/backends.ts';
 import { checkCall, operand, randomIntegers } from '../../../../test/check-ops.ts';
+import { AUGMENTATIONS, type Augmentation } from '../../augment.ts';
 import { type Call, call } from '../../kernels.ts';
 import { ReferenceBackend } from '../reference.ts';
 
@@ -8,19 +9,21 @@ const IMAGES = 40;
 const START = 3;
 
 interface Case {
-  readonly policy: 'train' | 'test';
+  readonly draws: readonly Augmentation[];
   readonly crops: 1 | 10;
   readonly size: number;
   readonly side: number;
 }
-const CASES: Case[] = (['train', 'test'] as const).flatMap((policy) =>
-  ([1, 10] as const).flatMap((crops) =>
-    [
-      [48, 40],
-      [48, 48],
-      [13, 8],
-    ].map(([size, side]) => ({ policy, crops, size, side })),
-  ),
+const SIZES = [
+  [48, 40],
+  [48, 48],
+  [13, 8],
+] as const;
+const CASES: Case[] = [
+  ...[AUGMENTATIONS, []].flatMap((draws) => SIZES.map((sizes) => ({ draws, sizes }))),
+  ...AUGMENTATIONS.map((name) => ({ draws: [name], sizes: SIZES[0] })),
+].flatMap(({ draws, sizes: [size, side] }) =>
+  ([1, 10] as const).map((crops) => ({ draws, crops, size, side })),
 );
 
 describe('augmentation', () => {
@@ -30,7 +33,7 @@ describe('augmentation', () => {
   });
   afterAll(() => closeBackends(candidates));
 
-  const augment = ({ policy, crops, size, side }: Case): Call =>
+  const augment = ({ draws, crops, size, side }: Case): Call =>
     call('augment', {
       images: operand('images', [IMAGES, size, size], 'u8'),
       order: operand('order', [IMAGES], 'i32'),
@@ -38,7 +41,7 @@ describe('augmentation', () => {
       step: operand('step', [4], 'i32'),
       size,
       crops,
-      policy,
+      draws,
     });
   const contentsOf = ({ size }: Case, step: readonly number[]) => ({
     images: randomIntegers(IMAGES * size * size, 256, 1),
@@ -47,7 +50,7 @@ describe('augmentation', () => {
   });
 
   // The same draws as `src/engine/augment.ts`, so every pixel to a rounding of float32.
-  it.each(CASES)('$policy, $crops crops, $size to $side', async (one) => {
+  it.each(CASES)('draws $draws, $crops crops, $size to $side', async (one) => {
     for (const step of [
       [1, 0, START, 0],
       [-2, 7, START, 100],
@@ -61,7 +64,7 @@ describe('augmentation', () => {
   });
 
   it('depends on seed, epoch and image, not on the place in the order', async () => {
-    const one: Case = { policy: 'train', crops: 1, size: 48, side: 40 };
+    const one: Case = { draws: AUGMENTATIONS, crops: 1, size: 48, side: 40 };
     const of = augment(one);
     if (of.kernel !== 'augment') throw new Error(of.kernel);
     const { images, order, out, step } = of.args;

@@ -1,3 +1,4 @@
+import { AUGMENTATIONS } from '../../augment.ts';
 import type { KernelArgs, KernelName } from '../../kernels.ts';
 import { STREAMS } from '../../random.ts';
 import { sizeOf, type Tensor } from '../../tensor.ts';
@@ -35,11 +36,11 @@ const UPDATE_SCRATCH = 8 * 2048 * 4;
 export const LOWER: {
   readonly [Name in KernelName]: (args: KernelArgs[Name], list: EntryList, options: LoweringOptions) => void;
 } = {
-  augment({ images, order, out, step, size, crops, policy }, list) {
+  augment({ images, order, out, step, size, crops, draws }, list) {
     const [samples, side] = out.shape;
-    const train = policy === 'train' ? 1 : 0;
-    const operands = [images, order, out, step, size, side, crops, train, STREAMS.augment];
-    list.push(`augment.${policy}`, CODE.AUGMENT, samples, operands);
+    const drawn = AUGMENTATIONS.reduce((bits, name, i) => bits | (draws.includes(name) ? 1 << i : 0), 0);
+    const operands = [images, order, out, step, size, side, crops, drawn, STREAMS.augment];
+    list.push(draws.length === 0 ? 'augment.cut' : 'augment.warp', CODE.AUGMENT, samples, operands);
   },
   gatherLabels({ targets, order, labels, step, crops }, list) {
     list.push('gatherLabels', CODE.GATHER_LABELS, 1, [

@@ -1,26 +1,29 @@
 import { describe, it } from 'vitest';
 import { checkCall, operand, randomIntegers } from '../../../../test/check-ops.ts';
 import { gpuCandidates, hasGpu } from '../../../../test/gpu.ts';
+import { AUGMENTATIONS } from '../../augment.ts';
 import { call } from '../../kernels.ts';
 
 const IMAGES = 40;
 const START = 3;
 
-const CASES = (['train', 'test'] as const).flatMap((policy) =>
-  ([1, 10] as const).flatMap((crops) =>
-    [
-      [48, 40],
-      [48, 48],
-      [13, 8],
-    ].map(([size, side]) => ({ policy, crops, size, side })),
-  ),
+const SIZES = [
+  [48, 40],
+  [48, 48],
+  [13, 8],
+] as const;
+const CASES = [
+  ...[AUGMENTATIONS, []].flatMap((draws) => SIZES.map((sizes) => ({ draws, sizes }))),
+  ...AUGMENTATIONS.map((name) => ({ draws: [name], sizes: SIZES[0] })),
+].flatMap(({ draws, sizes: [size, side] }) =>
+  ([1, 10] as const).map((crops) => ({ draws, crops, size, side })),
 );
 
 describe.runIf(hasGpu)('augmentation on a GPU', () => {
   const candidates = gpuCandidates();
 
   // One other draw of the hundreds here would be a face elsewhere, and pixels off by tenths.
-  it.each(CASES)('$policy, $crops crops, $size to $side', async ({ policy, crops, size, side }) => {
+  it.each(CASES)('draws $draws, $crops crops, $size to $side', async ({ draws, crops, size, side }) => {
     for (const step of [
       [1, 0, START, 0],
       [-2, 7, START, 100],
@@ -31,7 +34,7 @@ describe.runIf(hasGpu)('augmentation on a GPU', () => {
           order: operand('order', [IMAGES], 'i32'),
           out: operand('out', [(IMAGES - START) * crops, side, side, 1]),
           step: operand('step', [4], 'i32'),
-          ...{ size, crops, policy },
+          ...{ size, crops, draws },
         }),
         contents: {
           images: randomIntegers(IMAGES * size * size, 256, 1),

@@ -59,12 +59,12 @@ export function lowerCalls(calls: readonly Call[], keep: readonly Tensor[], list
 const LOWER: {
   readonly [Name in KernelName]: (args: KernelArgs[Name], list: DispatchList, norm?: FixedNorm) => void;
 } = {
-  augment({ images, order, out, step, size, crops, policy }, list) {
+  augment({ images, order, out, step, size, crops, draws }, list) {
     const [samples, side] = out.shape;
     const count = sizeOf(out.shape);
-    const sampling = { size, side, crops };
+    const sampling = { size, side, crops, draws };
     const groups = row(Math.ceil(count / THREADS));
-    if (policy === 'test') {
+    if (draws.length === 0) {
       list.push(cutShader(sampling), groups, { images, order, step, out }, { count });
       return;
     }

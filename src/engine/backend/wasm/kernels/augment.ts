@@ -9,6 +9,14 @@ import { EMPTY_KEY, extend, uniform } from './random';
 const ATTEMPTS: usize = 10;
 const DEGREES: f64 = 0.017453292519943295;
 
+/** What is drawn, a bit each, as numbered by `AUGMENTATIONS`. */
+const DRAW_CROP: usize = 1;
+const DRAW_SCALE: usize = 2;
+const DRAW_SHIFT: usize = 4;
+const DRAW_FLIP: usize = 8;
+const DRAW_ROTATE: usize = 16;
+const DRAW_ERASE: usize = 32;
+
 /** exp of a small argument by its series; the same in every backend. */
 function exponential(x: f64): f64 {
   let term: f64 = 1;
@@ -43,14 +51,14 @@ function clamp(u: f64, low: f64, high: f64): f64 {
 
 /**
  * Item: a sample, image·crops + crop.
- * Record: images, order, out, step, size, side, crops, train, stream.
+ * Record: images, order, out, step, size, side, crops, draws (bits), stream.
  */
 export function augment(a: usize, item: usize, scratch: usize): void {
   const step: usize = arg(a, 3);
   const size = arg(a, 4);
   const side = arg(a, 5);
   const crops = arg(a, 6);
-  const train = arg(a, 7) != 0;
+  const draws = arg(a, 7);
   const image = item / crops;
   const crop = item % crops;
   const index = load<u32>(arg(a, 1) + ((<usize>load<u32>(step, 8) + image) << 2));
@@ -72,7 +80,7 @@ export function augment(a: usize, item: usize, scratch: usize): void {
     // The mirror's crops are taken from the mirrored image: a crop at its left lies at the right.
     if (mirror) left = slack - left;
   }
-  if (!train) {
+  if (draws == 0) {
     for (let y: usize = 0; y < side; y++) {
       const row = pixels + <usize>(top + y) * size + left;
       for (let x: usize = 0; x < side; x++) {
@@ -95,7 +103,7 @@ export function augment(a: usize, item: usize, scratch: usize): void {
   let boxLeft: f64 = 0;
   let boxTop: f64 = 0;
   let counter: u32 = 16;
-  for (let attempt: usize = 0; attempt < ATTEMPTS; attempt++) {
+  for (let attempt: usize = draws & DRAW_SCALE ? 0 : ATTEMPTS; attempt < ATTEMPTS; attempt++) {
     const area = full * full * (0.8 + 0.4 * uniform(key, counter));
     const ratio = 0.75 * exponential(0.5753641449035618 * uniform(key, counter + 1));
     const w = Math.floor(Math.sqrt(area * ratio) + 0.5);
@@ -112,19 +120,19 @@ export function augment(a: usize, item: usize, scratch: usize): void {
   // Shift by whole pixels up to a fifth, mirror, turn by up to 10 degrees.
   let shiftX: f64 = 0;
   let shiftY: f64 = 0;
-  if (uniform(key, 0) < 0.5) {
+  if (draws & DRAW_SHIFT && uniform(key, 0) < 0.5) {
     shiftX = Math.floor((2 * uniform(key, 1) - 1) * 0.2 * full + 0.5);
     shiftY = Math.floor((2 * uniform(key, 2) - 1) * 0.2 * full + 0.5);
   }
-  const flip = uniform(key, 3) < 0.5;
+  const flip = (draws & DRAW_FLIP) != 0 && uniform(key, 3) < 0.5;
   let sin: f64 = 0;
   let cos: f64 = 1;
-  if (uniform(key, 4) < 0.5) {
+  if (draws & DRAW_ROTATE && uniform(key, 4) < 0.5) {
     const angle = (2 * uniform(key, 5) - 1) * 10 * DEGREES;
     sin = sine(angle);
     cos = cosine(angle);
   }
-  if (crops == 1) {
+  if (crops == 1 && draws & DRAW_CROP) {
     left = <usize>Math.floor(uniform(key, 6) * <f64>(slack + 1));
     top = <usize>Math.floor(uniform(key, 7) * <f64>(slack + 1));
   }
@@ -162,7 +170,7 @@ export function augment(a: usize, item: usize, scratch: usize): void {
       store<f32>(out + (<usize>(y * side + x) << 2), <f32>value);
     }
   }
-  erase(out, side, extend(key, <u32>crop));
+  if (draws & DRAW_ERASE) erase(out, side, extend(key, <u32>crop));
 }
 
 /** Random erasing with torchvision's defaults: half the samples, .02 to .33 of the area, black. */

@@ -1,10 +1,12 @@
 import {
   ATTEMPTS,
+  type Augmentation,
   CROP,
   DEGREES,
   ERASING,
   FIRST_BOX_COUNTER,
   FLIP,
+  fixedCrop,
   ROTATION,
   SHIFT,
 } from '../../../augment.ts';
@@ -39,6 +41,7 @@ interface Sampling {
   readonly size: number;
   readonly side: number;
   readonly crops: number;
+  readonly draws: readonly Augmentation[];
 }
 
 const IMAGE_OF = (crops: number): string => `
@@ -101,7 +104,10 @@ fn centred(key: u32, counter: u32, most: Double, scale: Double) -> Double {
  * Draws warp, crop and erased box of each sample of a training step. A workgroup takes a sample: the
  * attempts at a box are independent, so each has a thread.
  */
-export function drawShader({ size, side, crops }: Sampling): Shader {
+export function drawShader({ size, side, crops, draws }: Sampling): Shader {
+  const middle = fixedCrop(size, side, 1, 0);
+  const placed = (counter: number, fixed: number): string =>
+    draws.includes('crop') ? `below(key, ${counter}u, ${size - side + 1}u)` : `${fixed}`;
   const put = (slot: keyof typeof DRAWN, value: string): string =>
     `set_drawn(at + ${DRAWN[slot]}u, ${value});`;
   const putBox = (slots: readonly (keyof typeof DRAWN)[]): string =>
@@ -109,7 +115,7 @@ export function drawShader({ size, side, crops }: Sampling): Shader {
   const ranges = ({ area, areaRange, ratio, logRatioRange }: typeof CROP | typeof ERASING): string =>
     `Ranges(${[area, areaRange, ratio, logRatioRange].map(d).join(', ')})`;
   return {
-    name: `augment.draw ${size} to ${side}, ${crops} crops`,
+    name: `augment.draw ${size} to ${side}, ${crops} crops, ${draws.join('+')}`,
     operands: { order: read('i32'), step: read('i32'), drawn: write('i32') },
     numbers: { samples: 'u32' },
     threads: 32,
@@ -146,23 +152,23 @@ var<workgroup> boxes: array<vec4i, ${2 * ATTEMPTS}>;`,
   let at = sample * ${DRAWN_WORDS}u;
   if (thread == 0u) {
     var box = vec4i(0, 0, ${size}, ${size});
-    for (var i = ATTEMPTS; i > 0u; i--) { if (boxes[i - 1u].z >= 0) { box = boxes[i - 1u]; } }
+    for (var i = ATTEMPTS; i > 0u && ${draws.includes('scale')}; i--) { if (boxes[i - 1u].z >= 0) { box = boxes[i - 1u]; } }
     ${putBox(['left', 'top', 'width', 'height'])}
   } else if (thread == 1u) {
     var box = vec4i();
-    if (draw(erasingKey, 0u) < ${threshold(ERASING.probability)}) {
+    if (${draws.includes('erase')} && draw(erasingKey, 0u) < ${threshold(ERASING.probability)}) {
       for (var i = 2u * ATTEMPTS; i > ATTEMPTS; i--) { if (boxes[i - 1u].z >= 0) { box = boxes[i - 1u]; } }
     }
     ${putBox(['erasedLeft', 'erasedTop', 'erasedWidth', 'erasedHeight'])}
   } else if (thread == 2u) {
-    let shifted = draw(key, 0u) < ${threshold(SHIFT.probability)};
+    let shifted = ${draws.includes('shift')} && draw(key, 0u) < ${threshold(SHIFT.probability)};
     for (var axis = 0u; axis < 2u; axis++) {
       let way = nearest(centred(key, 1u + axis, ${d(SHIFT.most)}, whole(${size}u)));
       set_drawn(at + ${DRAWN.shiftX}u + axis, select(0, way, shifted));
     }
-    ${put('flip', `i32(draw(key, 3u) < ${threshold(FLIP.probability)})`)}
-    ${put('cropLeft', `below(key, 6u, ${size - side + 1}u)`)}
-    ${put('cropTop', `below(key, 7u, ${size - side + 1}u)`)}
+    ${put('flip', `i32(${draws.includes('flip')} && draw(key, 3u) < ${threshold(FLIP.probability)})`)}
+    ${put('cropLeft', placed(6, middle.left))}
+    ${put('cropTop', placed(7, middle.top))}
   } else if (thread == 3u) {
     // sin x = x·(1 - s/6·(1 - s/20·(1 - s/42·(1 - s/72)))) and cos x likewise, s = x².
     let angle = centred(key, 5u, ${d(ROTATION.most)}, ${d(DEGREES)});
@@ -176,7 +182,7 @@ var<workgroup> boxes: array<vec4i, ${2 * ATTEMPTS}>;`,
       // 1·x is x, and 1 - cos x keeps the digits that the cosine of a small angle loses.
       var result = toFloat(product(angle, value));
       if (which == 1u) { result = toFloat(sum(whole(1u), negated(value))); }
-      if (draw(key, 4u) >= ${threshold(ROTATION.probability)}) { result = 0.0; }
+      if (${!draws.includes('rotate')} || draw(key, 4u) >= ${threshold(ROTATION.probability)}) { result = 0.0; }
       set_drawn(at + ${DRAWN.sin}u + which, bitcast<i32>(result));
     }
   }`,
