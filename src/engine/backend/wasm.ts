@@ -4,7 +4,7 @@ import type { Call } from '../kernels.ts';
 import { type Buffer, BYTES, sizeOf, type Tensor, tensor } from '../tensor.ts';
 import { fuseNorms } from './fuse.ts';
 import { type Derived, type Entry, EntryList, F32 } from './wasm/entry.ts';
-import { fusePools } from './wasm/fuse.ts';
+import { fusePools, fuseStatistics } from './wasm/fuse.ts';
 import { fuseUpdates } from './wasm/fuseUpdates.ts';
 import { alignUp, bytesOf, type Layout, layOut } from './wasm/layout.ts';
 import { LOWER } from './wasm/lower.ts';
@@ -138,13 +138,20 @@ export class WasmBackend implements Backend {
     const norms = fuseNorms(calls, keep, (channels) => convolutionKind({ ...channels, direct }) !== 'direct');
     const { pools, done: pooled } = fusePools(calls, keep);
     const { left, updates } = fuseUpdates(calls, unread);
+    const statistics = fuseStatistics(calls);
     const normed = new Set<Call['args']>(norms.values());
     for (const one of left) {
       const { kernel, args } = one;
       if (normed.has(args) || pooled.has(one)) continue;
       // The table pairs every name with its own operands; TypeScript cannot follow a pair through a lookup.
       const lower = LOWER[kernel] as (of: typeof args, into: EntryList, options: LoweringOptions) => void;
-      lower(args, list, { direct, norm: norms.get(one), pool: pools.get(one), update: updates.get(one) });
+      lower(args, list, {
+        direct,
+        norm: norms.get(one),
+        statistics: statistics.get(one),
+        pool: pools.get(one),
+        update: updates.get(one),
+      });
     }
     const program = new WasmProgram(calls, list.entries, keep, [...constants]);
     this.#pending.push(program);

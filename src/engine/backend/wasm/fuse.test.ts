@@ -5,6 +5,7 @@ import { optimizerOptions, resolveTrainConfig, type TrainConfig } from '../../..
 import { createOptimizer } from '../../../optim/optimizers.ts';
 import { CompiledNetwork } from '../../compile.ts';
 import { Graph } from '../../graph.ts';
+import { call } from '../../kernels.ts';
 import { Parameters } from '../../parameters.ts';
 import { bits } from '../../random.ts';
 import { sizeOf, type Tensor, tensor } from '../../tensor.ts';
@@ -186,6 +187,82 @@ describe.each(await buildsHere())(
       const initial = new Parameters(graph).initial(1).values;
       expect(weights.filter((value, i) => value !== initial[i]).length).toBeGreaterThan(90_000);
       expect(found[0]).toEqual(found[1]);
+    });
+  },
+);
+
+describe.each(await buildsHere())(
+  'statistics of batch norm with the convolution before it, %s build',
+  (build) => {
+    it.each([
+      { name: 'first layer', x: [3, 20, 20, 1], K: 16, kernel: 'conv.first', left: 0 },
+      { name: 'first layer, odd rows', x: [5, 9, 9, 1], K: 12, kernel: 'conv.first', left: 0 },
+      { name: 'blocks of tiles', x: [8, 20, 20, 64], K: 64, kernel: 'winograd.conv', left: 7 },
+      { name: 'rows of tiles across blocks', x: [8, 15, 15, 16], K: 8, kernel: 'winograd.conv', left: 15 },
+      { name: 'tiles beyond the map', x: [3, 13, 13, 16], K: 8, kernel: 'winograd.conv', left: 4 },
+      { name: 'blocks of few pixels', x: [8, 6, 6, 16], K: 8, kernel: 'winograd.conv', left: 3 },
+      { name: 'panels', x: [3, 10, 10, 104], K: 416, kernel: 'winograd.panel', left: 0 },
+      { name: 'panels of several blocks', x: [70, 5, 5, 104], K: 416, kernel: 'winograd.panel', left: 0 },
+      { name: 'panels beyond the map', x: [6, 6, 7, 208], K: 416, kernel: 'winograd.panel', left: 2 },
+      { name: 'patches', x: [2, 5, 5, 64], K: 64, kernel: 'conv.patches', left: 1 },
+      { name: 'definition', x: [2, 10, 10, 8], K: 8, kernel: 'conv.direct', left: 2, direct: true },
+    ])('are the same to the bit: $name', async ({ x: shape, K, kernel, left, direct }) => {
+      const [N, H, W, C] = shape;
+      const backend = await WasmBackend.create({ threads: 2, build, direct });
+      const persistent = (name: string, of: readonly number[]): Tensor => tensor(name, of, 'f32', 'persistent');
+      const [x, y] = [persistent('x', shape), persistent('y', [N, H, W, K])];
+      const [w, normed] = [persistent('w', [K, C, 3, 3]), persistent('normed', y.shape)];
+      const channels = ['b', 'gamma', 'beta', 'runningMean', 'runningVar'].map((name) =>
+        persistent(name, [K]),
+      );
+      const [b, gamma, beta, runningMean, runningVar] = channels;
+      const saved = persistent('saved', [2, K]);
+      const convolution = call('conv3x3.forward', { x, w, b, y });
+      const norm = call('batchNorm.forward', {
+        ...{
+          x: y,
+          gamma,
+          beta,
+          runningMean,
+          runningVar,
+          saved,
+          y: normed,
+          eps: 1e-5,
+          momentum: 0.1,
+          relu: true,
+        },
+      });
+      const between = call('add', { a: gamma, b: beta, y: persistent('sum', [K]) });
+      try {
+        const [together, apart] = [
+          [convolution, norm],
+          [convolution, between, norm],
+        ].map((calls) => backend.compile(calls));
+        const statistics = ({ entries }: typeof together): number =>
+          entries.find(({ name }) => name === 'norm.statistics')?.items ?? 0;
+        expect(together.entries.map(({ name }) => name)).toContain(kernel);
+        expect(statistics(together)).toBe(left);
+        expect(statistics(apart)).toBe(Math.ceil((N * H * W) / 128));
+        const results = [];
+        for (const program of [together, apart]) {
+          for (const [i, to] of [x, w, ...channels].entries()) {
+            const values = Float32Array.from(
+              { length: sizeOf(to.shape) },
+              (_, at) => bits(i, at) / 2 ** 31 - 1,
+            );
+            backend.write(to, values);
+          }
+          backend.run(program);
+          results.push(
+            await Promise.all([saved, runningMean, runningVar, normed].map((of) => backend.read(of))),
+          );
+        }
+        expect(results[0].every((values) => values.every(Number.isFinite))).toBe(true);
+        expect(new Set(results[0][0]).size).toBe(2 * K);
+        expect(results[0]).toEqual(results[1]);
+      } finally {
+        await backend.close();
+      }
     });
   },
 );

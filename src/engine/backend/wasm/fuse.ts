@@ -1,7 +1,25 @@
 import type { Call } from '../../kernels.ts';
 import { type Tensor, tensor } from '../../tensor.ts';
 import { usesOf } from '../fuse.ts';
-import type { NormPool } from './lowering.ts';
+import { type NormPool, statisticsShape } from './lowering.ts';
+
+/**
+ * Convolutions right before the batch norm of a training step: its statistics can be taken while their outputs are in the
+ * cache.
+ *
+ * @returns a place for the statistics, by both calls
+ */
+export function fuseStatistics(calls: readonly Call[]): ReadonlyMap<Call, Tensor> {
+  const statistics = new Map<Call, Tensor>();
+  calls.slice(1).forEach((norm, i) => {
+    const convolution = calls[i];
+    if (convolution.kernel !== 'conv3x3.forward' || norm.kernel !== 'batchNorm.forward') return;
+    if (norm.args.x.buffer !== convolution.args.y.buffer) return;
+    const parts = tensor('parts', statisticsShape(norm.args.x));
+    statistics.set(convolution, parts).set(norm, parts);
+  });
+  return statistics;
+}
 
 /**
  * Batch norms of a training step that are done together with the max pooling behind them, forward and backward, as

@@ -237,8 +237,9 @@ const KERNELS = ['winograd', 'winogradGradient', 'winogradTile'];
 const OTHER_TILES = [3, 4];
 
 function kernelsOf(m: number, name: string, source: string): string {
-  const imports = { './generated/f5': `../f${m}`, './madd': '../../madd', './tiles': '../../tiles' };
-  const copy = Object.entries(imports).reduce(
+  const above = ['madd', 'norm', 'tiles'].map((file) => [`./${file}`, `../../${file}`]);
+  const imports = [['./generated/f5', `../f${m}`], ...above];
+  const copy = imports.reduce(
     (text, [from, to]) => text.replaceAll(`'${from}'`, `'${to}'`),
     source,
   );

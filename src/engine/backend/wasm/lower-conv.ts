@@ -3,7 +3,7 @@ import type { KernelArgs } from '../../kernels.ts';
 import { sizeOf, type Tensor } from '../../tensor.ts';
 import { type EntryList, F32 } from './entry.ts';
 import * as CODE from './kernels/codes.ts';
-import type { LoweringOptions } from './lowering.ts';
+import { type LoweringOptions, NORM_BLOCK, statisticsShape } from './lowering.ts';
 
 /**
  * Winograd's tiles: outputs of a side, points, and what tells their kernels. F(5, 3) tiles 40, 20, 10 and 5 exactly; the
@@ -52,6 +52,8 @@ const SQUARE = 64;
 const CHUNK_TILES = 512;
 /** Pixels up to which the definition is faster than making Winograd's kernels: tried with two maps of 5x5. */
 const FEW_PIXELS = 50;
+/** Rows of images that an item of the first layer takes, at most. */
+const FIRST_ROWS = 8;
 /** Parts of a sum over images: fixed, so that the result does not depend on the threads. */
 const SPLITS = 8;
 
@@ -142,6 +144,8 @@ interface Finish {
   readonly bias: Tensor | null;
   readonly affine: Tensor | null;
   readonly relu: 0 | 1;
+  /** Takes the statistics of the outputs, if wanted. */
+  readonly parts: Tensor | null;
 }
 
 export function lowerForward(
@@ -155,12 +159,39 @@ export function lowerForward(
   const affine = norm ? fixedAffine(norm, list) : null;
   const y = norm?.y ?? plain;
   const relu = norm?.relu ? 1 : 0;
+  const parts = options.statistics ?? null;
   if (convolutionKind({ C, K, ...options }) === 'first') {
-    list.push('conv.first', CODE.FIRST_CONV, N * H, [x, w, b, y, H, W, K, affine, relu], {
-      scratch: 9 * K * 4 + 3 * (W + 2) * 4,
-      multiplications: N * H * W * 9 * K,
-    });
-  } else correlate(x, w, { bias: b, affine, relu }, y, false, list, options);
+    const rows = firstRows(N * H, W, parts !== null);
+    const items = Math.ceil((N * H) / rows);
+    list.push(
+      'conv.first',
+      CODE.FIRST_CONV,
+      items,
+      [x, w, b, y, H, W, K, affine, relu, N * H, rows, parts, NORM_BLOCK],
+      { scratch: 9 * K * 4 + 3 * (W + 2) * 4, multiplications: N * H * W * 9 * K },
+    );
+  } else correlate(x, w, { bias: b, affine, relu, parts }, y, false, list, options);
+}
+
+/** Rows of an item of the first layer: a few, or with statistics as many as fill whole blocks of pixels. */
+function firstRows(all: number, W: number, statistics: boolean): number {
+  if (!statistics) return Math.max(1, Math.min(FIRST_ROWS, Math.floor(all / LEAST_BLOCKS)));
+  let rows = 1;
+  while ((rows * W) % NORM_BLOCK !== 0) rows++;
+  return rows;
+}
+
+/**
+ * Statistics of batch norm over x: all of its blocks, or those that lie across multiples of `stride` pixels, where the
+ * others are done elsewhere.
+ */
+export function pushStatistics(x: Tensor, parts: Tensor, list: EntryList, stride = 0): void {
+  const [blocks, , C] = statisticsShape(x);
+  const P = sizeOf(x.shape) / C;
+  const items = stride === 0 ? blocks : Math.ceil(P / stride) - 1;
+  if (items > 0) {
+    list.push('norm.statistics', CODE.NORM_STATISTICS, items, [x, parts, P, C, NORM_BLOCK, stride]);
+  }
 }
 
 export function lowerBackwardInput(
@@ -175,14 +206,14 @@ export function lowerBackwardInput(
       scratch: 9 * K * 4,
       multiplications: N * H * W * 9 * K,
     });
-  } else correlate(dy, w, { bias: null, affine: null, relu: 0 }, dx, true, list, options);
+  } else correlate(dy, w, { bias: null, affine: null, relu: 0, parts: null }, dx, true, list, options);
 }
 
 /** y = correlate(x, w), finished, or with w turned and exchanged, which makes it the input gradient. */
 function correlate(
   x: Tensor,
   w: Tensor,
-  { bias, affine, relu }: Finish,
+  { bias, affine, relu, parts }: Finish,
   y: Tensor,
   flip: boolean,
   list: EntryList,
@@ -203,6 +234,7 @@ function correlate(
       scratch: rows * 32,
       multiplications: N * H * W * 9 * inputs * outputs,
     });
+    if (parts) pushStatistics(y, parts, list);
     return;
   }
   if (kind === 'direct') {
@@ -211,11 +243,14 @@ function correlate(
       scratch: 3 * (W + 6) * inputs * 4 + 128,
       multiplications: N * H * W * 9 * inputs * outputs,
     });
+    if (parts) pushStatistics(y, parts, list);
     return;
   }
   const tiling = tilingFor(H, W);
-  const { points, code } = tiling;
+  const { m, points, code } = tiling;
   const tiles = tilesOf(tiling, N, H, W);
+  const columns = Math.ceil(W / m);
+  const wholeRows = H % m === 0;
   if (inPieces({ C, K, points, tiles }, tiles <= FEW.tiles ? FEW.panelBytes : PANEL_BYTES)) {
     const groups = Math.ceil(tiles / ROWS);
     const v = list.temporary('V', points * planeFloats(groups * ROWS * inputs));
@@ -224,15 +259,35 @@ function correlate(
     });
     const panels = panelsOf(inputs, outputs);
     const block = PANEL_TILES / panels;
+    const within = wholeRows && block % columns === 0;
     const planes = planeFloats(panels * inputs * 8) + planeFloats(panels * block * 8);
     const taps = list.fixedWeights ? packedTaps(w, flip, tiling, list) : null;
     list.push(
       `winograd.panel${suffix}`,
       code + CODE.WINOGRAD_PANEL,
       outputs / 8 / panels,
-      [v, w, bias, y, H, W, K, C, flip ? 1 : 0, tiles, panels, block, affine, relu, taps],
+      [
+        v,
+        w,
+        bias,
+        y,
+        H,
+        W,
+        K,
+        C,
+        flip ? 1 : 0,
+        tiles,
+        panels,
+        block,
+        affine,
+        relu,
+        taps,
+        within ? parts : null,
+        NORM_BLOCK,
+      ],
       { scratch: PATCHES + points * planes * 4, multiplications: tiles * points * inputs * outputs },
     );
+    if (parts && !within) pushStatistics(y, parts, list);
     return;
   }
   const u = fromKernel(w, flip, list, {
@@ -245,13 +300,16 @@ function correlate(
   const block = blockOf({ inputs, outputs, points, tiles });
   const planes = planeFloats(ROWS * inputs) + planeFloats(ROWS * outputs);
   const scratch = PATCHES + Math.ceil(block / ROWS) * points * planes * 4;
+  const stride = (block / columns) * m * W;
+  const within = wholeRows && block % columns === 0 && stride >= NORM_BLOCK;
   list.push(
     `winograd.conv${suffix}`,
     code + CODE.WINOGRAD_CONV,
     Math.ceil(tiles / block),
-    [x, u, bias, y, H, W, inputs, outputs, tiles, block, affine, relu],
+    [x, u, bias, y, H, W, inputs, outputs, tiles, block, affine, relu, within ? parts : null, NORM_BLOCK],
     { scratch, multiplications: tiles * points * inputs * outputs },
   );
+  if (parts) pushStatistics(y, parts, list, within ? stride : 0);
 }
 
 /** What a kernel makes from w [K, C, 3, 3], an item for each panel of 8 outputs; `flip` as in kernels/winograd.ts. */

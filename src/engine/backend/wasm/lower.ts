@@ -1,14 +1,18 @@
 import { AUGMENTATIONS } from '../../augment.ts';
 import type { KernelArgs, KernelName } from '../../kernels.ts';
 import { STREAMS } from '../../random.ts';
-import { sizeOf, type Tensor } from '../../tensor.ts';
+import { sizeOf, type Tensor, tensor } from '../../tensor.ts';
 import { type EntryList, F32, flat } from './entry.ts';
 import * as CODE from './kernels/codes.ts';
-import { fixedAffine, lowerBackwardInput, lowerBackwardWeight, lowerForward } from './lower-conv.ts';
-import type { LoweringOptions } from './lowering.ts';
+import {
+  fixedAffine,
+  lowerBackwardInput,
+  lowerBackwardWeight,
+  lowerForward,
+  pushStatistics,
+} from './lower-conv.ts';
+import { type LoweringOptions, NORM_BLOCK, statisticsShape } from './lowering.ts';
 
-/** Pixels of a block of batch norm's statistics: small enough for the first cache, and fixed. */
-const NORM_BLOCK = 128;
 /** Bytes of a pixel's place in its pooled map, as in kernels/normPool.ts. */
 const NORM_PLACE = 8;
 /** Rows up to which a linear layer reads its weights as a stream instead of packing them. */
@@ -61,12 +65,12 @@ export const LOWER: {
   'conv3x3.backwardInput': lowerBackwardInput,
   'conv3x3.backwardWeight': lowerBackwardWeight,
 
-  'batchNorm.forward'(args, list, { pool }) {
+  'batchNorm.forward'(args, list, { pool, statistics }) {
     const { x, gamma, beta, runningMean, runningVar, saved, y, eps, momentum, relu } = args;
     const { P, C, blocks } = pixels(x);
-    const parts = list.temporary('parts', blocks * 2 * C);
+    const parts = statistics ?? tensor('parts', statisticsShape(x));
     const affine = list.temporary('affine', 2 * C);
-    list.push('norm.statistics', CODE.NORM_STATISTICS, blocks, [x, parts, P, C, NORM_BLOCK]);
+    if (!statistics) pushStatistics(x, parts, list);
     list.push('norm.finish', CODE.NORM_FINISH, C, [
       ...[parts, saved, gamma, beta, runningMean, runningVar, affine, P, C, NORM_BLOCK],
       ...[new F32(eps), new F32(momentum)],

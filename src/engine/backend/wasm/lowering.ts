@@ -1,6 +1,14 @@
 import type { KernelArgs } from '../../kernels.ts';
 import type { Tensor } from '../../tensor.ts';
 
+/** Pixels of a block of batch norm's statistics: small enough for the first cache, and fixed. */
+export const NORM_BLOCK = 128;
+
+/** Mean and centred sum of squares of each block and channel: [blocks, 2, C] of x [N, H, W, C]. */
+export function statisticsShape({ shape: [N, H, W, C] }: Tensor): number[] {
+  return [Math.ceil((N * H * W) / NORM_BLOCK), 2, C];
+}
+
 /** A batch norm whose outputs go into max pooling and nowhere else. */
 export interface NormPool {
   /** The pooled values. */
@@ -25,6 +33,11 @@ export interface LoweringOptions {
   readonly direct: boolean;
   /** Of a convolution: the batch norm that is done with its output pass, see `fuseNorms`. */
   readonly norm?: KernelArgs['batchNorm.evaluate'];
+  /**
+   * Of a convolution and of the training batch norm behind it: what `norm.statistics` leaves, made with the convolution's
+   * output pass as far as it can be, see `fuseStatistics`.
+   */
+  readonly statistics?: Tensor;
   /** Of a batch norm: the max pooling that is done with it, see `fusePools`. */
   readonly pool?: NormPool;
   /** Of the weight gradient of a linear layer: the update that is done with it, see `fuseUpdates`. */

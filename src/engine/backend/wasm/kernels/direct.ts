@@ -4,6 +4,7 @@
  * padded row, so a row of outputs is three products.
  */
 import { arg, floorOf, least, madd } from './madd';
+import { rangeStatistics } from './norm';
 import { ROWS, tileColumns, tileRows } from './tiles';
 
 /**
@@ -154,11 +155,23 @@ function turnTaps(w: usize, K: usize, to: usize): void {
 }
 
 /**
- * The first layer, one input channel. Item: one row of one image; K a multiple of 4.
- * Record: x, w, bias, y, H, W, K, affine, relu (as in `transformOutput`).
+ * The first layer, one input channel. Item: some rows, counted over all images; K a multiple of 4. With `parts` also what
+ * `normStatistics` makes of the blocks of pixels that lie in them.
+ * Record: x, w, bias, y, H, W, K, affine, relu (as in `transformOutput`), N·H, rows, parts (0: none), block.
  */
 export function firstConv(a: usize, item: usize, scratch: usize): void {
-  const w: usize = arg(a, 1);
+  const W = arg(a, 5);
+  const K = arg(a, 6);
+  const all = arg(a, 9);
+  const first = item * arg(a, 10);
+  const end = least(first + arg(a, 10), all);
+  turnTaps(arg(a, 1), K, scratch);
+  for (let row = first; row < end; row++) firstRow(a, row, scratch);
+  const parts: usize = arg(a, 11);
+  if (parts) rangeStatistics(arg(a, 3), parts, all * W, K << 2, arg(a, 12), first * W, end * W, 0, K << 2);
+}
+
+function firstRow(a: usize, item: usize, scratch: usize): void {
   const bias: usize = arg(a, 2);
   const H = arg(a, 4);
   const W = arg(a, 5);
@@ -168,7 +181,6 @@ export function firstConv(a: usize, item: usize, scratch: usize): void {
   const line: usize = K << 2;
   const affine: usize = arg(a, 7);
   const floor = floorOf(arg(a, 8));
-  turnTaps(w, K, scratch);
   const rows = scratch + 9 * line;
   const row: usize = (W + 2) << 2;
   padRows(image, item % H, H, W, 4, rows, row, 0);

@@ -7,21 +7,33 @@
 import { arg, argF, floorOf, least, madd } from './madd';
 
 /**
- * Item: a block of pixels. parts[block][2][C]: mean and centred sum of squares.
- * Record: x, parts, P, C, block.
+ * Item: a block of pixels. parts[block][2][C]: mean and centred sum of squares. With a `stride` the others are done
+ * elsewhere: item i takes the block that lies across pixel (i + 1)·stride, if one does.
+ * Record: x, parts, P, C, block, stride (0: all blocks).
  */
 export function normStatistics(a: usize, item: usize, scratch: usize): void {
-  const C = arg(a, 3);
   const block = arg(a, 4);
-  const count = least(block, arg(a, 2) - item * block);
-  const line: usize = C << 2;
-  const x = arg(a, 0) + item * block * line;
-  const part = arg(a, 1) + item * 2 * line;
+  const stride = arg(a, 5);
+  const pixel = (item + 1) * stride;
+  if (stride && pixel % block == 0) return;
+  blockStatistics(arg(a, 0), arg(a, 1), arg(a, 2), arg(a, 3) << 2, block, stride ? pixel / block : item, 0, arg(a, 3) << 2);
+}
+
+/** The same of all blocks that lie in pixels [first, end), and of channels [c, channelEnd), counted in bytes. */
+export function rangeStatistics(x: usize, parts: usize, P: usize, line: usize, block: usize, first: usize, end: usize, c: usize, channelEnd: usize): void {
+  for (let item = (first + block - 1) / block; item * block < end; item++) {
+    if (least((item + 1) * block, P) <= end) blockStatistics(x, parts, P, line, block, item, c, channelEnd);
+  }
+}
+
+function blockStatistics(images: usize, parts: usize, P: usize, line: usize, block: usize, item: usize, c: usize, channelEnd: usize): void {
+  const count = least(block, P - item * block);
+  const x = images + item * block * line;
+  const part = parts + item * 2 * line;
   const scale = f32x4.splat(<f32>1 / <f32>count);
   const end = x + count * line;
-  let c: usize = 0;
   // A cache line of channels at a time; both passes find the block in the first cache.
-  for (; c + 64 <= line; c += 64) {
+  for (; c + 64 <= channelEnd; c += 64) {
     let m0 = f32x4.splat(0);
     let m1 = f32x4.splat(0);
     let m2 = f32x4.splat(0);
@@ -65,7 +77,7 @@ export function normStatistics(a: usize, item: usize, scratch: usize): void {
     v128.store(to + line, q2, 32);
     v128.store(to + line, q3, 48);
   }
-  for (; c < line; c += 16) {
+  for (; c < channelEnd; c += 16) {
     let mean = f32x4.splat(0);
     const x0 = v128.load(x + c);
     for (let at = x + c; at < end; at += line) mean = f32x4.add(mean, f32x4.sub(v128.load(at), x0));

@@ -8,6 +8,7 @@
  */
 import { kernelAcross, kernelDown, M, outputAcross, outputDown, storeConstants, TILE } from './generated/f5';
 import { arg, floorOf, least, madd } from './madd';
+import { rangeStatistics } from './norm';
 import { ROWS, tileColumns, tileColumnsPair, tileRows, tileRowsPair, VECTOR } from './tiles';
 import { locate, PATCH, PATCHES, PLACE, planeBytes, POINTS, transformInput } from './winogradTile';
 
@@ -156,8 +157,9 @@ export function winogradKernel(a: usize, item: usize, scratch: usize): void {
 }
 
 /**
- * Item: a block of tiles through all stages. y = correlate(x, w) + bias.
- * Record: x, u, bias, y, H, W, C, K, tiles, block, affine, relu.
+ * Item: a block of tiles through all stages. y = correlate(x, w) + bias. With `parts` also what `normStatistics` makes of
+ * the blocks of pixels that lie in them; the tiles are then whole rows of tiles of images that they cover exactly.
+ * Record: x, u, bias, y, H, W, C, K, tiles, block, affine, relu, parts (0: none), pixels of a block.
  */
 export function winogradConv(a: usize, item: usize, scratch: usize): void {
   const x: usize = arg(a, 0);
@@ -204,6 +206,15 @@ export function winogradConv(a: usize, item: usize, scratch: usize): void {
     const from = p + (t / ROWS) * POINTS * planeP + (t % ROWS) * K * 4;
     transformOutput(from, planeP, H, W, K, K << 2, first + t, bias, arg(a, 10), floorOf(arg(a, 11)), y, scratch);
   }
+  const parts: usize = arg(a, 12);
+  if (!parts) return;
+  const end = pixelsBefore(first + count, W);
+  rangeStatistics(y, parts, pixelsBefore(tiles, W), K << 2, arg(a, 13), pixelsBefore(first, W), end, 0, K << 2);
+}
+
+/** Pixels of images in front of a row of tiles, where tiles cover the images exactly from top to bottom. */
+function pixelsBefore(tile: usize, W: usize): usize {
+  return (tile / ((W + M - 1) / M)) * M * W;
 }
 
 /**
@@ -254,7 +265,8 @@ export function winogradInput(a: usize, item: usize, scratch: usize): void {
  * Item: `panels` panels of 8 outputs through all stages that follow V, for kernels so large that U, made here, should
  * not go through memory. Tiles go in blocks of `block`: then U and the products of a block stay in the second cache, and
  * what is read of V for the first panel is still near for the others. y [N, H, W, outputs]; K and C are those of w.
- * Record: v, w, bias, y, H, W, K, C, flip, tiles, panels, block, affine, relu, taps (0, or w from `winogradTaps`).
+ * Record: v, w, bias, y, H, W, K, C, flip, tiles, panels, block, affine, relu, taps (0, or w from `winogradTaps`),
+ * parts and pixels of a block (as in `winogradConv`).
  */
 export function winogradPanel(a: usize, item: usize, scratch: usize): void {
   const H = arg(a, 4);
@@ -277,6 +289,11 @@ export function winogradPanel(a: usize, item: usize, scratch: usize): void {
   const bias: usize = arg(a, 2) ? arg(a, 2) + item * row : 0;
   const affine: usize = arg(a, 12) ? arg(a, 12) + item * row : 0;
   const floor = floorOf(arg(a, 13));
+  const y = arg(a, 3) + item * row;
+  const parts: usize = arg(a, 15);
+  const pixels = pixelsBefore(tiles, W);
+  // Blocks of pixels lie across blocks of tiles: each goes with the one that ends it.
+  let summed: usize = 0;
   for (let panel: usize = 0; panel < panels; panel++) {
     transformPanel(arg(a, 1), arg(a, 14), K, C, flip, item * panels + panel, u + panel * inputs * 32, planeU, scratch);
   }
@@ -299,7 +316,11 @@ export function winogradPanel(a: usize, item: usize, scratch: usize): void {
       }
     }
     for (let t: usize = 0; t < count; t++) {
-      transformOutput(p + t * row, planeP, H, W, outputs, row, first + t, bias, affine, floor, arg(a, 3) + item * row, scratch);
+      transformOutput(p + t * row, planeP, H, W, outputs, row, first + t, bias, affine, floor, y, scratch);
     }
+    if (!parts) continue;
+    const end = pixelsBefore(first + count, W);
+    rangeStatistics(y, parts + item * row, pixels, outputs << 2, arg(a, 16), summed, end, 0, row);
+    summed = end == pixels ? end : end - (end % arg(a, 16));
   }
 }
