@@ -3,10 +3,10 @@ import { type Candidate, closeBackends, openBackends } from '../../../../test/ba
 import { checkCall, operand } from '../../../../test/check-ops.ts';
 import { call } from '../../kernels.ts';
 
-/** Few rows are read as a stream, more in blocks of 64 rows, 128 columns and a depth of 256. */
-const ROWS = [1, 2, 3, 8, 9, 64, 65];
+/** Few rows are read as a stream, 5, 9, 10 and 18 in dot products, others in blocks of 64 rows, 128 columns and a depth of 256. */
+const ROWS = [1, 2, 3, 5, 8, 9, 10, 18, 64, 65];
 const OUTPUTS = [7, 10, 128, 130];
-const INPUTS = [6, 64, 300];
+const INPUTS = [6, 64, 300, 1032];
 const SIZES = ROWS.flatMap((N) => OUTPUTS.flatMap((O) => INPUTS.map((I) => [N, I, O] as const)));
 
 describe('linear layers', () => {

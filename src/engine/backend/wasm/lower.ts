@@ -25,6 +25,9 @@ const STREAM_SCRATCH = 8;
 /** Outputs of a block of a linear layer on more rows, and samples of a packed panel. */
 const LINEAR_BLOCK = 32;
 const PANEL = 8;
+/** As in kernels/dots.ts: samples of a tile. Up to so many samples it reads weights no more often than it computes with them. */
+const DOT_SAMPLES = 5;
+const MOST_DOT_SAMPLES = 20;
 /** A block of the input gradient of a linear layer. */
 const GEMM_BLOCK = { rows: 64, columns: 256 } as const;
 /** Depth of a packed block, as in kernels/gemm.ts. */
@@ -137,6 +140,17 @@ export const LOWER: {
         const halves = halvesOf(w, list);
         list.push('linear.stream.halves', CODE.LINEAR_STREAM_HALVES, items, [...operands, halves], figures);
       } else list.push('linear.stream', CODE.LINEAR_STREAM, items, operands, figures);
+    } else if (fillsDots(N, I)) {
+      list.push(
+        'linear.dots',
+        CODE.LINEAR_DOTS,
+        Math.ceil(O / LINEAR_BLOCK),
+        [x, w, b, y, N, I, O, LINEAR_BLOCK],
+        {
+          scratch: Math.ceil(N / DOT_SAMPLES) * LINEAR_BLOCK * DOT_SAMPLES * 32,
+          multiplications: N * I * O,
+        },
+      );
     } else {
       const panels = Math.ceil(N / PANEL);
       const packed = list.temporary('packed', panels * PANEL * I);
@@ -267,6 +281,14 @@ function lowerAdam(
   const { items, length, block } = flat(param);
   const operands = [param, grad, mean, square, maximum, hyper, length, block, decay ? 1 : 0];
   list.push(name, CODE.ADAM, items, operands);
+}
+
+/** Whether a few samples fill tiles of five better than panels of eight: 5, ten crops, not 8. */
+function fillsDots(N: number, I: number): boolean {
+  const few = N >= DOT_SAMPLES && N <= MOST_DOT_SAMPLES;
+  const wholeRuns = I % 8 === 0;
+  const fewerRows = Math.ceil(N / DOT_SAMPLES) * DOT_SAMPLES < Math.ceil(N / PANEL) * PANEL;
+  return few && wholeRuns && fewerRows;
 }
 
 function pixels(x: Tensor): { P: number; C: number; blocks: number } {

@@ -9,6 +9,7 @@ import * as AUGMENT from './augment';
 import * as AVERAGE from './average';
 import * as CODE from './codes';
 import * as DIRECT from './direct';
+import * as DOTS from './dots';
 import * as ELEMENTWISE from './elementwise';
 import * as GEMM from './gemm';
 import * as LINEAR_UPDATE from './linearUpdate';
@@ -160,6 +161,7 @@ function dispatch(code: u32, record: usize, item: u32, scratch: usize): void {
     case CODE.COLUMN_SUMS: return GEMM.columnSums(record, item, scratch);
     case CODE.LINEAR_PACK: return GEMM.linearPack(record, item, scratch);
     case CODE.LINEAR: return GEMM.linear(record, item, scratch);
+    case CODE.LINEAR_DOTS: return DOTS.linearDots(record, item, scratch);
     case CODE.LINEAR_STREAM: return STREAM.linearStream(record, item, scratch);
     case CODE.LINEAR_HALVES: return STREAM.linearHalves(record, item, scratch);
     case CODE.LINEAR_STREAM_HALVES: return STREAM.linearStreamHalves(record, item, scratch);

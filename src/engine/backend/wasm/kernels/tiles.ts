@@ -20,7 +20,7 @@ export const VECTOR: usize = FER_WIDE ? 32 : 16;
 
 /** c[8] (+)= the two halves of a row. */
 @inline
-function put(c: usize, low: v128, high: v128, accumulate: bool): void {
+export function put(c: usize, low: v128, high: v128, accumulate: bool): void {
   if (accumulate) {
     const l = v128.load(c);
     const h = v128.load(c, 16);

@@ -1,0 +1,191 @@
+/**
+ * Linear layers on a few samples, as dot products of rows of x and of w as they lie: the weights pass once, nothing is packed,
+ * and no part of a register tile is empty. Each sum is kept as eight, one for every place in a run of 8 inputs, in every
+ * build, and these are added in the end.
+ */
+import { arg, lanes, least, madd } from './madd';
+import { put } from './tiles';
+
+/** Samples of a register tile. */
+const SAMPLES: usize = 5;
+/** Inputs taken before the next: then the tile's rows stay in the first cache. */
+const DEPTH: usize = 2048;
+
+/** c[5][8] (+)= the products of a row of w and five of x, `stride` bytes apart; depth is a multiple of 8. */
+function dots(w: usize, x: usize, stride: usize, depth: usize, c: usize, accumulate: bool): void {
+  let x1 = x + stride;
+  let x2 = x1 + stride;
+  let x3 = x2 + stride;
+  let x4 = x3 + stride;
+  let c00 = f32x4.splat(0);
+  let d00 = f32x4.splat(0);
+  let c01 = f32x4.splat(0);
+  let d01 = f32x4.splat(0);
+  let c02 = f32x4.splat(0);
+  let d02 = f32x4.splat(0);
+  let c03 = f32x4.splat(0);
+  let d03 = f32x4.splat(0);
+  let c04 = f32x4.splat(0);
+  let d04 = f32x4.splat(0);
+  const end = w + (depth << 2);
+  while (w < end) {
+    const a0 = v128.load(w);
+    const b0 = v128.load(w, 16);
+    const l0 = v128.load(x);
+    const h0 = v128.load(x, 16);
+    c00 = madd(l0, a0, c00);
+    d00 = madd(h0, b0, d00);
+    const l1 = v128.load(x1);
+    const h1 = v128.load(x1, 16);
+    c01 = madd(l1, a0, c01);
+    d01 = madd(h1, b0, d01);
+    const l2 = v128.load(x2);
+    const h2 = v128.load(x2, 16);
+    c02 = madd(l2, a0, c02);
+    d02 = madd(h2, b0, d02);
+    const l3 = v128.load(x3);
+    const h3 = v128.load(x3, 16);
+    c03 = madd(l3, a0, c03);
+    d03 = madd(h3, b0, d03);
+    const l4 = v128.load(x4);
+    const h4 = v128.load(x4, 16);
+    c04 = madd(l4, a0, c04);
+    d04 = madd(h4, b0, d04);
+    w += 32;
+    x += 32;
+    x1 += 32;
+    x2 += 32;
+    x3 += 32;
+    x4 += 32;
+  }
+  put(c, c00, d00, accumulate);
+  put(c + 32, c01, d01, accumulate);
+  put(c + 64, c02, d02, accumulate);
+  put(c + 96, c03, d03, accumulate);
+  put(c + 128, c04, d04, accumulate);
+}
+
+/** Of two rows of w, the second `nextW` bytes further, c[2][5][8]: ten accumulators where two vectors become one. */
+function dotsPair(w: usize, nextW: usize, x: usize, stride: usize, depth: usize, c: usize, accumulate: bool): void {
+  let v = w + nextW;
+  let x1 = x + stride;
+  let x2 = x1 + stride;
+  let x3 = x2 + stride;
+  let x4 = x3 + stride;
+  let c00 = f32x4.splat(0);
+  let d00 = f32x4.splat(0);
+  let c01 = f32x4.splat(0);
+  let d01 = f32x4.splat(0);
+  let c02 = f32x4.splat(0);
+  let d02 = f32x4.splat(0);
+  let c03 = f32x4.splat(0);
+  let d03 = f32x4.splat(0);
+  let c04 = f32x4.splat(0);
+  let d04 = f32x4.splat(0);
+  let c10 = f32x4.splat(0);
+  let d10 = f32x4.splat(0);
+  let c11 = f32x4.splat(0);
+  let d11 = f32x4.splat(0);
+  let c12 = f32x4.splat(0);
+  let d12 = f32x4.splat(0);
+  let c13 = f32x4.splat(0);
+  let d13 = f32x4.splat(0);
+  let c14 = f32x4.splat(0);
+  let d14 = f32x4.splat(0);
+  const end = w + (depth << 2);
+  while (w < end) {
+    const a0 = v128.load(w);
+    const b0 = v128.load(w, 16);
+    const a1 = v128.load(v);
+    const b1 = v128.load(v, 16);
+    const l0 = v128.load(x);
+    const h0 = v128.load(x, 16);
+    c00 = madd(l0, a0, c00);
+    d00 = madd(h0, b0, d00);
+    c10 = madd(l0, a1, c10);
+    d10 = madd(h0, b1, d10);
+    const l1 = v128.load(x1);
+    const h1 = v128.load(x1, 16);
+    c01 = madd(l1, a0, c01);
+    d01 = madd(h1, b0, d01);
+    c11 = madd(l1, a1, c11);
+    d11 = madd(h1, b1, d11);
+    const l2 = v128.load(x2);
+    const h2 = v128.load(x2, 16);
+    c02 = madd(l2, a0, c02);
+    d02 = madd(h2, b0, d02);
+    c12 = madd(l2, a1, c12);
+    d12 = madd(h2, b1, d12);
+    const l3 = v128.load(x3);
+    const h3 = v128.load(x3, 16);
+    c03 = madd(l3, a0, c03);
+    d03 = madd(h3, b0, d03);
+    c13 = madd(l3, a1, c13);
+    d13 = madd(h3, b1, d13);
+    const l4 = v128.load(x4);
+    const h4 = v128.load(x4, 16);
+    c04 = madd(l4, a0, c04);
+    d04 = madd(h4, b0, d04);
+    c14 = madd(l4, a1, c14);
+    d14 = madd(h4, b1, d14);
+    w += 32;
+    v += 32;
+    x += 32;
+    x1 += 32;
+    x2 += 32;
+    x3 += 32;
+    x4 += 32;
+  }
+  put(c, c00, d00, accumulate);
+  put(c + 32, c01, d01, accumulate);
+  put(c + 64, c02, d02, accumulate);
+  put(c + 96, c03, d03, accumulate);
+  put(c + 128, c04, d04, accumulate);
+  put(c + 160, c10, d10, accumulate);
+  put(c + 192, c11, d11, accumulate);
+  put(c + 224, c12, d12, accumulate);
+  put(c + 256, c13, d13, accumulate);
+  put(c + 288, c14, d14, accumulate);
+}
+
+/**
+ * y [N, O] = x·wᵀ + b for N from 5, I a multiple of 8. The last five samples may have some in common with the five before.
+ * Item: a block of outputs. Record: x, w, b, y, N, I, O, block.
+ */
+export function linearDots(r: usize, item: usize, scratch: usize): void {
+  const N = arg(r, 4);
+  const I = arg(r, 5);
+  const O = arg(r, 6);
+  const first = item * arg(r, 7);
+  const outputs = least(arg(r, 7), O - first);
+  const line: usize = I << 2;
+  const w = arg(r, 1) + first * line;
+  const tile: usize = SAMPLES * 32;
+  const groups = (N + SAMPLES - 1) / SAMPLES;
+  for (let k: usize = 0; k < I; k += DEPTH) {
+    const deep = least(DEPTH, I - k);
+    for (let o: usize = 0; o < outputs; o += 2) {
+      const from = w + o * line + (k << 2);
+      for (let group: usize = 0; group < groups; group++) {
+        const x = arg(r, 0) + least(group * SAMPLES, N - SAMPLES) * line + (k << 2);
+        const to = scratch + (group * arg(r, 7) + o) * tile;
+        if (FER_WIDE && o + 1 < outputs) dotsPair(from, line, x, line, deep, to, k > 0);
+        else {
+          dots(from, x, line, deep, to, k > 0);
+          if (o + 1 < outputs) dots(from + line, x, line, deep, to + tile, k > 0);
+        }
+      }
+    }
+  }
+  for (let group: usize = 0; group < groups; group++) {
+    const n = least(group * SAMPLES, N - SAMPLES);
+    for (let o: usize = 0; o < outputs; o++) {
+      const bias = load<f32>(arg(r, 2) + ((first + o) << 2));
+      for (let j: usize = 0; j < SAMPLES; j++) {
+        const from = scratch + (group * arg(r, 7) + o) * tile + (j << 5);
+        const sum = lanes(f32x4.add(v128.load(from), v128.load(from, 16)));
+        store<f32>(arg(r, 3) + ((n + j) * O + first + o) * 4, sum + bias);
+      }
+    }
+  }
+}
