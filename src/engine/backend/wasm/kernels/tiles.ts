@@ -311,3 +311,97 @@ export function tileColumnsPair(a: usize, nextA: usize, lda: usize, b: usize, ld
   put(d + 2 * ldc, c60, c61, accumulate);
   put(d + 3 * ldc, c70, c71, accumulate);
 }
+
+/**
+ * Three tiles of `tileColumns` with the same b, `nextA` and `nextC` bytes apart: as many accumulators as registers allow, for
+ * the ten tiles of a face in ten crops.
+ */
+export function tileColumnsTriple(a: usize, nextA: usize, lda: usize, b: usize, ldb: usize, depth: usize, c: usize, nextC: usize, ldc: usize, accumulate: bool): void {
+  if (!FER_WIDE) {
+    for (let i: usize = 0; i < 3; i++) tileColumns(a + i * nextA, lda, b, ldb, depth, c + i * nextC, ldc, accumulate);
+    return;
+  }
+  let e = a + nextA;
+  let f = e + nextA;
+  let c00 = f32x4.splat(0);
+  let c01 = f32x4.splat(0);
+  let c10 = f32x4.splat(0);
+  let c11 = f32x4.splat(0);
+  let c20 = f32x4.splat(0);
+  let c21 = f32x4.splat(0);
+  let c30 = f32x4.splat(0);
+  let c31 = f32x4.splat(0);
+  let c40 = f32x4.splat(0);
+  let c41 = f32x4.splat(0);
+  let c50 = f32x4.splat(0);
+  let c51 = f32x4.splat(0);
+  let c60 = f32x4.splat(0);
+  let c61 = f32x4.splat(0);
+  let c70 = f32x4.splat(0);
+  let c71 = f32x4.splat(0);
+  let c80 = f32x4.splat(0);
+  let c81 = f32x4.splat(0);
+  let c90 = f32x4.splat(0);
+  let c91 = f32x4.splat(0);
+  let ca0 = f32x4.splat(0);
+  let ca1 = f32x4.splat(0);
+  let cb0 = f32x4.splat(0);
+  let cb1 = f32x4.splat(0);
+  while (depth) {
+    const b0 = v128.load(b);
+    const b1 = v128.load(b, 16);
+    const x0 = v128.load32_splat(a);
+    c00 = madd(x0, b0, c00);
+    c01 = madd(x0, b1, c01);
+    const x1 = v128.load32_splat(a, 4);
+    c10 = madd(x1, b0, c10);
+    c11 = madd(x1, b1, c11);
+    const x2 = v128.load32_splat(a, 8);
+    c20 = madd(x2, b0, c20);
+    c21 = madd(x2, b1, c21);
+    const x3 = v128.load32_splat(a, 12);
+    c30 = madd(x3, b0, c30);
+    c31 = madd(x3, b1, c31);
+    const x4 = v128.load32_splat(e);
+    c40 = madd(x4, b0, c40);
+    c41 = madd(x4, b1, c41);
+    const x5 = v128.load32_splat(e, 4);
+    c50 = madd(x5, b0, c50);
+    c51 = madd(x5, b1, c51);
+    const x6 = v128.load32_splat(e, 8);
+    c60 = madd(x6, b0, c60);
+    c61 = madd(x6, b1, c61);
+    const x7 = v128.load32_splat(e, 12);
+    c70 = madd(x7, b0, c70);
+    c71 = madd(x7, b1, c71);
+    const x8 = v128.load32_splat(f);
+    c80 = madd(x8, b0, c80);
+    c81 = madd(x8, b1, c81);
+    const x9 = v128.load32_splat(f, 4);
+    c90 = madd(x9, b0, c90);
+    c91 = madd(x9, b1, c91);
+    const xa = v128.load32_splat(f, 8);
+    ca0 = madd(xa, b0, ca0);
+    ca1 = madd(xa, b1, ca1);
+    const xb = v128.load32_splat(f, 12);
+    cb0 = madd(xb, b0, cb0);
+    cb1 = madd(xb, b1, cb1);
+    a += lda;
+    e += lda;
+    f += lda;
+    b += ldb;
+    depth--;
+  }
+  put(c, c00, c01, accumulate);
+  put(c + ldc, c10, c11, accumulate);
+  put(c + 2 * ldc, c20, c21, accumulate);
+  put(c + 3 * ldc, c30, c31, accumulate);
+  put(c + nextC, c40, c41, accumulate);
+  put(c + nextC + ldc, c50, c51, accumulate);
+  put(c + nextC + 2 * ldc, c60, c61, accumulate);
+  put(c + nextC + 3 * ldc, c70, c71, accumulate);
+  put(c + 2 * nextC, c80, c81, accumulate);
+  put(c + 2 * nextC + ldc, c90, c91, accumulate);
+  put(c + 2 * nextC + 2 * ldc, ca0, ca1, accumulate);
+  put(c + 2 * nextC + 3 * ldc, cb0, cb1, accumulate);
+}

@@ -9,7 +9,7 @@
 import { kernelAcross, kernelDown, M, outputAcross, outputDown, storeConstants, TILE } from './generated/f5';
 import { arg, floorOf, least, madd } from './madd';
 import { rangeStatistics } from './norm';
-import { ROWS, tileColumns, tileColumnsPair, tileRows, tileRowsPair, VECTOR } from './tiles';
+import { ROWS, tileColumns, tileColumnsPair, tileColumnsTriple, tileRows, tileRowsPair, VECTOR } from './tiles';
 import { locate, PATCH, PATCHES, PLACE, planeBytes, POINTS, transformInput } from './winogradTile';
 
 /**
@@ -307,6 +307,9 @@ export function winogradPanel(a: usize, item: usize, scratch: usize): void {
         let rows = v + xi * planeV;
         let out = p + xi * planeP + panel * 32;
         let group: usize = 0;
+        for (; group + 3 == groups; group += 3) {
+          tileColumnsTriple(rows, ROWS * inputs * 4, 16, b, 32, inputs, out, ROWS * row, row, false);
+        }
         for (; group + 2 <= groups; group += 2) {
           tileColumnsPair(rows, ROWS * inputs * 4, 16, b, 32, inputs, out, ROWS * row, row, false);
           rows += 2 * ROWS * inputs * 4;
