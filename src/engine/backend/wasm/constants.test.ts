@@ -70,7 +70,7 @@ describe.each(await buildsHere())('what is made from fixed weights, %s build', (
       expect(names(fixed)).toEqual(expect.arrayContaining([last, 'linear.stream.halves']));
       for (const made of ['winograd.kernel', 'norm.fixed']) expect(names(fixed)).not.toContain(made);
       // Programs of other sizes share them.
-      expect(fixed.constants.length).toBeGreaterThan(5);
+      expect(fixed.constants.length).toBeGreaterThan(4);
       expect(new Set([...fixed.constants, ...more.fixed.constants]).size).toBe(fixed.constants.length);
 
       const answers: unknown[] = [];

@@ -209,7 +209,8 @@ describe.each(await buildsHere())(
     ])('are the same to the bit: $name', async ({ x: shape, K, kernel, left, direct }) => {
       const [N, H, W, C] = shape;
       const backend = await WasmBackend.create({ threads: 2, build, direct });
-      const persistent = (name: string, of: readonly number[]): Tensor => tensor(name, of, 'f32', 'persistent');
+      const persistent = (name: string, of: readonly number[]): Tensor =>
+        tensor(name, of, 'f32', 'persistent');
       const [x, y] = [persistent('x', shape), persistent('y', [N, H, W, K])];
       const [w, normed] = [persistent('w', [K, C, 3, 3]), persistent('normed', y.shape)];
       const channels = ['b', 'gamma', 'beta', 'runningMean', 'runningVar'].map((name) =>

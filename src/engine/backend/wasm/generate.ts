@@ -239,10 +239,7 @@ const OTHER_TILES = [3, 4];
 function kernelsOf(m: number, name: string, source: string): string {
   const above = ['madd', 'norm', 'tiles'].map((file) => [`./${file}`, `../../${file}`]);
   const imports = [['./generated/f5', `../f${m}`], ...above];
-  const copy = imports.reduce(
-    (text, [from, to]) => text.replaceAll(`'${from}'`, `'${to}'`),
-    source,
-  );
+  const copy = imports.reduce((text, [from, to]) => text.replaceAll(`'${from}'`, `'${to}'`), source);
   return `// Tiles of ${m}: written by generate.ts from ${name}.ts; do not edit.\n${copy}`;
 }
 

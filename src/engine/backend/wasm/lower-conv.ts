@@ -3,7 +3,7 @@ import type { KernelArgs } from '../../kernels.ts';
 import { sizeOf, type Tensor } from '../../tensor.ts';
 import { type EntryList, F32 } from './entry.ts';
 import * as CODE from './kernels/codes.ts';
-import { type LoweringOptions, NORM_BLOCK, statisticsShape } from './lowering.ts';
+import { DOT_SAMPLES, type LoweringOptions, NORM_BLOCK, statisticsShape } from './lowering.ts';
 
 /**
  * Winograd's tiles: outputs of a side, points, and what tells their kernels. F(5, 3) tiles 40, 20, 10 and 5 exactly; the
@@ -52,6 +52,8 @@ const SQUARE = 64;
 const CHUNK_TILES = 512;
 /** Pixels up to which the definition is faster than making Winograd's kernels: tried with two maps of 5x5. */
 const FEW_PIXELS = 50;
+/** Outputs of an item of the dot products. */
+const DOT_BLOCK = 32;
 /** Rows of images that an item of the first layer takes, at most. */
 const FIRST_ROWS = 8;
 /** Parts of a sum over images: fixed, so that the result does not depend on the threads. */
@@ -225,15 +227,12 @@ function correlate(
   const suffix = flip ? '.dx' : '';
   const kind = convolutionKind({ C: inputs, K: outputs, pixels: N * H * W, ...options });
   if (kind === 'patches') {
-    const packed = packedKernel(w, flip, list);
-    const rows = Math.ceil((N * H * W) / ROWS) * ROWS;
+    const rows = Math.max(DOT_SAMPLES, N * H * W);
     const patches = list.temporary('patches', rows * 9 * inputs);
     list.push(`conv.patches.gather${suffix}`, CODE.GATHER_PATCHES, rows, [x, patches, N, H, W, inputs]);
-    const operands = [patches, packed, bias, y, N * H * W, inputs, outputs, affine, relu];
-    list.push(`conv.patches${suffix}`, CODE.PATCH_PANEL, outputs / 8, operands, {
-      scratch: rows * 32,
-      multiplications: N * H * W * 9 * inputs * outputs,
-    });
+    const sizes = { N: N * H * W, I: 9 * inputs, O: outputs };
+    const kernel = flip ? turnedKernel(w, list) : w;
+    pushDots(`conv.patches${suffix}`, { x: patches, w: kernel, b: bias, y, ...sizes, affine, relu }, list);
     if (parts) pushStatistics(y, parts, list);
     return;
   }
@@ -342,6 +341,43 @@ function fromKernel(
       const panels = (flip ? C : K) / 8;
       into.push(`${kernel}${suffix}`, code, panels, [w, to, K, C, flip ? 1 : 0], { scratch });
     },
+  });
+}
+
+/** y = x·wᵀ + b, finished, by `linearDots`: `x` [≥ N, ≥ 5 rows, I], `w` [O, I]. */
+export function pushDots(
+  name: string,
+  {
+    x,
+    w,
+    b,
+    y,
+    N,
+    I,
+    O,
+    affine,
+    relu,
+  }: { x: Tensor; w: Tensor; b: Tensor | null; y: Tensor; N: number; I: number; O: number } & Pick<
+    Finish,
+    'affine' | 'relu'
+  >,
+  list: EntryList,
+): void {
+  const operands = [x, w, b, y, N, I, O, DOT_BLOCK, affine, relu];
+  list.push(name, CODE.LINEAR_DOTS, Math.ceil(O / DOT_BLOCK), operands, {
+    scratch: Math.ceil(N / DOT_SAMPLES) * DOT_SAMPLES * DOT_BLOCK * 32,
+    multiplications: N * I * O,
+  });
+}
+
+/** w [K, C, 3, 3] turned and exchanged to [C, K, 3, 3]: the kernel of the input gradient. */
+function turnedKernel(w: Tensor, list: EntryList): Tensor {
+  const [K, C] = w.shape;
+  return list.derive({
+    name: 'turned',
+    floats: sizeOf(w.shape),
+    sources: [w],
+    fill: (into, to) => into.push('conv.patches.kernel.dx', CODE.TURN_KERNEL, C, [w, to, K, C]),
   });
 }
 

@@ -9,9 +9,10 @@ import {
   lowerBackwardInput,
   lowerBackwardWeight,
   lowerForward,
+  pushDots,
   pushStatistics,
 } from './lower-conv.ts';
-import { type LoweringOptions, NORM_BLOCK, statisticsShape } from './lowering.ts';
+import { DOT_SAMPLES, type LoweringOptions, NORM_BLOCK, statisticsShape } from './lowering.ts';
 
 /** Bytes of a pixel's place in its pooled map, as in kernels/normPool.ts. */
 const NORM_PLACE = 8;
@@ -25,8 +26,7 @@ const STREAM_SCRATCH = 8;
 /** Outputs of a block of a linear layer on more rows, and samples of a packed panel. */
 const LINEAR_BLOCK = 32;
 const PANEL = 8;
-/** As in kernels/dots.ts: samples of a tile. Up to so many samples it reads weights no more often than it computes with them. */
-const DOT_SAMPLES = 5;
+/** Samples up to which dot products are tried. */
 const MOST_DOT_SAMPLES = 20;
 /** A block of the input gradient of a linear layer. */
 const GEMM_BLOCK = { rows: 64, columns: 256 } as const;
@@ -141,16 +141,7 @@ export const LOWER: {
         list.push('linear.stream.halves', CODE.LINEAR_STREAM_HALVES, items, [...operands, halves], figures);
       } else list.push('linear.stream', CODE.LINEAR_STREAM, items, operands, figures);
     } else if (fillsDots(N, I)) {
-      list.push(
-        'linear.dots',
-        CODE.LINEAR_DOTS,
-        Math.ceil(O / LINEAR_BLOCK),
-        [x, w, b, y, N, I, O, LINEAR_BLOCK],
-        {
-          scratch: Math.ceil(N / DOT_SAMPLES) * LINEAR_BLOCK * DOT_SAMPLES * 32,
-          multiplications: N * I * O,
-        },
-      );
+      pushDots('linear.dots', { x, w, b, y, N, I, O, affine: null, relu: 0 }, list);
     } else {
       const panels = Math.ceil(N / PANEL);
       const packed = list.temporary('packed', panels * PANEL * I);

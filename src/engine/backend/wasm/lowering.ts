@@ -9,6 +9,9 @@ export function statisticsShape({ shape: [N, H, W, C] }: Tensor): number[] {
   return [Math.ceil((N * H * W) / NORM_BLOCK), 2, C];
 }
 
+/** Samples of a register tile of kernels/dots.ts. */
+export const DOT_SAMPLES = 5;
+
 /** A batch norm whose outputs go into max pooling and nowhere else. */
 export interface NormPool {
   /** The pooled values. */

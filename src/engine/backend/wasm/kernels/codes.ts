@@ -57,7 +57,7 @@ export const NORM_GRADIENT_SUMS_POOL = 54;
 export const NORM_GRADIENT_APPLY_POOL = 55;
 export const LINEAR_UPDATE = 56;
 export const GATHER_PATCHES = 57;
-export const PATCH_PANEL = 58;
+export const TURN_KERNEL = 58;
 export const LINEAR_DOTS = 59;
 /** Added to the code of a Winograd kernel, whose tiles are of 5 by 5 outputs otherwise. */
 export const TILES_OF_4 = 64;

@@ -1,9 +1,9 @@
 /**
- * Linear layers on a few samples, as dot products of rows of x and of w as they lie: the weights pass once, nothing is packed,
+ * Linear layers on a few samples, and convolutions of a few pixels, as dot products of rows of x and of w as they lie: the weights pass once, nothing is packed,
  * and no part of a register tile is empty. Each sum is kept as eight, one for every place in a run of 8 inputs, in every
  * build, and these are added in the end.
  */
-import { arg, lanes, least, madd } from './madd';
+import { arg, floorOf, lanes, least, madd } from './madd';
 import { put } from './tiles';
 
 /** Samples of a register tile. */
@@ -149,26 +149,29 @@ function dotsPair(w: usize, nextW: usize, x: usize, stride: usize, depth: usize,
 }
 
 /**
- * y [N, O] = x·wᵀ + b for N from 5, I a multiple of 8. The last five samples may have some in common with the five before.
- * Item: a block of outputs. Record: x, w, b, y, N, I, O, block.
+ * y [N, O] = x·wᵀ + b (0: none), I a multiple of 8, then scaled, shifted and cut as in `normApply` where `affine` is given. The
+ * last five samples may have some in common with the five before; x has five rows, whatever N is.
+ * Item: a block of outputs. Record: x, w, b, y, N, I, O, block, affine, relu.
  */
 export function linearDots(r: usize, item: usize, scratch: usize): void {
   const N = arg(r, 4);
   const I = arg(r, 5);
   const O = arg(r, 6);
-  const first = item * arg(r, 7);
-  const outputs = least(arg(r, 7), O - first);
+  const block = arg(r, 7);
+  const first = item * block;
+  const outputs = least(block, O - first);
   const line: usize = I << 2;
   const w = arg(r, 1) + first * line;
   const tile: usize = SAMPLES * 32;
+  const last = N > SAMPLES ? N - SAMPLES : 0;
   const groups = (N + SAMPLES - 1) / SAMPLES;
   for (let k: usize = 0; k < I; k += DEPTH) {
     const deep = least(DEPTH, I - k);
     for (let o: usize = 0; o < outputs; o += 2) {
       const from = w + o * line + (k << 2);
       for (let group: usize = 0; group < groups; group++) {
-        const x = arg(r, 0) + least(group * SAMPLES, N - SAMPLES) * line + (k << 2);
-        const to = scratch + (group * arg(r, 7) + o) * tile;
+        const x = arg(r, 0) + least(group * SAMPLES, last) * line + (k << 2);
+        const to = scratch + (group * block + o) * tile;
         if (FER_WIDE && o + 1 < outputs) dotsPair(from, line, x, line, deep, to, k > 0);
         else {
           dots(from, x, line, deep, to, k > 0);
@@ -177,14 +180,25 @@ export function linearDots(r: usize, item: usize, scratch: usize): void {
       }
     }
   }
+  const affine: usize = arg(r, 8);
+  const floor = f32x4.extract_lane(floorOf(arg(r, 9)), 0);
   for (let group: usize = 0; group < groups; group++) {
-    const n = least(group * SAMPLES, N - SAMPLES);
+    const n = least(group * SAMPLES, last);
+    const end = least(SAMPLES, N - n);
     for (let o: usize = 0; o < outputs; o++) {
-      const bias = load<f32>(arg(r, 2) + ((first + o) << 2));
-      for (let j: usize = 0; j < SAMPLES; j++) {
-        const from = scratch + (group * arg(r, 7) + o) * tile + (j << 5);
-        const sum = lanes(f32x4.add(v128.load(from), v128.load(from, 16)));
-        store<f32>(arg(r, 3) + ((n + j) * O + first + o) * 4, sum + bias);
+      const channel = (first + o) << 2;
+      const bias: f32 = arg(r, 2) ? load<f32>(arg(r, 2) + channel) : 0;
+      for (let j: usize = 0; j < end; j++) {
+        const from = scratch + (group * block + o) * tile + (j << 5);
+        let sum = lanes(f32x4.add(v128.load(from), v128.load(from, 16))) + bias;
+        if (affine) {
+          const scale = f32x4.splat(load<f32>(affine + channel));
+          const shift = f32x4.splat(load<f32>(affine + (O << 2) + channel));
+          const value = f32x4.extract_lane(madd(f32x4.splat(sum), scale, shift), 0);
+          // As f32x4.pmax, which keeps NaN.
+          sum = value < floor ? floor : value;
+        }
+        store<f32>(arg(r, 3) + (n + j) * O * 4 + channel, sum);
       }
     }
   }

@@ -135,7 +135,7 @@ function dispatch(code: u32, record: usize, item: u32, scratch: usize): void {
     case CODE.DIRECT_GRADIENT: return DIRECT.directGradient(record, item, scratch);
     case CODE.DIRECT_GRADIENT_SUM: return DIRECT.directGradientSum(record, item, scratch);
     case CODE.GATHER_PATCHES: return PATCHES.gatherPatches(record, item, scratch);
-    case CODE.PATCH_PANEL: return PATCHES.patchPanel(record, item, scratch);
+    case CODE.TURN_KERNEL: return PATCHES.turnKernel(record, item, scratch);
     case CODE.FIRST_CONV: return DIRECT.firstConv(record, item, scratch);
     case CODE.FIRST_INPUT_GRADIENT: return DIRECT.firstInputGradient(record, item, scratch);
     case CODE.FIRST_GRADIENT: return DIRECT.firstGradient(record, item, scratch);
