@@ -39,7 +39,7 @@ const LEAST_BLOCKS = 8;
 /** Transformed kernels larger than this are made and used up in pieces: panels, and squares of the gradient. */
 const PANEL_BYTES = 8 << 20;
 /** And smaller ones where so few tiles could not share the work otherwise. */
-const FEW = { tiles: 64, panelBytes: 4 << 20 } as const;
+const FEW = { tiles: 64, panelBytes: 4 << 20, panelTiles: 8 } as const;
 const SQUARE_BYTES = 16 << 20;
 /** Tiles up to which all of them are transformed at once for that. */
 const MOST_TILES = 1024;
@@ -110,8 +110,12 @@ function inPieces(
   return largeKernel && fewTiles;
 }
 
-/** How many panels of 8 outputs an item takes: more of them read V fewer times, as long as their kernels fit. */
-function panelsOf(inputs: number, outputs: number): number {
+/**
+ * How many panels of 8 outputs an item takes: more of them read V fewer times, as long as their kernels fit. Where V is
+ * small that saves nothing, and one panel's kernels stay in a second cache of half a megabyte.
+ */
+function panelsOf(inputs: number, outputs: number, tiles: number): number {
+  if (tiles <= FEW.panelTiles) return 1;
   return [4, 2].find((panels) => outputs % (8 * panels) === 0 && inputs <= PANEL_INPUTS / panels) ?? 1;
 }
 
@@ -256,7 +260,7 @@ function correlate(
     list.push(`winograd.input${suffix}`, code + CODE.WINOGRAD_INPUT, groups, [x, v, H, W, inputs, tiles], {
       scratch: PATCHES + points * ROWS * VECTOR,
     });
-    const panels = panelsOf(inputs, outputs);
+    const panels = panelsOf(inputs, outputs, tiles);
     const block = PANEL_TILES / panels;
     const within = wholeRows && block % columns === 0;
     const planes = planeFloats(panels * inputs * 8) + planeFloats(panels * block * 8);
