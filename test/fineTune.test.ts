@@ -5,6 +5,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { TrainConfig } from '../src/config.ts';
 import { FerError, Interrupted, UsageError } from '../src/errors.ts';
 import { prepareTraining } from '../src/index.ts';
+import { readSafetensors } from '../src/io/safetensors.ts';
 import { RunFolder } from '../src/train/runFolder.ts';
 import type { TrainListener } from '../src/train/train.ts';
 import { fer } from './commands.ts';
@@ -93,12 +94,29 @@ describe('a run that starts from other weights', () => {
     for (const { valAccuracy } of history) expect(valAccuracy).not.toBeNull();
   });
 
+  test('may be wider: the old weights come first and do not see the new ones', async () => {
+    const runs = at('wider');
+    await killAtFirstStep({ ...STAGE, runs, width: 16 });
+    expect(new RunFolder(runs, 'a').readRecord().model.width).toBe(16);
+    const [old, wide] = [BEST, at('wider', 'a', 'last.safetensors')].map(
+      (file) => readSafetensors(file).tensors['conv1b.weight'],
+    );
+    expect([old.shape, wide.shape]).toEqual([
+      [8, 8, 3, 3],
+      [16, 16, 3, 3],
+    ]);
+    expect(wide.data.slice(0, 72)).toEqual(old.data.slice(0, 72));
+    expect(wide.data.slice(72, 144)).toEqual(new Float32Array(72));
+    expect(wide.data.slice(-144).every((value) => value !== 0)).toBe(true);
+  });
+
   test('has network and width of its source', () => {
     const settings = { runs: at('none'), name: 'a', data: 'synthetic', from: SOURCE };
     expect(prepareTraining(settings)).toMatchObject({ network: 'vgg', width: 8 });
     expect(prepareTraining({ ...settings, width: 8 }).width).toBe(8);
-    expect(() => prepareTraining({ ...settings, width: 16 })).toThrow(
-      /holds weights of width=8, not 16: leave out width=/,
+    expect(prepareTraining({ ...settings, width: 16 }).width).toBe(16);
+    expect(() => prepareTraining({ ...settings, width: 4 })).toThrow(
+      /holds weights of width=8, more than 4: leave out width= or give a larger one/,
     );
     expect(() => prepareTraining({ ...settings, from: '' }).width).not.toThrow();
   });
@@ -112,18 +130,18 @@ describe('a run that starts from other weights', () => {
 
 describe('stopped before it had saved anything', () => {
   /** What a kill right after the record leaves. */
-  async function recordAlone(name: string, from: string): Promise<string> {
-    await trainTiny({ ...STAGE, from, runs: at(name) }, { dataset });
+  async function recordAlone(name: string, from: string, width = 8): Promise<string> {
+    await trainTiny({ ...STAGE, from, width, runs: at(name) }, { dataset });
     const run = at(name, 'a');
     for (const file of readdirSync(run)) if (file !== 'config.json') rmSync(join(run, file));
     return at(name);
   }
 
-  test('it starts from the same weights again', async () => {
-    const runs = await recordAlone('again', SOURCE);
+  test.each([8, 16])('it starts from the same weights again, width %d', async (width) => {
+    const runs = await recordAlone(`again ${width}`, SOURCE, width);
     await trainTiny({ runs, resume: true }, { dataset });
-    await trainTiny({ ...STAGE, runs: at('not again') }, { dataset });
-    expect(outcomeOf(join(runs, 'a'))).toEqual(outcomeOf(at('not again', 'a')));
+    await trainTiny({ ...STAGE, width, runs: at(`not again ${width}`) }, { dataset });
+    expect(outcomeOf(join(runs, 'a'))).toEqual(outcomeOf(at(`not again ${width}`, 'a')));
     expect(new RunFolder(runs, 'a').readRecord().from?.file).toBe(BEST);
   });
 
@@ -153,7 +171,7 @@ describe('a source that will not do', () => {
     refused({ from: at('empty') }, /config\.json is missing/);
     cpSync(join(SOURCE, 'config.json'), join(at('empty'), 'config.json'));
     refused({ from: at('empty') }, /holds no weights/);
-    refused({ from: SOURCE, width: 16 }, /weights of width=8, not 16/);
+    refused({ from: SOURCE, width: 4 }, /weights of width=8, more than 4: leave out width= or give a larger/);
     refused({ from: SOURCE, resume: true }, /starts a new run, and resume=true goes on/);
     refused({ from: SOURCE, restore_epoch: 1 }, /starts a new run, and restore_epoch=1 goes on/);
     expect(() => configOf({ runs: at('none'), from: SOURCE, resume: true })).toThrow(UsageError);

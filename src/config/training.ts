@@ -102,7 +102,8 @@ export const trainOptions = {
     from: option(
       text(/^/),
       '',
-      'start from the weights of this run folder or .safetensors file; network and width are its own',
+      'start from the weights of this run folder or .safetensors file; network and width are its own, but a larger ' +
+        'width= adds fresh channels',
     ),
     curves: option(
       bool(),

@@ -3,7 +3,15 @@ import { dirname, resolve } from 'node:path';
 import type { TrainConfig } from '../config.ts';
 import { FerError } from '../errors.ts';
 import { readFileBytes } from '../io/files.ts';
-import { findModel, type ModelDescription, readModel, type StoredModel } from '../nn/model.ts';
+import {
+  buildModel,
+  checkWeights,
+  findModel,
+  type ModelDescription,
+  readModel,
+  type StoredModel,
+} from '../nn/model.ts';
+import { widen } from '../nn/widen.ts';
 
 /** Where the first weights of a run came from: `from` in its `config.json`. */
 export interface WeightsOrigin {
@@ -13,7 +21,8 @@ export interface WeightsOrigin {
 }
 
 /**
- * The configuration of a run that starts from other weights: network and width are theirs.
+ * The configuration of a run that starts from other weights: network and width are theirs, or the width is a
+ * larger one that was asked for.
  *
  * @param explicit the keys that were given
  * @throws FerError if there are no weights, they are of another network than asked for, or would be deleted
@@ -21,40 +30,47 @@ export interface WeightsOrigin {
 export function withSource(config: TrainConfig, explicit: ReadonlySet<string>): TrainConfig {
   const { description, file } = findModel(config.from, 'from');
   const { network, width } = description;
-  for (const [key, value] of Object.entries({ network, width })) {
-    const wanted = config[key as 'network' | 'width'];
-    if (explicit.has(key) && wanted !== value) {
-      throw new FerError(
-        `from=${config.from} holds weights of ${key}=${value}, not ${wanted}: leave out ${key}=, or start from ` +
-          'other weights',
-      );
-    }
+  const refuse = (what: string, advice: string): never => {
+    throw new FerError(
+      `from=${config.from} holds weights of ${what}: ${advice}, or start from other weights`,
+    );
+  };
+  if (explicit.has('network') && config.network !== network) {
+    refuse(`network=${network}, not ${config.network}`, 'leave out network=');
+  }
+  if (explicit.has('width') && config.width < width) {
+    refuse(`width=${width}, more than ${config.width}`, 'leave out width= or give a larger one');
   }
   if (resolve(dirname(file)) === resolve(config.runs, config.name)) {
     throw new FerError(
       `from=${config.from} lies in the run folder that overwrite=true deletes: choose another name=`,
     );
   }
-  return { ...config, network, width };
+  return { ...config, network, width: explicit.has('width') ? config.width : width };
 }
 
 /**
- * Reads the weights that a run starts from.
+ * Reads the weights that a run starts from, widened to its network if they are of a narrower one.
  *
  * @throws FerError if they are damaged, or tell other labels apart
  */
 export function readSource(
   path: string,
-  { labels }: ModelDescription,
+  wanted: ModelDescription,
+  seed: number,
 ): { model: StoredModel; origin: WeightsOrigin } {
-  const model = readModel(path);
-  const { file, description } = model;
+  const found = readModel(path);
+  const { file, description } = found;
+  const { labels } = wanted;
   if (JSON.stringify(description.labels) !== JSON.stringify(labels)) {
     throw new FerError(
       `${file} tells ${description.labels.join(', ')} apart, and the data has ${labels.join(', ')}: ` +
         'start from weights of the same labels',
     );
   }
+  checkWeights(buildModel(description).parameters, found, file);
+  const isNarrow = description.width < wanted.width;
+  const model = isNarrow ? { ...found, ...widen(buildModel(wanted).parameters, found, seed) } : found;
   return { model, origin: { file, sha256: createHash('sha256').update(readFileBytes(file)).digest('hex') } };
 }
 
@@ -63,8 +79,12 @@ export function readSource(
  *
  * @throws FerError if they are not what they were
  */
-export function readSameSource(before: WeightsOrigin, description: ModelDescription): StoredModel {
-  const { model, origin } = readSource(before.file, description);
+export function readSameSource(
+  before: WeightsOrigin,
+  description: ModelDescription,
+  seed: number,
+): StoredModel {
+  const { model, origin } = readSource(before.file, description, seed);
   if (origin.sha256 !== before.sha256) {
     const [was, is] = [before.sha256, origin.sha256].map((digest) => digest.slice(0, 12));
     throw new FerError(

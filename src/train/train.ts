@@ -119,7 +119,7 @@ async function start(
     // Again, now that nobody else can make it.
     refuseExisting(folder, config);
     // Before anything is deleted: the source may be no good.
-    const source = config.from === '' ? undefined : readSource(config.from, record.model);
+    const source = config.from === '' ? undefined : readSource(config.from, record.model, config.seed);
     folder.clear();
     folder.writeRecord({ ...saved, from: source?.origin });
     if (!source) return;
@@ -142,7 +142,8 @@ function resume(folder: RunFolder, trainer: Trainer, record: RunRecord, listener
       );
     }
     const { from } = folder.readRecord();
-    if (from) trainer.restore(readSameSource(from, record.model), from.file, trainer.progress);
+    if (from)
+      trainer.restore(readSameSource(from, record.model, record.train.seed), from.file, trainer.progress);
     listener.onNote?.(`${folder.path} was stopped before its first checkpoint: starting from the beginning`);
     return;
   }

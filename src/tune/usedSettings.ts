@@ -12,6 +12,7 @@ const scheduler =
 
 /** When a setting has any effect, where it has not always one. */
 const USED: { readonly [K in keyof TrialSettings]?: Uses } = {
+  augmentations: ({ augment }) => augment,
   momentum: optimizer('sgd_momentum', 'sgd_nesterov'),
   beta1: optimizer('adam', 'adam_amsgrad', 'adamw'),
   beta2: optimizer('adam', 'adam_amsgrad', 'adamw'),
