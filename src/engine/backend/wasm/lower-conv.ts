@@ -265,29 +265,13 @@ function correlate(
     const within = wholeRows && block % columns === 0;
     const planes = planeFloats(panels * inputs * 8) + planeFloats(panels * block * 8);
     const taps = list.fixedWeights ? packedTaps(w, flip, tiling, list) : null;
+    const kernel = [K, C, flip ? 1 : 0];
+    const finish = [affine, relu, taps, within ? parts : null, NORM_BLOCK];
     list.push(
       `winograd.panel${suffix}`,
       code + CODE.WINOGRAD_PANEL,
       outputs / 8 / panels,
-      [
-        v,
-        w,
-        bias,
-        y,
-        H,
-        W,
-        K,
-        C,
-        flip ? 1 : 0,
-        tiles,
-        panels,
-        block,
-        affine,
-        relu,
-        taps,
-        within ? parts : null,
-        NORM_BLOCK,
-      ],
+      [v, w, bias, y, H, W, ...kernel, tiles, panels, block, ...finish],
       { scratch: PATCHES + points * planes * 4, multiplications: tiles * points * inputs * outputs },
     );
     if (parts && !within) pushStatistics(y, parts, list);
