@@ -26,9 +26,11 @@ const given = options({
 });
 const { way, only, json, ...scale } = given;
 
+const MILD = 'crop+scale+flip+rotate';
 /** The plainest training: whole pictures' centre, no augmentation, one rate. */
 const PLAIN = {
   augment: false,
+  augmentations: MILD,
   crops: 1,
   eval_crops: 1,
   optimizer: 'sgd_nesterov',
@@ -47,7 +49,8 @@ const PLAIN = {
 /** In the order in which they are added. */
 const INGREDIENTS = [
   { name: 'ten crops in the test', settings: { eval_crops: 10 } },
-  { name: 'augmentation', settings: { augment: true } },
+  { name: 'augmentation but shifts and erased boxes', settings: { augment: true } },
+  { name: 'shifts and erased boxes', settings: { augmentations: 'crop+scale+shift+flip+rotate+erase' } },
   { name: 'cosine to zero, one epoch of warm-up', settings: { scheduler: 'cosine', warmup: 1 } },
   { name: 'rate 0.05, batch 128', settings: { lr: 0.05, bs: 128 } },
   {
