@@ -68,10 +68,11 @@ export function readSource(
         'start from weights of the same labels',
     );
   }
+  const origin = { file, sha256: createHash('sha256').update(readFileBytes(file)).digest('hex') };
+  // Weights of the same width are checked where they are loaded.
+  if (description.width >= wanted.width) return { model: found, origin };
   checkWeights(buildModel(description).parameters, found, file);
-  const isNarrow = description.width < wanted.width;
-  const model = isNarrow ? { ...found, ...widen(buildModel(wanted).parameters, found, seed) } : found;
-  return { model, origin: { file, sha256: createHash('sha256').update(readFileBytes(file)).digest('hex') } };
+  return { model: { ...found, ...widen(buildModel(wanted).parameters, found, seed) }, origin };
 }
 
 /**

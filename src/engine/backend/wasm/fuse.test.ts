@@ -220,18 +220,8 @@ describe.each(await buildsHere())(
       const saved = persistent('saved', [2, K]);
       const convolution = call('conv3x3.forward', { x, w, b, y });
       const norm = call('batchNorm.forward', {
-        ...{
-          x: y,
-          gamma,
-          beta,
-          runningMean,
-          runningVar,
-          saved,
-          y: normed,
-          eps: 1e-5,
-          momentum: 0.1,
-          relu: true,
-        },
+        ...{ x: y, gamma, beta, runningMean, runningVar, saved, y: normed },
+        ...{ eps: 1e-5, momentum: 0.1, relu: true },
       });
       const between = call('add', { a: gamma, b: beta, y: persistent('sum', [K]) });
       try {

@@ -307,8 +307,9 @@ export function winogradPanel(a: usize, item: usize, scratch: usize): void {
         let rows = v + xi * planeV;
         let out = p + xi * planeP + panel * 32;
         let group: usize = 0;
-        for (; group + 3 == groups; group += 3) {
+        if (groups == 3) {
           tileColumnsTriple(rows, ROWS * inputs * 4, 16, b, 32, inputs, out, ROWS * row, row, false);
+          group = groups;
         }
         for (; group + 2 <= groups; group += 2) {
           tileColumnsPair(rows, ROWS * inputs * 4, 16, b, 32, inputs, out, ROWS * row, row, false);
