@@ -22,6 +22,8 @@ interface Answer {
 const PAGE = `<!doctype html><script type="module">
   import { FaceDetector } from '/face/detector.js';
   import { cropFace } from '/face/crop.js';
+  import { sendBrowserPicture } from '/recognize/browserPicture.js';
+  globalThis.send = sendBrowserPicture;
   const bytes = async (path) => (await fetch(path)).arrayBuffer();
   globalThis.look = async ({ width, height, options }) => {
     const [shortRange, fullRange] = [await bytes('/shortRange'), await bytes('/fullRange')];
@@ -82,5 +84,15 @@ describe.runIf(hasChromium())('in a page of Chromium', () => {
       const own = cropFace(image, here[i], 48);
       expect(Math.max(...crop.map((value, k) => Math.abs(value - own[k])))).toBeLessThanOrEqual(1);
     }
+  });
+
+  test('a video that shows nothing yet is an error that says what to wait for', async () => {
+    const page = await browser.newPage();
+    await page.goto(`http://127.0.0.1:${(server.address() as { port: number }).port}/`);
+    const message = await page.evaluate(() => {
+      const { send } = globalThis as unknown as { send(picture: unknown): Promise<never> };
+      return send(document.createElement('video')).catch((error: Error) => error.message);
+    });
+    expect(message).toBe('the video has no picture yet: wait for its event "loadeddata"');
   });
 });

@@ -265,6 +265,23 @@ describe.runIf(hasChromium())('the page', { timeout: PATIENCE }, () => {
     ).toBe('ended');
   });
 
+  test('waits for the first picture of a camera that has said its size', async () => {
+    const page = await open('#webcam');
+    await ready(page);
+    // What a slow camera does: the size is known, and there is nothing to be drawn yet.
+    await page.evaluate(() => {
+      let looks = 0;
+      const drawn = window.createImageBitmap as (source: ImageBitmapSource) => Promise<ImageBitmap>;
+      Object.defineProperty(HTMLVideoElement.prototype, 'readyState', {
+        get: () => (++looks < 5 ? HTMLMediaElement.HAVE_METADATA : HTMLMediaElement.HAVE_ENOUGH_DATA),
+      });
+      window.createImageBitmap = (source: ImageBitmapSource) =>
+        looks < 5 ? Promise.reject(new DOMException('no data', 'InvalidStateError')) : drawn(source);
+    });
+    await page.click('text=Start the camera');
+    await page.waitForSelector('.box');
+  });
+
   test('says so when the camera is refused', async () => {
     const page = await open('#webcam');
     await page.evaluate(() => {

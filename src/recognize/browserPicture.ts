@@ -44,6 +44,8 @@ async function sourceOf(picture: BrowserPicture): Promise<ImageBitmapSource | Ra
   }
   if (picture instanceof Uint8Array) return new Blob([picture as Uint8Array<ArrayBuffer>]);
   if (picture !== null && typeof picture === 'object') {
+    if ('videoWidth' in picture && picture.readyState < picture.HAVE_CURRENT_DATA)
+      throw new FerError('the video has no picture yet: wait for its event "loadeddata"');
     if (!('data' in picture)) return picture as ImageBitmapSource;
     if (typeof picture.width === 'number') return picture;
   }

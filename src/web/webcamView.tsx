@@ -173,8 +173,9 @@ function watch(
   let running = true;
   const times: number[] = [];
   const look = async (): Promise<void> => {
+    // A video knows its size before it has a picture to show.
+    if (video.readyState < HTMLMediaElement.HAVE_CURRENT_DATA) return;
     const { videoWidth: width, videoHeight: height } = video;
-    if (width === 0) return;
     const { crops, method, target, selected } = wishes.current;
     const faces = await recognizer.recognize(video, { crops, maxFaces: MOST_FACES, smallest: 1 / 16 });
     // From left to right: a list by score would change places all the time.
