@@ -106,3 +106,15 @@ export function read(bytes: usize): f32 {
   }
   return f32x4.extract_lane(f32x4.add(f32x4.add(a, b), f32x4.add(c, d)), 0);
 }
+
+/** Copies `bytes` from address 64 Ki on to what lies behind them. */
+export function copy(bytes: usize): void {
+  const end: usize = 65536 + bytes;
+  for (let at: usize = 65536; at < end; at += 64) {
+    const to = at + bytes;
+    v128.store(to, v128.load(at));
+    v128.store(to, v128.load(at, 16), 16);
+    v128.store(to, v128.load(at, 32), 32);
+    v128.store(to, v128.load(at, 48), 48);
+  }
+}
