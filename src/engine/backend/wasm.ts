@@ -3,12 +3,12 @@ import type { Backend, CompileOptions, NumericArray, ProfileRow, Program } from 
 import type { Call } from '../kernels.ts';
 import { type Buffer, BYTES, sizeOf, type Tensor, tensor } from '../tensor.ts';
 import { fuseNorms } from './fuse.ts';
+import { convolutionKind } from './wasm/conv-choice.ts';
 import { type Derived, type Entry, EntryList, F32 } from './wasm/entry.ts';
 import { fusePools, fuseStatistics } from './wasm/fuse.ts';
 import { fuseUpdates } from './wasm/fuseUpdates.ts';
 import { alignUp, bytesOf, type Layout, layOut } from './wasm/layout.ts';
 import { LOWER } from './wasm/lower.ts';
-import { convolutionKind } from './wasm/lower-conv.ts';
 import type { LoweringOptions } from './wasm/lowering.ts';
 import { type Build, compileKernels, type KernelExports, MOST_PAGES, PAGE } from './wasm/module.ts';
 import { ThreadPool } from './wasm/pool.ts';

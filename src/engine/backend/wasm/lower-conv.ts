@@ -1,32 +1,21 @@
-import { FerError } from '../../../errors.ts';
 import type { KernelArgs } from '../../kernels.ts';
 import { sizeOf, type Tensor } from '../../tensor.ts';
+import {
+  convolutionKind,
+  inPieces,
+  PATCHES,
+  planeFloats,
+  type Tiling,
+  tilesOf,
+  tilingFor,
+  VECTOR,
+} from './conv-choice.ts';
 import { type EntryList, F32 } from './entry.ts';
 import * as CODE from './kernels/codes.ts';
 import { DOT_SAMPLES, type LoweringOptions, NORM_BLOCK, statisticsShape } from './lowering.ts';
 
-/**
- * Winograd's tiles: outputs of a side, points, and what tells their kernels. F(5, 3) tiles 40, 20, 10 and 5 exactly; the
- * others waste less of some small maps, such as 12 and 6.
- */
-const TILINGS = [
-  { m: 5, points: 49, code: 0 },
-  { m: 4, points: 36, code: CODE.TILES_OF_4 },
-  { m: 3, points: 25, code: CODE.TILES_OF_3 },
-] as const;
-type Tiling = (typeof TILINGS)[number];
-/** Most points of a tile. */
-const MOST_POINTS = 49;
 /** Tiles whose transformed data lie together: the rows of a register tile. */
 const ROWS = 4;
-/** Tiles that an item of the weight gradient's transform takes. */
-const GROUP_TILES = 8;
-/** Most bytes of channels that a transform takes at a time: VECTOR of the wide build in kernels/tiles.ts. */
-const VECTOR = 32;
-/** Bytes of the constants of the transforms, at most. */
-const CONSTANTS = 256;
-/** Bytes of the two patches that a transform works in, of its constants, and of the places of a group of tiles. */
-const PATCHES = 2 * MOST_POINTS * VECTOR + CONSTANTS + GROUP_TILES * 16;
 /**
  * Bytes of the tiles of a block of the output pass, which should stay in the second cache; where a larger kernel
  * is read anew for every block, blocks must be large enough to pay for that.
@@ -36,79 +25,17 @@ const LARGER_KERNEL = { bytes: 2 << 20, blockBytes: 1280 << 10 } as const;
 /** Blocks are whole pairs of register tiles, and several, so that threads share few tiles evenly. */
 const BLOCK_TILES = { multiple: 8, streaming: 32 } as const;
 const LEAST_BLOCKS = 8;
-/** Transformed kernels larger than this are made and used up in pieces: panels, and squares of the gradient. */
+/** Transformed kernels larger than this are made and used up in pieces: panels of 8 outputs. */
 const PANEL_BYTES = 8 << 20;
 /** And smaller ones where so few tiles could not share the work otherwise. */
 const FEW = { tiles: 64, panelBytes: 4 << 20, panelTiles: 8 } as const;
-const SQUARE_BYTES = 16 << 20;
-/** Tiles up to which all of them are transformed at once for that. */
-const MOST_TILES = 1024;
 /** Tiles whose products an item holds, and most inputs of its kernels: so many panels of 8, or fewer of several. */
 const PANEL_TILES = 256;
 const PANEL_INPUTS = 512;
-/** As in kernels/winogradGradient.ts. */
-const SQUARE = 64;
-/** Tiles transformed between two products of the weight gradient. */
-const CHUNK_TILES = 512;
-/** Pixels up to which the definition is faster than making Winograd's kernels: tried with two maps of 5x5. */
-const FEW_PIXELS = 50;
 /** Outputs of an item of the dot products. */
 const DOT_BLOCK = 32;
 /** Rows of images that an item of the first layer takes, at most. */
 const FIRST_ROWS = 8;
-/** Parts of a sum over images: fixed, so that the result does not depend on the threads. */
-const SPLITS = 8;
-
-/**
- * Which algorithm a convolution takes: the only place that decides it. `direct` forces the definition,
- * for comparisons.
- *
- * @param pixels of all images together: matters for outputs and input gradients, not for weight gradients
- */
-export function convolutionKind({
-  C,
-  K,
-  direct,
-  pixels = Number.POSITIVE_INFINITY,
-}: {
-  C: number;
-  K: number;
-  direct: boolean;
-  pixels?: number;
-}): 'first' | 'winograd' | 'patches' | 'direct' {
-  const oneChannel = C === 1;
-  const fewPixels = pixels <= FEW_PIXELS;
-  const fillsLanes = K % 4 === 0;
-  const fillsTiles = C % 8 === 0 && K % 8 === 0;
-  if (oneChannel && fillsLanes) return 'first';
-  if (fillsTiles) return direct ? 'direct' : fewPixels ? 'patches' : 'winograd';
-  throw new FerError(
-    `a convolution from ${C} to ${K} channels does not fit the wasm kernels: ` +
-      'use multiples of 8 (a first layer from 1 channel: a multiple of 4), or device=reference',
-  );
-}
-
-const tilesOf = ({ m }: Tiling, N: number, H: number, W: number): number =>
-  N * Math.ceil(H / m) * Math.ceil(W / m);
-
-/** The tiles with the fewest multiplications for maps of H by W, of several the largest. */
-function tilingFor(H: number, W: number): Tiling {
-  const products = (tiling: Tiling): number => tilesOf(tiling, 1, H, W) * tiling.points;
-  return TILINGS.reduce((best, tiling) => (products(tiling) < products(best) ? tiling : best));
-}
-
-/**
- * Whether a transformed kernel is made or used up a piece at a time, so that it stays in the cache while the
- * tiles go through memory: worth it where the kernel is the larger of the two.
- */
-function inPieces(
-  { C, K, points, tiles }: { C: number; K: number; points: number; tiles: number },
-  bytes: number,
-): boolean {
-  const largeKernel = points * K * C * 4 > bytes;
-  const fewTiles = tiles <= MOST_TILES;
-  return largeKernel && fewTiles;
-}
 
 /**
  * How many panels of 8 outputs an item takes: more of them read V fewer times, as long as their kernels fit. Where V is
@@ -117,11 +44,6 @@ function inPieces(
 function panelsOf(inputs: number, outputs: number, tiles: number): number {
   if (tiles <= FEW.panelTiles) return 1;
   return [4, 2].find((panels) => outputs % (8 * panels) === 0 && inputs <= PANEL_INPUTS / panels) ?? 1;
-}
-
-/** Floats from one point's data to the next: an odd number of cache lines, as in kernels/winogradTile.ts. */
-function planeFloats(floats: number): number {
-  return (Math.ceil(floats / 16) | 1) * 16;
 }
 
 /** Scale and shift [2, C] of a batch norm with fixed statistics. */
@@ -405,89 +327,4 @@ function blockOf({
 function packedTaps(w: Tensor, flip: boolean, { code: tiles }: Tiling, list: EntryList): Tensor {
   const code = tiles + CODE.WINOGRAD_TAPS;
   return fromKernel(w, flip, list, { name: 'taps', kernel: 'winograd.taps', code, floats: sizeOf(w.shape) });
-}
-
-export function lowerBackwardWeight(
-  { x, dy, dw, db }: KernelArgs['conv3x3.backwardWeight'],
-  list: EntryList,
-  options: LoweringOptions,
-): void {
-  const [N, H, W, C] = x.shape;
-  const K = dy.shape[3];
-  const kind = convolutionKind({ C, K, ...options });
-  const splits = Math.min(SPLITS, N);
-  if (kind === 'first') {
-    const parts = list.temporary('parts', splits * 10 * K);
-    list.push('conv.first.dw', CODE.FIRST_GRADIENT, splits, [x, dy, parts, H, W, K, N, splits], {
-      scratch: 3 * (W + 2) * 4,
-      multiplications: N * H * W * 9 * K,
-    });
-    list.push('conv.first.dw.sum', CODE.FIRST_GRADIENT_SUM, 1, [parts, dw, db, K, splits]);
-    return;
-  }
-  if (kind === 'direct') {
-    const parts = list.temporary('parts', splits * 9 * C * K);
-    list.push('conv.direct.dw', CODE.DIRECT_GRADIENT, splits, [x, dy, parts, H, W, C, K, N, splits], {
-      scratch: 3 * (W + 2) * C * 4,
-      multiplications: N * H * W * 9 * C * K,
-    });
-    list.push('conv.direct.dw.sum', CODE.DIRECT_GRADIENT_SUM, K, [parts, dw, C, K, splits]);
-    list.push('conv.direct.db', CODE.COLUMN_SUMS, K / 8, [dy, db, N * H * W, K, 8]);
-    return;
-  }
-  const tiling = tilingFor(H, W);
-  const { points, code } = tiling;
-  const tiles = tilesOf(tiling, N, H, W);
-  const inSquares = inPieces({ C, K, points, tiles }, SQUARE_BYTES);
-  const chunk = inSquares ? tiles : Math.min(CHUNK_TILES, tiles);
-  const v = list.temporary('V', points * planeFloats(chunk * C));
-  const d = list.temporary('D', points * planeFloats(chunk * K));
-  const transform = (first: number, count: number): void =>
-    list.push(
-      'winograd.dw.transform',
-      code + CODE.WINOGRAD_GRADIENT_TRANSFORM,
-      Math.ceil(count / GROUP_TILES),
-      [x, dy, v, d, H, W, C, K, first, count, GROUP_TILES, chunk],
-      { scratch: PATCHES },
-    );
-  if (inSquares) {
-    transform(0, tiles);
-    const items = Math.ceil(C / SQUARE) * Math.ceil(K / SQUARE);
-    list.push(
-      'winograd.dw.square',
-      code + CODE.WINOGRAD_GRADIENT_SQUARE,
-      items,
-      [v, d, dw, db, C, K, tiles],
-      {
-        scratch: PATCHES + points * planeFloats(SQUARE * SQUARE) * 4,
-        multiplications: points * tiles * C * K,
-      },
-    );
-    return;
-  }
-  const du = list.temporary('dU', points * planeFloats(C * K));
-  // A slice of the channels keeps an item short where there are few points a thread.
-  const slices = C % 128 === 0 ? C / 128 : 1;
-  for (let first = 0; first < tiles; first += chunk) {
-    const count = Math.min(chunk, tiles - first);
-    transform(first, count);
-    list.push(
-      'winograd.dw.gemm',
-      code + CODE.WINOGRAD_GRADIENT_GEMM,
-      points * slices,
-      [v, d, du, db, C, K, count, chunk, first > 0 ? 1 : 0, slices],
-      { multiplications: points * count * C * K },
-    );
-  }
-  const outputSlices = C % 32 === 0 ? C / 32 : 1;
-  const outputItems = Math.ceil(K / 16) * outputSlices;
-  list.push(
-    'winograd.dw.output',
-    code + CODE.WINOGRAD_GRADIENT_OUTPUT,
-    outputItems,
-    [du, dw, C, K, outputSlices],
-    {
-      scratch: PATCHES,
-    },
-  );
 }

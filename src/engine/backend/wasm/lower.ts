@@ -4,14 +4,8 @@ import { STREAMS } from '../../random.ts';
 import { sizeOf, type Tensor, tensor } from '../../tensor.ts';
 import { type EntryList, F32, flat } from './entry.ts';
 import * as CODE from './kernels/codes.ts';
-import {
-  fixedAffine,
-  lowerBackwardInput,
-  lowerBackwardWeight,
-  lowerForward,
-  pushDots,
-  pushStatistics,
-} from './lower-conv.ts';
+import { fixedAffine, lowerBackwardInput, lowerForward, pushDots, pushStatistics } from './lower-conv.ts';
+import { lowerBackwardWeight } from './lower-conv-weight.ts';
 import { DOT_SAMPLES, type LoweringOptions, NORM_BLOCK, statisticsShape } from './lowering.ts';
 
 /** Bytes of a pixel's place in its pooled map, as in kernels/normPool.ts. */

@@ -15,7 +15,7 @@ export const PATCHES: usize = 2 * PATCH + CONSTANTS;
 
 /**
  * Bytes from one point's data to the next: an odd number of cache lines, so that the 49 places a
- * transform writes to at once fall into different sets. `planeBytes` in lower-conv.ts is its twin.
+ * transform writes to at once fall into different sets. `planeFloats` in conv-choice.ts is its twin.
  */
 @inline
 export function planeBytes(bytes: usize): usize {
