@@ -8,6 +8,7 @@
 // First the kernel's error against `reference` on two images, then the shortest of `turns` times on n images (a shared
 // machine only ever makes a time longer). `effective` counts the multiplications of the definition, `% peak`
 // those that ran.
+import { parseOptions } from './options.mjs';
 import { startRoof } from './roof/measure.mjs';
 
 const { WasmBackend } = await import('../dist/engine/backend/wasm.js');
@@ -172,19 +173,7 @@ async function threadCosts(build) {
   return { barrier: perEntry[1] - perEntry[0], woken };
 }
 
-function parse(args) {
-  const options = { ...defaults };
-  for (const arg of args) {
-    const [key, value] = arg.split('=');
-    if (!Object.hasOwn(defaults, key) || !value) {
-      throw new Error(`${arg}: expected key=value with one of the keys ${Object.keys(defaults).join(' ')}`);
-    }
-    options[key] = typeof defaults[key] === 'number' ? Number(value) : value;
-  }
-  return options;
-}
-
-const { n, turns, only, build, json } = parse(process.argv.slice(2));
+const { n, turns, only, build, json } = parseOptions(process.argv.slice(2), defaults);
 const roof = await startRoof({ wide: build === 'wide' });
 for (let i = 0; i < 5; i++) roof();
 const results = [];

@@ -1,7 +1,7 @@
 // What a second thread is worth: the training step on two threads and on one, kernel by kernel, against what the machine
 // itself gives two threads at once, measured in the same rounds.
 //
-//     node lab/scaling.mjs [bs=64] [rounds=5] [steps=4] [build=wide|relaxed|simd] [json=true]
+//     node lab/scaling.mjs [bs=64] [rounds=5] [steps=4] [json=true]
 //
 // The roofs: multiply-adds of registers alone, reading memory, copying memory; each thread with a memory of its own. If
 // kernels that multiply gain what multiply-adds gain, and all others what copying gains, that is what to expect of the
@@ -13,28 +13,18 @@
 //     neighbour's doing. The machine: multiply-adds x 1.93 to 1.99, reading x 1.48 to 1.71 (29 GB/s for two, 17 to 19 for
 //     one), copying x 1.44 to 1.57. Kernels that multiply are 82 % of a step and gain 1.98 at their best, all others 1.88,
 //     worst those that read and write whole maps (norm.apply 1.48, norm.dapply 1.64), which is what copying gains.
+import { parseOptions } from './options.mjs';
 import { measureFer } from './peers/fer.mjs';
 import { startRoofs } from './roof/measure.mjs';
 
 const { compileKernels } = await import('../dist/engine/backend/wasm/module.js');
 
-const { build: fastest } = await compileKernels();
-const defaults = { bs: 64, rounds: 5, steps: 4, build: fastest, json: false };
+// The build that `fer bench` takes here: its vectors are those of the roof.
+const { build } = await compileKernels();
+const defaults = { bs: 64, rounds: 5, steps: 4, json: false };
 const TURNS = 20;
 
-function parse(args) {
-  const options = { ...defaults };
-  for (const arg of args) {
-    const [key, value] = arg.split('=');
-    if (!Object.hasOwn(defaults, key) || !value) {
-      throw new Error(`${arg}: expected key=value with one of the keys ${Object.keys(defaults).join(' ')}`);
-    }
-    options[key] = typeof defaults[key] === 'number' ? Number(value) : value;
-  }
-  return options;
-}
-
-const { bs, rounds, steps, build, json } = parse(process.argv.slice(2));
+const { bs, rounds, steps, json } = parseOptions(process.argv.slice(2), defaults);
 const THREADS = [1, 2];
 const roofs = await Promise.all(THREADS.map((threads) => startRoofs(threads, { wide: build === 'wide' })));
 const rates = THREADS.map(() => ({}));

@@ -66,6 +66,7 @@
 //     of 7.9, the step x 0.95 in the median of six pairs (0.84 to 1.04), to the same bits.
 // Where the output pass stands: at 40x40, 64 to 64 channels, a third of the time are transforms, bound by instructions;
 // `node lab/kernels.mjs` gives every kernel alone.
+import { parseOptions } from './options.mjs';
 import { measureFer } from './peers/fer.mjs';
 import { startPyTorch } from './peers/pytorch.mjs';
 
@@ -84,22 +85,6 @@ const defaults = {
   json: false,
 };
 
-function parse(args) {
-  const options = { ...defaults };
-  for (const arg of args) {
-    const [key, value] = arg.split('=');
-    if (!Object.hasOwn(defaults, key) || !value) {
-      throw new Error(`${arg}: expected key=value with one of the keys ${Object.keys(defaults).join(' ')}`);
-    }
-    options[key] = typeof defaults[key] === 'number' ? Number(value) : value;
-    const count = options[key];
-    if (typeof count === 'number' && !(Number.isInteger(count) && count > 0)) {
-      throw new Error(`${arg}: expected a whole number above 0`);
-    }
-  }
-  return options;
-}
-
 function median(values) {
   const sorted = [...values].sort((a, b) => a - b);
   const middle = sorted.length >> 1;
@@ -107,7 +92,10 @@ function median(values) {
 }
 
 async function main() {
-  const { rounds, layout, blas, isa, autocast, json, ...settings } = parse(process.argv.slice(2));
+  const { rounds, layout, blas, isa, autocast, json, ...settings } = parseOptions(
+    process.argv.slice(2),
+    defaults,
+  );
   const print = json ? () => {} : (line) => console.log(line);
   const torch = startPyTorch({ blas, isa });
   const turns = [];
