@@ -34,6 +34,9 @@
 //     x 0.78, result x 0.87, gathering included.
 // 12. Batch of 1: kernels of one panel at a time for four tiles, 400 KB instead of 800. Predicted x 0.6 for the two layers,
 //     result x 0.65. At ten crops, where V is larger, x 1.1: so up to 8 tiles only.
+// 13. Batch of 1: sums of the streamed linear layers go through memory in the end, as V8 joins to 256 bits only what ends in
+//     neighbouring stores: this kernel was still one of 128. Predicted x 0.7 for the layers; result x 0.8 (medians and least
+//     of seven runs each), 25 of the 29 GB/s that two threads read here, so their instructions are no longer the limit.
 import { measureFer } from './peers/fer.mjs';
 import { startOnnxRuntime } from './peers/onnxruntime.mjs';
 import { startPyTorch } from './peers/pytorch.mjs';

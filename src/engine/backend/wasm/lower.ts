@@ -16,7 +16,7 @@ const STREAM_BLOCK = 32;
 /** As in kernels/stream.ts: inputs of a turn, bytes of the head of a block, bytes of its constants. */
 const STREAM_TURN = 16;
 const STREAM_HEAD = 64;
-const STREAM_SCRATCH = 8;
+const STREAM_SCRATCH = 4 * 64 + 8;
 /** Outputs of a block of a linear layer on more rows, and samples of a packed panel. */
 const LINEAR_BLOCK = 32;
 const PANEL = 8;

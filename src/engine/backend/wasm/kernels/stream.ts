@@ -9,6 +9,8 @@ import { arg, lanes, least, madd } from './madd';
 const FOUR: usize = 4;
 /** Values of a row that one turn takes. */
 const TURN: usize = 16;
+/** Bytes of a row's sums, four vectors of them. */
+const SUMS: usize = 64;
 /** Bytes before the halves of a block of outputs: their first word says whether some weight was not exact. */
 const HEAD: usize = 64;
 
@@ -117,10 +119,10 @@ function rows(a: usize, o: usize, w: usize, halves: bool, scratch: usize): void 
   const row: usize = halves ? I << 1 : I << 2;
   const turn: usize = halves ? TURN << 1 : TURN << 2;
   // From memory: V8 would build constants of 256 bits anew at each use.
-  store<u32>(scratch, 0x8fffffff);
-  store<u32>(scratch, (127 << 23) + BIAS, 4);
-  const mask = v128.load32_splat(scratch);
-  const scale = v128.load32_splat(scratch, 4);
+  store<u32>(scratch, 0x8fffffff, SUMS * 4);
+  store<u32>(scratch, (127 << 23) + BIAS, SUMS * 4 + 4);
+  const mask = v128.load32_splat(scratch, SUMS * 4);
+  const scale = v128.load32_splat(scratch, SUMS * 4 + 4);
   for (let n: usize = 0; n < N; n++) {
     let x = arg(a, 0) + n * I * 4;
     let w0 = w;
@@ -169,10 +171,15 @@ function rows(a: usize, o: usize, w: usize, halves: bool, scratch: usize): void 
       w2 += turn;
       w3 += turn;
     }
-    let s0 = lanes(f32x4.add(f32x4.add(a0, a1), f32x4.add(a2, a3)));
-    let s1 = lanes(f32x4.add(f32x4.add(b0, b1), f32x4.add(b2, b3)));
-    let s2 = lanes(f32x4.add(f32x4.add(c0, c1), f32x4.add(c2, c3)));
-    let s3 = lanes(f32x4.add(f32x4.add(d0, d1), f32x4.add(d2, d3)));
+    // By way of memory: V8 joins operations to 256 bits from neighbouring stores backwards.
+    keep(scratch, a0, a1, a2, a3);
+    keep(scratch + SUMS, b0, b1, b2, b3);
+    keep(scratch + SUMS * 2, c0, c1, c2, c3);
+    keep(scratch + SUMS * 3, d0, d1, d2, d3);
+    let s0 = total(scratch);
+    let s1 = total(scratch + SUMS);
+    let s2 = total(scratch + SUMS * 2);
+    let s3 = total(scratch + SUMS * 3);
     // Halves come in rows of whole turns.
     for (let i = whole; i < I; i++) {
       const value = load<f32>(x);
@@ -193,6 +200,22 @@ function rows(a: usize, o: usize, w: usize, halves: bool, scratch: usize): void 
     store<f32>(y, s2 + load<f32>(b, 8), 8);
     store<f32>(y, s3 + load<f32>(b, 12), 12);
   }
+}
+
+@inline
+function keep(to: usize, s0: v128, s1: v128, s2: v128, s3: v128): void {
+  v128.store(to, s0);
+  v128.store(to, s1, 16);
+  v128.store(to, s2, 32);
+  v128.store(to, s3, 48);
+}
+
+/** The sum of the four vectors that \`keep\` left. */
+@inline
+function total(from: usize): f32 {
+  const first = f32x4.add(v128.load(from), v128.load(from, 16));
+  const second = f32x4.add(v128.load(from, 32), v128.load(from, 48));
+  return lanes(f32x4.add(first, second));
 }
 
 /** Output o, in the same order of additions. */
