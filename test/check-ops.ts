@@ -37,6 +37,7 @@ const WRITTEN: { readonly [Name in KernelName]: { readonly fresh: string[]; read
     add: { fresh: ['y'] },
     crossEntropy: { fresh: ['dlogits'], changed: ['totals'] },
     mixedCrossEntropy: { fresh: ['dlogits'], changed: ['totals'] },
+    distill: { fresh: [], changed: ['dlogits'] },
     averageCrops: { fresh: [], changed: ['out'] },
     sgd: { fresh: [], changed: ['param', 'velocity'] },
     adam: { fresh: [], changed: ['param', 'mean', 'square'] },

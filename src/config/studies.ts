@@ -26,6 +26,7 @@ export const trialOptions = omit(trainOptions, [
     'tensorboard',
   ] as const),
   ...(['data', 'labels', 'ferplus', 'limit', 'threads', 'json'] as const),
+  ...(['teacher', 'teacher_share', 'teacher_temperature'] as const),
 ]);
 
 export const STUDIES = ['own', 'optimizers', 'schedulers', 'grid'] as const;

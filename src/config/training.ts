@@ -155,6 +155,24 @@ export const trainOptions = {
     ),
     eval_crops: variant(shared.crops, { help: 'crops an image in validation, averaged' }),
   }),
+  ...group('Teacher', {
+    teacher: option(
+      text(/^/),
+      '',
+      'run folder or .safetensors file of a trained network of the same labels, whose answers to the same samples ' +
+        'are learned beside the labels (distillation)',
+    ),
+    teacher_share: option(
+      float({ above: 0, max: 1 }),
+      0.5,
+      'part of the teacher in the gradient, the rest is the labels; the loss shown is that of the labels alone',
+    ),
+    teacher_temperature: option(
+      float({ above: 0, max: 1000 }),
+      2,
+      'what the logits of both are divided by: the larger, the more its less likely labels count',
+    ),
+  }),
   ...group('Network', {
     network: shared.network,
     width: shared.width,

@@ -126,6 +126,12 @@ export interface KernelArgs {
     totals: Tensor;
     smoothing: number;
   };
+  /**
+   * Learning from another network's logits of the same samples, in place (Hinton et al., arXiv 1503.02531):
+   * dlogits = (1 - share)·dlogits + share·T/N·(softmax(logits / T) - softmax(teacher / T)), T = temperature. The second
+   * part is the gradient of T² times the mean Kullback-Leibler divergence of the two softmaxes.
+   */
+  distill: { logits: Tensor; teacher: Tensor; dlogits: Tensor; temperature: number; share: number };
   /** out[start + i] = mean over the `crops` consecutive rows of image i; out [≥ start+N, L]. */
   averageCrops: { logits: Tensor; out: Tensor; step: Tensor; crops: number };
 

@@ -229,13 +229,16 @@ function changedSettings(config: TrainConfig): [string, string][] {
     ...defaultsOf(trialOptions),
     optimizer: config.optimizer,
   });
-  return (Object.keys(trialOptions) as (keyof typeof trialOptions)[]).flatMap((key) => {
+  const { teacher, teacher_share, teacher_temperature } = config;
+  const taught = teacher === '' ? {} : { teacher, teacher_share, teacher_temperature };
+  const own = (Object.keys(trialOptions) as (keyof typeof trialOptions)[]).flatMap((key) => {
     const { type } = trialOptions[key] as Option<unknown>;
     const value = type.show(config[key]);
     const changed =
       key === 'optimizer' ? value !== trialOptions.optimizer.default : value !== type.show(defaults[key]);
     return changed && key !== 'device' && isUsed(config, key) ? [[key, value] as [string, string]] : [];
   });
+  return [...Object.entries(taught).map(([key, value]): [string, string] => [key, String(value)]), ...own];
 }
 
 function evaluation(card: ModelCard): string {

@@ -5,6 +5,7 @@ import { readFileBytes } from '../io/files.ts';
 import { shellWord } from '../term/shellWord.ts';
 import type { EpochRow } from '../train/history.ts';
 import { RunFolder, type RunRecord } from '../train/runFolder.ts';
+import type { WeightsOrigin } from '../train/source.ts';
 import { isUsed } from '../tune/usedSettings.ts';
 
 /** Where weights come from, as far as the folder around them knows. */
@@ -53,12 +54,17 @@ function recordOf(folder: RunFolder): RunRecord | undefined {
 
 /** The commands of all stages, the first one first; a stage whose folder is gone is a comment. */
 function commandsOf(record: RunRecord, most: number): string[] {
-  const own = trainCommand(record.train);
-  if (!record.from) return [own];
-  const source = most > 0 && existsSync(record.from.file) ? recordOf(folderOf(record.from.file)) : undefined;
-  const before = source ? commandsOf(source, most - 1) : [];
-  const origin = `# the next one starts from ${weightsPath(record.from.file)}, SHA-256 ${record.from.sha256}`;
-  return [...before, origin, own];
+  const { from, teacher, train } = record;
+  const before = [teacher, from].flatMap((origin) => {
+    const known = origin && most > 0 && existsSync(origin.file);
+    const source = known ? recordOf(folderOf(origin.file)) : undefined;
+    return source ? commandsOf(source, most - 1) : [];
+  });
+  const note = (role: string, origin: WeightsOrigin | undefined): string[] =>
+    origin ? [`# the next one ${role} ${weightsPath(origin.file)}, SHA-256 ${origin.sha256}`] : [];
+  const own = [...note('learns the answers of', teacher), ...note('starts from', from), trainCommand(train)];
+  // A teacher may be the source as well, or a stage before it.
+  return [...new Set(before), ...own];
 }
 
 /**
@@ -66,12 +72,14 @@ function commandsOf(record: RunRecord, most: number): string[] {
  * may be others in another version.
  */
 function trainCommand(config: TrainConfig): string {
-  const { name, data, labels, ferplus, limit, from } = portableConfig(config);
+  const { name, data, labels, ferplus, limit, from, teacher, teacher_share, teacher_temperature } =
+    portableConfig(config);
   const start = {
     data,
     ...(labels === '' ? {} : { labels, ferplus }),
     name,
     ...(from === '' ? {} : { from }),
+    ...(teacher === '' ? {} : { teacher, teacher_share, teacher_temperature }),
     ...(limit === 0 ? {} : { limit }),
   };
   const settings = Object.entries(trialOptions).flatMap(([key, option]) => {
@@ -90,18 +98,20 @@ function trainCommand(config: TrainConfig): string {
 }
 
 function portableRecord(record: RunRecord): RunRecord {
-  const { data, train, from } = record;
+  const { data, train, from, teacher } = record;
   return {
     ...record,
     data: { ...data, source: endOf(data.source, 1) },
     train: portableConfig(train),
     ...(from && { from: { ...from, file: weightsPath(from.file) } }),
+    ...(teacher && { teacher: { ...teacher, file: weightsPath(teacher.file) } }),
   };
 }
 
 function portableConfig(config: TrainConfig): TrainConfig {
   const labels = endOf(config.labels, 1);
-  return { ...config, data: endOf(config.data, 1), labels, from: weightsPath(config.from), runs: 'runs' };
+  const [from, teacher] = [config.from, config.teacher].map(weightsPath);
+  return { ...config, data: endOf(config.data, 1), labels, from, teacher, runs: 'runs' };
 }
 
 /** `runs/NAME`, or `runs/NAME/FILE.safetensors`. */

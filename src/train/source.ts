@@ -13,7 +13,7 @@ import {
 } from '../nn/model.ts';
 import { widen } from '../nn/widen.ts';
 
-/** Where the first weights of a run came from: `from` in its `config.json`. */
+/** Other weights that a run was made with: `from` and `teacher` in its `config.json`. */
 export interface WeightsOrigin {
   /** The file of the weights. */
   readonly file: string;
@@ -59,20 +59,64 @@ export function readSource(
   wanted: ModelDescription,
   seed: number,
 ): { model: StoredModel; origin: WeightsOrigin } {
-  const found = readModel(path);
+  const { model: found, origin } = readOfLabels(path, wanted, 'start from weights of the same labels');
   const { file, description } = found;
-  const { labels } = wanted;
-  if (JSON.stringify(description.labels) !== JSON.stringify(labels)) {
-    throw new FerError(
-      `${file} tells ${description.labels.join(', ')} apart, and the data has ${labels.join(', ')}: ` +
-        'start from weights of the same labels',
-    );
-  }
-  const origin = { file, sha256: createHash('sha256').update(readFileBytes(file)).digest('hex') };
   // Weights of the same width are checked where they are loaded.
   if (description.width >= wanted.width) return { model: found, origin };
   checkWeights(buildModel(description).parameters, found, file);
   return { model: { ...found, ...widen(buildModel(wanted).parameters, found, seed) }, origin };
+}
+
+/** A stored model with its origin, if it tells the same labels apart. */
+function readOfLabels(
+  path: string,
+  { labels }: ModelDescription,
+  advice: string,
+): { model: StoredModel; origin: WeightsOrigin } {
+  const model = readModel(path);
+  const { file, description } = model;
+  if (JSON.stringify(description.labels) !== JSON.stringify(labels)) {
+    throw new FerError(
+      `${file} tells ${description.labels.join(', ')} apart, and the data has ${labels.join(', ')}: ${advice}`,
+    );
+  }
+  return { model, origin: { file, sha256: createHash('sha256').update(readFileBytes(file)).digest('hex') } };
+}
+
+/**
+ * Refuses a teacher that is not there, or that the run itself would write over.
+ *
+ * @throws FerError
+ */
+export function checkTeacher({ teacher, runs, name }: TrainConfig): void {
+  const { file } = findModel(teacher, 'teacher');
+  if (resolve(dirname(file)) === resolve(runs, name)) {
+    throw new FerError(`teacher=${teacher} lies in the folder of the run itself: choose another name=`);
+  }
+}
+
+/**
+ * Reads the network whose answers a run learns.
+ *
+ * @param before what it was when the run began, if that is to be the same
+ * @throws FerError if it is damaged or has changed, tells other labels apart or sees pictures of another size
+ */
+export function readTeacher(
+  path: string,
+  student: ModelDescription,
+  before?: WeightsOrigin,
+): { model: StoredModel; origin: WeightsOrigin } {
+  const found = readOfLabels(path, student, 'choose a teacher of the same labels');
+  const { model, origin } = found;
+  const { imageSize, inputSize } = model.description;
+  if (imageSize !== student.imageSize || inputSize !== student.inputSize) {
+    throw new FerError(
+      `${origin.file} sees ${inputSize}x${inputSize} of ${imageSize}x${imageSize} pixels, and this network ` +
+        `${student.inputSize}x${student.inputSize} of ${student.imageSize}x${student.imageSize}: choose another teacher`,
+    );
+  }
+  if (before) checkUnchanged(before, origin, 'learned from it');
+  return found;
 }
 
 /**
@@ -86,12 +130,15 @@ export function readSameSource(
   seed: number,
 ): StoredModel {
   const { model, origin } = readSource(before.file, description, seed);
-  if (origin.sha256 !== before.sha256) {
-    const [was, is] = [before.sha256, origin.sha256].map((digest) => digest.slice(0, 12));
-    throw new FerError(
-      `${before.file} has changed since the run started from it (SHA-256 ${was}, now ${is}): restore it, or ` +
-        'start again with overwrite=true',
-    );
-  }
+  checkUnchanged(before, origin, 'started from it');
   return model;
+}
+
+function checkUnchanged(before: WeightsOrigin, now: WeightsOrigin, what: string): void {
+  if (now.sha256 === before.sha256) return;
+  const [was, is] = [before.sha256, now.sha256].map((digest) => digest.slice(0, 12));
+  throw new FerError(
+    `${now.file} has changed since the run ${what} (SHA-256 ${was}, now ${is}): restore it, or ` +
+      'start again with overwrite=true',
+  );
 }

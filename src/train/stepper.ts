@@ -11,6 +11,17 @@ import { keyOf, STREAMS } from '../engine/random.ts';
 import { type Tensor, tensor } from '../engine/tensor.ts';
 import type { Optimizer } from '../optim/optimizers.ts';
 
+/** A trained network whose answers are learned beside the labels: Hinton et al., arXiv 1503.02531. */
+export interface Teacher {
+  readonly graph: Graph;
+  /** With values in the same backend. Nothing changes them. */
+  readonly parameters: Parameters;
+  /** Its part in the gradient, the rest is the labels'. */
+  readonly share: number;
+  /** What the logits of both are divided by. */
+  readonly temperature: number;
+}
+
 export interface StepperOptions extends MixtureOptions {
   /** Side of the network's input. */
   readonly inputSize: number;
@@ -20,9 +31,11 @@ export interface StepperOptions extends MixtureOptions {
   readonly augmentations: readonly Augmentation[];
   readonly label_smoothing: number;
   readonly seed: number;
+  /** It sees the very samples of the step, augmented and mixed. */
+  readonly teacher?: Teacher;
 }
 
-/** Sums over the steps since the last reset. */
+/** Sums over the steps since the last reset; the loss is that of the labels alone. */
 export interface Totals {
   readonly loss: number;
   readonly correct: number;
@@ -143,14 +156,27 @@ export class Stepper {
     list.emit('augment', { images, order, out, step, size, crops, draws });
     if (this.#mixes) list.emit('mix', { x: out, y: network.input, mixture });
     list.emit('gatherLabels', { targets, order, labels, step, crops });
-    list.calls.push(...network.forward);
+    // Before the network, so that what it leaves behind takes no memory of its own.
+    const teacher = this.#teacherOf(samples, network.input);
+    list.calls.push(...(teacher?.network.forward ?? []), ...network.forward);
     const loss = { logits, labels, dlogits, totals, smoothing };
     if (this.#mixes) list.emit('mixedCrossEntropy', { ...loss, mixture });
     else list.emit('crossEntropy', loss);
+    if (teacher) {
+      const { share, temperature, network: its } = teacher;
+      list.emit('distill', { logits, teacher: its.logits, dlogits, share, temperature });
+    }
     list.calls.push(
       ...network.backward(dlogits, { parameters: true, input: false }).calls,
       ...this.#optimizer.calls,
     );
     return list.calls;
+  }
+
+  #teacherOf(batch: number, input: Tensor): (Teacher & { network: CompiledNetwork }) | undefined {
+    const { teacher } = this.#options;
+    if (!teacher) return undefined;
+    const options = { batch, training: false, step: this.#step, input };
+    return { ...teacher, network: new CompiledNetwork(teacher.graph, teacher.parameters, options) };
   }
 }

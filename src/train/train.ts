@@ -2,7 +2,7 @@ import type { TrainConfig } from '../config.ts';
 import type { Dataset } from '../data/dataset.ts';
 import type { Backend } from '../engine/backend.ts';
 import { FerError, Interrupted } from '../errors.ts';
-import { buildModel, type ModelDescription } from '../nn/model.ts';
+import { buildModel, loadModel, type ModelDescription } from '../nn/model.ts';
 import { NETWORKS } from '../nn/networks.ts';
 import { shellWord } from '../term/shellWord.ts';
 import { Checkpoints } from './checkpoint.ts';
@@ -12,7 +12,7 @@ import { checkSame, refuseExisting } from './prepareRun.ts';
 import { programVersion } from './programVersion.ts';
 import { RunFolder, type RunProgress, type RunRecord } from './runFolder.ts';
 import { lockRun } from './runLock.ts';
-import { readSameSource, readSource } from './source.ts';
+import { readSameSource, readSource, readTeacher } from './source.ts';
 import { type Pause, Trainer, type TrainerListener } from './trainer.ts';
 
 /** Seconds of work that a sudden end may cost at the most, steps permitting. */
@@ -55,9 +55,13 @@ export interface TrainResult {
 export async function train(config: TrainConfig, environment: TrainEnvironment): Promise<TrainResult> {
   const { dataset, backend, listener = {} } = environment;
   const folder = new RunFolder(config.runs, config.name);
-  const record = recordOf(config, dataset);
+  const described = recordOf(config, dataset);
+  const teacher = teacherOf(folder, described);
+  const record = { ...described, ...(teacher && { teacher: teacher.origin }) };
   const model = buildModel(record.model);
-  const trainer = new Trainer(config, dataset, backend, { ...model, inputSize: record.model.inputSize });
+  const student = { ...model, inputSize: record.model.inputSize };
+  const loaded = teacher && loadModel(backend, teacher.model);
+  const trainer = new Trainer(config, dataset, backend, student, loaded);
   // Kernels that this device does not take, or memory it lacks, are told before anything is written.
   await backend.ready?.();
   const checkpoints = new Checkpoints(folder, trainer, record.model, record.version);
@@ -89,6 +93,14 @@ function recordOf(config: TrainConfig, { source, hash, labels, size, splits }: D
   };
   const images = Object.fromEntries(Object.entries(splits).map(([split, { length }]) => [split, length]));
   return { ...programVersion(), model, data: { source, hash, images }, train: config };
+}
+
+/** The network whose answers are learned; where a run goes on with its own, it has to be the same. */
+function teacherOf(folder: RunFolder, { train: config, model }: RunRecord) {
+  const { teacher, resume, restore_epoch } = config;
+  if (teacher === '') return undefined;
+  const before = resume || restore_epoch > 0 ? folder.readRecord() : undefined;
+  return readTeacher(teacher, model, before?.train.teacher === teacher ? before.teacher : undefined);
 }
 
 /** Brings the trainer to where the run stands, or the folder to where a new run begins. */

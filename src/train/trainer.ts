@@ -10,7 +10,7 @@ import { Diverged, FerError } from '../errors.ts';
 import { Inference } from '../evaluate/inference.ts';
 import { computeMetrics } from '../evaluate/metrics.ts';
 import type { Safetensors, StoredTensor } from '../io/safetensors.ts';
-import { loadWeights, readWeights, stored } from '../nn/model.ts';
+import { type LoadedModel, loadWeights, readWeights, stored } from '../nn/model.ts';
 import { createOptimizer, type Optimizer } from '../optim/optimizers.ts';
 import { learningRate } from '../optim/schedules.ts';
 import { bestRow, type EpochRow } from './history.ts';
@@ -70,12 +70,16 @@ export class Trainer {
     best: null,
   };
 
-  /** @throws FerError if a split that is needed has no images */
+  /**
+   * @param teacher its weights are in the same backend
+   * @throws FerError if a split that is needed has no images
+   */
   constructor(
     config: TrainConfig,
     dataset: Dataset,
     backend: Backend,
     { graph, parameters, inputSize }: { graph: Graph; parameters: Parameters; inputSize: number },
+    teacher?: LoadedModel,
   ) {
     this.#config = config;
     this.#dataset = dataset;
@@ -96,6 +100,9 @@ export class Trainer {
       mixup: config.mixup,
       cutmix: config.cutmix,
       seed: config.seed,
+      ...(teacher && {
+        teacher: { ...teacher, share: config.teacher_share, temperature: config.teacher_temperature },
+      }),
     });
     const samples = backend.ahead ? VALIDATION_SAMPLES_AHEAD : VALIDATION_SAMPLES;
     const batch = Math.max(1, Math.floor(samples / config.eval_crops));

@@ -2,10 +2,26 @@ import { type KernelArgs, type KernelTable, MIXTURE, STEP } from '../../kernels.
 import type { Memory } from './memory.ts';
 
 /** Loss and score of a step's samples. */
-export const LOSS: Pick<KernelTable<Memory>, 'crossEntropy' | 'mixedCrossEntropy' | 'averageCrops'> = {
+export const LOSS: Pick<
+  KernelTable<Memory>,
+  'crossEntropy' | 'mixedCrossEntropy' | 'distill' | 'averageCrops'
+> = {
   crossEntropy: (args, memory) => crossEntropy(args, 0, memory),
   mixedCrossEntropy: (args, memory) =>
     crossEntropy(args, memory.floats(args.mixture)[MIXTURE.labelShare], memory),
+
+  distill({ logits, teacher, dlogits, temperature, share }, memory) {
+    const [N, L] = logits.shape;
+    const gradient = memory.floats(dlogits);
+    for (let n = 0; n < N; n++) {
+      const own = softmax(memory.floats(logits).subarray(n * L, (n + 1) * L), temperature);
+      const wanted = softmax(memory.floats(teacher).subarray(n * L, (n + 1) * L), temperature);
+      for (let l = 0; l < L; l++) {
+        const at = n * L + l;
+        gradient[at] = (1 - share) * gradient[at] + (share * temperature * (own[l] - wanted[l])) / N;
+      }
+    }
+  },
 
   averageCrops({ logits, out, step, crops }, memory) {
     const [rows, L] = logits.shape;
@@ -61,4 +77,12 @@ function argmax(row: Float64Array): number {
   let best = 0;
   for (let i = 0; i < row.length; i++) if (row[i] > row[best] || Number.isNaN(row[i])) best = i;
   return best;
+}
+
+/** Softmax of a row of logits divided by the temperature. */
+function softmax(row: Float64Array, temperature: number): Float64Array {
+  const most = row[argmax(row)];
+  const powers = row.map((score) => Math.exp((score - most) / temperature));
+  const sum = powers.reduce((total, power) => total + power, 0);
+  return powers.map((power) => power / sum);
 }

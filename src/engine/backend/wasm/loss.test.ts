@@ -20,6 +20,15 @@ describe('cross entropy', () => {
       smoothing,
     });
 
+  const distill = (N: number, L: number, temperature: number, share: number): Call =>
+    call('distill', {
+      logits: operand('logits', [N, L]),
+      teacher: operand('teacher', [N, L]),
+      dlogits: operand('dlogits', [N, L]),
+      temperature,
+      share,
+    });
+
   it.each([
     [1, 7],
     [3, 2],
@@ -62,6 +71,48 @@ describe('cross entropy', () => {
       expect(loss / 4).toBeCloseTo(Math.log(7), 7);
       // The first of equals is the prediction.
       expect([correct, count]).toEqual([1, 4]);
+    }
+  });
+
+  it.each([
+    [1, 7],
+    [3, 2],
+    [64, 7],
+    [65, 10],
+  ])('towards the answers of a teacher, %d rows of %d labels', async (N, L) => {
+    for (const size of [1, 30, 1e-3, 1e30]) {
+      const logits = randomValues(N * L, 3).map((value) => value * size);
+      const teacher = randomValues(N * L, 4).map((value) => value * size);
+      for (const [temperature, share] of [
+        [1, 0.5],
+        [4, 0.875],
+        [0.5, 1],
+      ]) {
+        const contents = { logits, teacher, dlogits: randomValues(N * L, 5) };
+        await checkCall(candidates, { call: distill(N, L, temperature, share), contents });
+      }
+    }
+  });
+
+  it('towards a teacher, lets what is not finite through', async () => {
+    const { NaN: nan, POSITIVE_INFINITY: infinity } = Number;
+    const logits = [nan, 0, 1, 0, 1, 2, infinity, 0, 0, 0, 0, 0];
+    const teacher = [0, 1, 2, 0, nan, 1, 0, 0, 0, 0, infinity, 0];
+    const contents = { logits, teacher, dlogits: new Array(12).fill(0.25) };
+    await checkCall(candidates, { call: distill(4, 3, 2, 0.5), contents, nonFinite: true });
+  });
+
+  it('with its answers, leaves the share of the labels alone', async () => {
+    const one = distill(2, 3, 2, 0.25);
+    if (one.kernel !== 'distill') throw new Error(one.kernel);
+    const { logits, teacher, dlogits } = one.args;
+    for (const { backend } of [...candidates, { backend: new ReferenceBackend() }]) {
+      backend.write(logits, [3, -1, 0.5, 0, 8, 1]);
+      // A constant more is the same answer.
+      backend.write(teacher, [4, 0, 1.5, -2, 6, -1]);
+      backend.write(dlogits, [4, -8, 1, 0, 2, -2]);
+      backend.run(backend.compile([one]));
+      expect(Array.from(await backend.read(dlogits), Math.fround)).toEqual([3, -6, 0.75, 0, 1.5, -1.5]);
     }
   });
 

@@ -219,6 +219,11 @@ export const LOWER: {
 
   crossEntropy: (args, list) => lowerCrossEntropy({ ...args, mixture: null }, list),
   mixedCrossEntropy: (args, list) => lowerCrossEntropy(args, list),
+  distill({ logits, teacher, dlogits, temperature, share }, list) {
+    const [N, L] = logits.shape;
+    const operands = [logits, teacher, dlogits, N, L, new F32(temperature), new F32(share)];
+    list.push('distill', CODE.DISTILL, 1, operands);
+  },
   averageCrops({ logits, out, step, crops }, list) {
     const [N, L] = logits.shape;
     list.push('averageCrops', CODE.AVERAGE_CROPS, N / crops, [logits, out, step, crops, L]);

@@ -195,6 +195,22 @@ describe.runIf(hasGpu)('loss on a GPU', () => {
         const plain = call('crossEntropy', { ...operands(N, L), smoothing });
         await checkCall(candidates, { call: plain, contents, bounds });
       }
+      for (const [temperature, share] of [
+        [1, 0.5],
+        [4, 0.875],
+      ]) {
+        const { logits, dlogits } = operands(N, L);
+        const teacher = operand('teacher', [N, L]);
+        const one = call('distill', { logits, teacher, dlogits, temperature, share });
+        for (const size of [1, 30, 1e30]) {
+          const contents = {
+            logits: randomValues(N * L, 3).map((value) => value * size),
+            teacher: randomValues(N * L, 4).map((value) => value * size),
+            dlogits: randomValues(N * L, 5),
+          };
+          await checkCall(candidates, { call: one, contents, bounds });
+        }
+      }
       for (const labelShare of [0, 0.25, 1]) {
         const contents = { labels, mixture: [0.9, 0, 0, 0, 0, labelShare], totals: [5.5, 3, 17] };
         const mixed = call('mixedCrossEntropy', { ...operands(N, L), mixture, smoothing });
@@ -209,6 +225,13 @@ describe.runIf(hasGpu)('loss on a GPU', () => {
     const contents = { logits, labels: [0, 1, 0, 2, 2], totals: [0, 0, 0] };
     const plain = call('crossEntropy', { ...operands(5, 3), smoothing: 0 });
     await checkCall(candidates, { call: plain, contents, bounds, nonFinite: true });
+    const { logits: own, dlogits } = operands(5, 3);
+    const teacher = operand('teacher', [5, 3]);
+    const distill = call('distill', { logits: own, teacher, dlogits, temperature: 2, share: 0.5 });
+    const finite = new Array(15).fill(0.25);
+    const taught = { logits: finite, teacher: logits, dlogits: finite };
+    // A row of the teacher's has an answer where only some of its scores are -Infinity.
+    await checkCall(candidates, { call: distill, contents: taught, bounds, nonFinite: true });
   });
 
   it('adds up many steps without losing digits', async () => {

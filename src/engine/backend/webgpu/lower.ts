@@ -7,7 +7,7 @@ import { DOT, dotShader } from './kernels/dot.ts';
 import { ADD, DROPOUT, flattenShader, mixShader, RELU, RELU_GRADIENT } from './kernels/elementwise.ts';
 import { lanesOf, pushFlat } from './kernels/flat.ts';
 import { pushGemm } from './kernels/gemm.ts';
-import { averageCropsShader, crossEntropyShader, TOTALS } from './kernels/loss.ts';
+import { averageCropsShader, crossEntropyShader, distillShader, TOTALS } from './kernels/loss.ts';
 import {
   apply,
   blockOf,
@@ -174,6 +174,12 @@ const LOWER: {
 
   crossEntropy: (args, list) => crossEntropy(list, args),
   mixedCrossEntropy: (args, list) => crossEntropy(list, args, args.mixture),
+  distill({ logits, teacher, dlogits, temperature, share }, list) {
+    const [samples, L] = logits.shape;
+    const groups = row(Math.ceil(samples / 64));
+    const numbers = { samples, temperature, share, zero: 0 };
+    list.push(distillShader(L), groups, { logits, teacher, dlogits }, numbers);
+  },
   averageCrops({ logits, out, step, crops }, list) {
     const [N, L] = logits.shape;
     const count = (N / crops) * L;

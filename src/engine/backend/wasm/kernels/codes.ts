@@ -59,6 +59,7 @@ export const LINEAR_UPDATE = 56;
 export const GATHER_PATCHES = 57;
 export const TURN_KERNEL = 58;
 export const LINEAR_DOTS = 59;
+export const DISTILL = 60;
 /** Added to the code of a Winograd kernel, whose tiles are of 5 by 5 outputs otherwise. */
 export const TILES_OF_4 = 64;
 export const TILES_OF_3 = 128;

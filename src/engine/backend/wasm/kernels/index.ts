@@ -172,6 +172,7 @@ function dispatch(code: u32, record: usize, item: u32, scratch: usize): void {
     case CODE.UNFLATTEN: return ELEMENTWISE.unflatten(record, item, scratch);
     case CODE.ADD: return ELEMENTWISE.add(record, item, scratch);
     case CODE.CROSS_ENTROPY: return LOSS.crossEntropy(record, item, scratch);
+    case CODE.DISTILL: return LOSS.distill(record, item, scratch);
     case CODE.AVERAGE_CROPS: return LOSS.averageCrops(record, item, scratch);
     case CODE.SGD: return SGD.sgd(record, item, scratch);
     case CODE.MIX: return MIX.mix(record, item, scratch);

@@ -49,6 +49,48 @@ export function crossEntropy(a: usize, item: usize, scratch: usize): void {
 }
 
 /**
+ * Item 0 only. See `distill` in kernels.ts; in float64.
+ * Record: logits, teacher, dlogits, N, L, temperature (f32), share (f32).
+ */
+export function distill(a: usize, item: usize, scratch: usize): void {
+  const N = arg(a, 3);
+  const L = arg(a, 4);
+  const temperature = <f64>argF(a, 5);
+  const share = <f64>argF(a, 6);
+  const scale = (share * temperature) / <f64>N;
+  for (let n: usize = 0; n < N; n++) {
+    const own = arg(a, 0) + n * L * 4;
+    const teacher = arg(a, 1) + n * L * 4;
+    const out = arg(a, 2) + n * L * 4;
+    const ownTop = largest(own, L);
+    const teacherTop = largest(teacher, L);
+    const ownSum = sumOfPowers(own, L, ownTop, temperature);
+    const teacherSum = sumOfPowers(teacher, L, teacherTop, temperature);
+    for (let at: usize = 0; at < L << 2; at += 4) {
+      const p = exp((<f64>load<f32>(own + at) - ownTop) / temperature) / ownSum;
+      const q = exp((<f64>load<f32>(teacher + at) - teacherTop) / temperature) / teacherSum;
+      store<f32>(out + at, <f32>((1 - share) * <f64>load<f32>(out + at) + scale * (p - q)));
+    }
+  }
+}
+
+/** The largest of a row, or a NaN where there is one: it never compares greater, and would hide. */
+function largest(row: usize, L: usize): f64 {
+  let top: f64 = -Infinity;
+  for (let l: usize = 0; l < L; l++) {
+    const value = <f64>load<f32>(row + (l << 2));
+    if (value > top || value != value) top = value;
+  }
+  return top;
+}
+
+function sumOfPowers(row: usize, L: usize, top: f64, temperature: f64): f64 {
+  let sum: f64 = 0;
+  for (let l: usize = 0; l < L; l++) sum += exp((<f64>load<f32>(row + (l << 2)) - top) / temperature);
+  return sum;
+}
+
+/**
  * Item: an image. out[start + item] = mean of its rows of logits.
  * Record: logits, out, step, crops, L.
  */

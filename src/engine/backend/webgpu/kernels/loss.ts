@@ -67,6 +67,47 @@ fn shown(label: u32, own: u32, partner: u32, share: f32) -> f32 {
   };
 }
 
+/** A row of `distill`: see kernels.ts. A thread takes a row. */
+export function distillShader(L: number): Shader {
+  return {
+    name: `distill L${L}`,
+    operands: { logits: read(), teacher: read(), dlogits: update() },
+    numbers: { samples: 'u32', temperature: 'f32', share: 'f32', zero: 'u32' },
+    threads: 64,
+    declarations: `${FINITE}
+const L = ${L}u;`,
+    body: `
+  let first = (${GROUP_INDEX} * 64u + thread) * L;
+  if (first >= p.samples * L) { return; }
+  // Largest scores, or NaN.
+  var own = logits(first);
+  var wanted = teacher(first);
+  for (var l = 1u; l < L; l++) {
+    let mine = logits(first + l);
+    let its = teacher(first + l);
+    if (mine > own || isNan(mine)) { own = mine; }
+    if (its > wanted || isNan(its)) { wanted = its; }
+  }
+  // A GPU's exp need not hand on a NaN; WGSL has no constant that is one.
+  if (!isFinite(own) || !isFinite(wanted)) {
+    for (var l = 0u; l < L; l++) { set_dlogits(first + l, bitcast<f32>(0x7fc00000u | p.zero)); }
+    return;
+  }
+  var ownSum = 0.0;
+  var wantedSum = 0.0;
+  for (var l = 0u; l < L; l++) {
+    ownSum += exp((logits(first + l) - own) / p.temperature);
+    wantedSum += exp((teacher(first + l) - wanted) / p.temperature);
+  }
+  let scale = p.share * p.temperature / f32(p.samples);
+  for (var l = 0u; l < L; l++) {
+    let mine = exp((logits(first + l) - own) / p.temperature) / ownSum;
+    let its = exp((teacher(first + l) - wanted) / p.temperature) / wantedSum;
+    set_dlogits(first + l, (1.0 - p.share) * dlogits(first + l) + scale * (mine - its));
+  }`,
+  };
+}
+
 /**
  * Adds the rows' losses and scores to the totals. They are f64 to the host and here a sum of two float32,
  * so that a whole epoch loses nothing; `unchanged` keeps a compiler from simplifying (a + b) - a.
