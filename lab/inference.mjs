@@ -37,6 +37,7 @@
 // 13. Batch of 1: sums of the streamed linear layers go through memory in the end, as V8 joins to 256 bits only what ends in
 //     neighbouring stores: this kernel was still one of 128. Predicted x 0.7 for the layers; result x 0.8 (medians and least
 //     of seven runs each), 25 of the 29 GB/s that two threads read here, so their instructions are no longer the limit.
+import { median } from './median.mjs';
 import { measureFer } from './peers/fer.mjs';
 import { startOnnxRuntime } from './peers/onnxruntime.mjs';
 import { startPyTorch } from './peers/pytorch.mjs';
@@ -53,8 +54,6 @@ for (const arg of process.argv.slice(2)) {
   if (!Object.hasOwn(options, key) || !value) throw new Error(`${arg}: expected threads=, rounds= or json=`);
   options[key] = key === 'json' ? value === 'true' : Number(value);
 }
-
-const median = (values) => values.toSorted((a, b) => a - b)[values.length >> 1];
 
 const { threads, rounds, json } = options;
 const onnx = startOnnxRuntime();

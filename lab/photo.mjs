@@ -23,6 +23,7 @@
 // Now finding the faces is two thirds of the time, and a frame with one crop a face takes 1.2 of human's time.
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
+import { median } from './median.mjs';
 import { startPhotoPeer } from './peers/photoPeers.mjs';
 
 const sample = () =>
@@ -41,8 +42,6 @@ for (const arg of process.argv.slice(2)) {
 const { model, photo, threads, rounds, steps, json } = options;
 if (model === '')
   throw new Error('model= is missing: a run folder; fer train data=synthetic:60 n_epochs=1 name=any');
-
-const median = (values) => [...values].sort((a, b) => a - b)[values.length >> 1];
 
 const ours = (smallest, crops) =>
   startPhotoPeer('ownPhotos.mjs', model, String(threads), String(smallest), String(crops));

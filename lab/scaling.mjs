@@ -13,6 +13,7 @@
 //     neighbour's doing. The machine: multiply-adds x 1.93 to 1.99, reading x 1.48 to 1.71 (29 GB/s for two, 17 to 19 for
 //     one), copying x 1.44 to 1.57. Kernels that multiply are 82 % of a step and gain 1.98 at their best, all others 1.88,
 //     worst those that read and write whole maps (norm.apply 1.48, norm.dapply 1.64), which is what copying gains.
+import { median } from './median.mjs';
 import { parseOptions } from './options.mjs';
 import { measureFer } from './peers/fer.mjs';
 import { startRoofs } from './roof/measure.mjs';
@@ -62,7 +63,6 @@ const groups = [true, false].map((multiplies) => {
   return { multiplies, one: sum(({ one }) => one, part), two: sum(({ two }) => two, part) };
 });
 const one = sum((row) => row.one);
-const median = (values) => values.toSorted((a, b) => a - b)[values.length >> 1];
 const result = {
   bs,
   build,

@@ -66,6 +66,7 @@
 //     of 7.9, the step x 0.95 in the median of six pairs (0.84 to 1.04), to the same bits.
 // Where the output pass stands: at 40x40, 64 to 64 channels, a third of the time are transforms, bound by instructions;
 // `node lab/kernels.mjs` gives every kernel alone.
+import { median } from './median.mjs';
 import { parseOptions } from './options.mjs';
 import { measureFer } from './peers/fer.mjs';
 import { startPyTorch } from './peers/pytorch.mjs';
@@ -84,12 +85,6 @@ const defaults = {
   isa: 'all',
   json: false,
 };
-
-function median(values) {
-  const sorted = [...values].sort((a, b) => a - b);
-  const middle = sorted.length >> 1;
-  return sorted.length % 2 === 1 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2;
-}
 
 async function main() {
   const { rounds, layout, blas, isa, autocast, json, ...settings } = parseOptions(
