@@ -4,6 +4,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { TrainConfig } from '../src/config.ts';
 import type { Dataset } from '../src/data/dataset.ts';
 import { Interrupted, UsageError } from '../src/errors.ts';
+import { readSafetensors } from '../src/io/safetensors.ts';
 import { RunFolder } from '../src/train/runFolder.ts';
 import { fer } from './commands.ts';
 import { temporaryFolder } from './dataFiles.ts';
@@ -41,6 +42,18 @@ async function weightsOf(name: string, settings: Partial<TrainConfig>, of = data
   return last(at(name));
 }
 
+/** A layer's weights after a single step. */
+async function valuesOf(name: string, teacher: string): Promise<Float32Array> {
+  const settings = { runs: at(name), teacher, optimizer: 'sgd', n_epochs: 1, bs: 64, lr: 1 } as const;
+  await trainTiny({ ...settings, weight_decay: 0, drop: 0 }, { dataset });
+  const { tensors } = readSafetensors(join(at(name), 'a', 'last.safetensors'));
+  return Float32Array.from(tensors['lin3.weight'].data as Float32Array);
+}
+
+function distance(a: ArrayLike<number>, b: ArrayLike<number>): number {
+  return Math.max(...Array.from(a, (value, i) => Math.abs(value - b[i])));
+}
+
 describe('a teacher', () => {
   test('with all of the gradient leaves no part to the labels', async () => {
     const alone = await weightsOf('alone', { teacher_share: 1 });
@@ -57,6 +70,24 @@ describe('a teacher', () => {
     for (const [i, settings] of others.entries()) {
       expect(await weightsOf(`other ${i}`, settings)).not.toEqual(first);
     }
+  });
+
+  test('may be several, which have the same say in either order, near enough', async () => {
+    const best = join(TEACHER, 'best.safetensors');
+    const twice = await valuesOf('twice', `${best}+${best}`);
+    expect(distance(twice, await valuesOf('once', best))).toBeLessThan(1e-5);
+    const both = await valuesOf('both', `${best}+${worse}`);
+    expect(distance(both, await valuesOf('both, turned', `${worse}+${best}`))).toBeLessThan(1e-5);
+    const [first, second] = [twice, await valuesOf('the other', worse)];
+    expect(distance(both, first)).toBeGreaterThan(1e-4);
+    expect(distance(both, second)).toBeGreaterThan(1e-4);
+    // After one step of plain SGD: the mean of what each alone does.
+    const mean = first.map((value, i) => (value + second[i]) / 2);
+    expect(distance(both, mean)).toBeLessThan(1e-5);
+    expect(new RunFolder(at('both'), 'a').readRecord().teachers?.map(({ file }) => file)).toEqual([
+      best,
+      worse,
+    ]);
   });
 
   test('is enough to learn from where no label is true', async () => {
@@ -84,8 +115,8 @@ describe('a teacher', () => {
     await expect(stopped).rejects.toThrow(Interrupted);
     await trainTiny({ runs: at('broken'), resume: true }, { dataset });
     expect(outcomeOf(at('broken', 'a'))).toEqual(outcomeOf(at('unbroken', 'a')));
-    const { teacher } = new RunFolder(at('broken'), 'a').readRecord();
-    expect(teacher?.file).toBe(join(TEACHER, 'best.safetensors'));
+    const { teachers } = new RunFolder(at('broken'), 'a').readRecord();
+    expect(teachers?.map(({ file }) => file)).toEqual([join(TEACHER, 'best.safetensors')]);
   });
 
   test('that changed or went in between is told, and another one is taken when asked for', async () => {

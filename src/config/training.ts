@@ -160,17 +160,17 @@ export const trainOptions = {
       text(/^/),
       '',
       'run folder or .safetensors file of a trained network of the same labels, whose answers to the same samples ' +
-        'are learned beside the labels (distillation)',
+        'are learned beside the labels (distillation); several, joined by +, have the same say',
     ),
     teacher_share: option(
       float({ above: 0, max: 1 }),
       0.5,
-      'part of the teacher in the gradient, the rest is the labels; the loss shown is that of the labels alone',
+      'part of the teachers in the gradient, the rest is the labels; the loss shown is that of the labels alone',
     ),
     teacher_temperature: option(
       float({ above: 0, max: 1000 }),
       2,
-      'what the logits of both are divided by: the larger, the more its less likely labels count',
+      'what the logits of both sides are divided by: the larger, the more the less likely labels count',
     ),
   }),
   ...group('Network', {

@@ -5,7 +5,7 @@ import { readFileBytes } from '../io/files.ts';
 import { shellWord } from '../term/shellWord.ts';
 import type { EpochRow } from '../train/history.ts';
 import { RunFolder, type RunRecord } from '../train/runFolder.ts';
-import type { WeightsOrigin } from '../train/source.ts';
+import { teachersOf, type WeightsOrigin } from '../train/source.ts';
 import { isUsed } from '../tune/usedSettings.ts';
 
 /** Where weights come from, as far as the folder around them knows. */
@@ -54,15 +54,19 @@ function recordOf(folder: RunFolder): RunRecord | undefined {
 
 /** The commands of all stages, the first one first; a stage whose folder is gone is a comment. */
 function commandsOf(record: RunRecord, most: number): string[] {
-  const { from, teacher, train } = record;
-  const before = [teacher, from].flatMap((origin) => {
+  const { from, teachers = [], train } = record;
+  const before = [...teachers, from].flatMap((origin) => {
     const known = origin && most > 0 && existsSync(origin.file);
     const source = known ? recordOf(folderOf(origin.file)) : undefined;
     return source ? commandsOf(source, most - 1) : [];
   });
   const note = (role: string, origin: WeightsOrigin | undefined): string[] =>
     origin ? [`# the next one ${role} ${weightsPath(origin.file)}, SHA-256 ${origin.sha256}`] : [];
-  const own = [...note('learns the answers of', teacher), ...note('starts from', from), trainCommand(train)];
+  const notes = [
+    ...teachers.flatMap((one) => note('learns the answers of', one)),
+    ...note('starts from', from),
+  ];
+  const own = [...notes, trainCommand(train)];
   // A teacher may be the source as well, or a stage before it.
   return [...new Set(before), ...own];
 }
@@ -98,19 +102,20 @@ function trainCommand(config: TrainConfig): string {
 }
 
 function portableRecord(record: RunRecord): RunRecord {
-  const { data, train, from, teacher } = record;
+  const { data, train, from, teachers } = record;
   return {
     ...record,
     data: { ...data, source: endOf(data.source, 1) },
     train: portableConfig(train),
     ...(from && { from: { ...from, file: weightsPath(from.file) } }),
-    ...(teacher && { teacher: { ...teacher, file: weightsPath(teacher.file) } }),
+    ...(teachers && { teachers: teachers.map((one) => ({ ...one, file: weightsPath(one.file) })) }),
   };
 }
 
 function portableConfig(config: TrainConfig): TrainConfig {
   const labels = endOf(config.labels, 1);
-  const [from, teacher] = [config.from, config.teacher].map(weightsPath);
+  const from = weightsPath(config.from);
+  const teacher = teachersOf(config).map(weightsPath).join('+');
   return { ...config, data: endOf(config.data, 1), labels, from, teacher, runs: 'runs' };
 }
 

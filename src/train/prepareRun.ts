@@ -3,7 +3,7 @@ import { FerError, UsageError } from '../errors.ts';
 import type { ModelDescription } from '../nn/model.ts';
 import { RunFolder, type RunRecord } from './runFolder.ts';
 import { refuseLocked } from './runLock.ts';
-import { checkTeacher, withSource } from './source.ts';
+import { checkTeachers, withSource } from './source.ts';
 
 /**
  * Prepares the configuration of a run before any data is read: a new name is refused if the run exists, a
@@ -37,11 +37,11 @@ export function prepareRun(config: TrainConfig, explicit: ReadonlySet<string>): 
       ...Object.fromEntries(given),
     };
     checkTrainConfig(merged);
-    if (merged.teacher !== '') checkTeacher(merged);
+    checkTeachers(merged);
     return resolveTrainConfig(merged);
   }
   refuseExisting(folder, config);
-  if (config.teacher !== '') checkTeacher(config);
+  checkTeachers(config);
   return resolveTrainConfig(config.from === '' ? config : withSource(config, explicit));
 }
 

@@ -48,8 +48,8 @@ export interface RunRecord extends ProgramVersion {
   readonly train: TrainConfig;
   /** The weights it started from, where those are another run's. */
   readonly from?: WeightsOrigin;
-  /** The weights it learns the answers of, with `teacher=`. */
-  readonly teacher?: WeightsOrigin;
+  /** The weights it learns the answers of, with `teacher=`, in its order. */
+  readonly teachers?: readonly WeightsOrigin[];
 }
 
 const CONFIG = 'config.json';

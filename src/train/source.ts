@@ -13,7 +13,7 @@ import {
 } from '../nn/model.ts';
 import { widen } from '../nn/widen.ts';
 
-/** Other weights that a run was made with: `from` and `teacher` in its `config.json`. */
+/** Other weights that a run was made with: `from` and `teachers` in its `config.json`. */
 export interface WeightsOrigin {
   /** The file of the weights. */
   readonly file: string;
@@ -83,20 +83,27 @@ function readOfLabels(
   return { model, origin: { file, sha256: createHash('sha256').update(readFileBytes(file)).digest('hex') } };
 }
 
+/** The paths of `teacher=`; none where it is empty. */
+export function teachersOf({ teacher }: Pick<TrainConfig, 'teacher'>): string[] {
+  return teacher.split('+').filter((path) => path !== '');
+}
+
 /**
- * Refuses a teacher that is not there, or that the run itself would write over.
+ * Refuses teachers that are not there, or that the run itself would write over.
  *
  * @throws FerError
  */
-export function checkTeacher({ teacher, runs, name }: TrainConfig): void {
-  const { file } = findModel(teacher, 'teacher');
-  if (resolve(dirname(file)) === resolve(runs, name)) {
-    throw new FerError(`teacher=${teacher} lies in the folder of the run itself: choose another name=`);
+export function checkTeachers(config: TrainConfig): void {
+  for (const teacher of teachersOf(config)) {
+    const { file } = findModel(teacher, 'teacher');
+    if (resolve(dirname(file)) === resolve(config.runs, config.name)) {
+      throw new FerError(`teacher=${teacher} lies in the folder of the run itself: choose another name=`);
+    }
   }
 }
 
 /**
- * Reads the network whose answers a run learns.
+ * Reads a network whose answers a run learns.
  *
  * @param before what it was when the run began, if that is to be the same
  * @throws FerError if it is damaged or has changed, tells other labels apart or sees pictures of another size

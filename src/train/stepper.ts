@@ -11,12 +11,11 @@ import { keyOf, STREAMS } from '../engine/random.ts';
 import { type Tensor, tensor } from '../engine/tensor.ts';
 import type { Optimizer } from '../optim/optimizers.ts';
 
-/** A trained network whose answers are learned beside the labels: Hinton et al., arXiv 1503.02531. */
-export interface Teacher {
-  readonly graph: Graph;
-  /** With values in the same backend. Nothing changes them. */
-  readonly parameters: Parameters;
-  /** Its part in the gradient, the rest is the labels'. */
+/** Trained networks whose answers are learned beside the labels: Hinton et al., arXiv 1503.02531. */
+export interface Teaching {
+  /** With values in the same backend. Nothing changes them. All have the same say. */
+  readonly teachers: readonly { readonly graph: Graph; readonly parameters: Parameters }[];
+  /** Their part in the gradient, the rest is the labels'. */
   readonly share: number;
   /** What the logits of both are divided by. */
   readonly temperature: number;
@@ -31,8 +30,8 @@ export interface StepperOptions extends MixtureOptions {
   readonly augmentations: readonly Augmentation[];
   readonly label_smoothing: number;
   readonly seed: number;
-  /** It sees the very samples of the step, augmented and mixed. */
-  readonly teacher?: Teacher;
+  /** Teachers see the very samples of the step, augmented and mixed. */
+  readonly teaching?: Teaching;
 }
 
 /** Sums over the steps since the last reset; the loss is that of the labels alone. */
@@ -157,14 +156,15 @@ export class Stepper {
     if (this.#mixes) list.emit('mix', { x: out, y: network.input, mixture });
     list.emit('gatherLabels', { targets, order, labels, step, crops });
     // Before the network, so that what it leaves behind takes no memory of its own.
-    const teacher = this.#teacherOf(samples, network.input);
-    list.calls.push(...(teacher?.network.forward ?? []), ...network.forward);
+    const teachers = this.#teachersOf(samples, network.input);
+    list.calls.push(...teachers.flatMap(({ forward }) => forward), ...network.forward);
     const loss = { logits, labels, dlogits, totals, smoothing };
     if (this.#mixes) list.emit('mixedCrossEntropy', { ...loss, mixture });
     else list.emit('crossEntropy', loss);
-    if (teacher) {
-      const { share, temperature, network: its } = teacher;
-      list.emit('distill', { logits, teacher: its.logits, dlogits, share, temperature });
+    const { share = 0, temperature = 1 } = this.#options.teaching ?? {};
+    for (const [i, { logits: teacher }] of teachers.entries()) {
+      const part = shareInTurn(share, i, teachers.length);
+      list.emit('distill', { logits, teacher, dlogits, share: part, temperature });
     }
     list.calls.push(
       ...network.backward(dlogits, { parameters: true, input: false }).calls,
@@ -173,10 +173,18 @@ export class Stepper {
     return list.calls;
   }
 
-  #teacherOf(batch: number, input: Tensor): (Teacher & { network: CompiledNetwork }) | undefined {
-    const { teacher } = this.#options;
-    if (!teacher) return undefined;
+  #teachersOf(batch: number, input: Tensor): CompiledNetwork[] {
     const options = { batch, training: false, step: this.#step, input };
-    return { ...teacher, network: new CompiledNetwork(teacher.graph, teacher.parameters, options) };
+    const teachers = this.#options.teaching?.teachers ?? [];
+    return teachers.map(({ graph, parameters }) => new CompiledNetwork(graph, parameters, options));
   }
+}
+
+/**
+ * What the i-th of `count` is given in turn, so that all have the same part of `share` in the end: each later one takes
+ * its part from all before it.
+ */
+function shareInTurn(share: number, i: number, count: number): number {
+  const part = share / count;
+  return part / (1 - part * (count - 1 - i));
 }

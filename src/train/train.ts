@@ -12,7 +12,7 @@ import { checkSame, refuseExisting } from './prepareRun.ts';
 import { programVersion } from './programVersion.ts';
 import { RunFolder, type RunProgress, type RunRecord } from './runFolder.ts';
 import { lockRun } from './runLock.ts';
-import { readSameSource, readSource, readTeacher } from './source.ts';
+import { readSameSource, readSource, readTeacher, teachersOf } from './source.ts';
 import { type Pause, Trainer, type TrainerListener } from './trainer.ts';
 
 /** Seconds of work that a sudden end may cost at the most, steps permitting. */
@@ -56,11 +56,12 @@ export async function train(config: TrainConfig, environment: TrainEnvironment):
   const { dataset, backend, listener = {} } = environment;
   const folder = new RunFolder(config.runs, config.name);
   const described = recordOf(config, dataset);
-  const teacher = teacherOf(folder, described);
-  const record = { ...described, ...(teacher && { teacher: teacher.origin }) };
+  const teachers = readTeachers(folder, described);
+  const origins = teachers.map(({ origin }) => origin);
+  const record = { ...described, ...(origins.length > 0 && { teachers: origins }) };
   const model = buildModel(record.model);
   const student = { ...model, inputSize: record.model.inputSize };
-  const loaded = teacher && loadModel(backend, teacher.model);
+  const loaded = teachers.map(({ model }) => loadModel(backend, model));
   const trainer = new Trainer(config, dataset, backend, student, loaded);
   // Kernels that this device does not take, or memory it lacks, are told before anything is written.
   await backend.ready?.();
@@ -95,12 +96,12 @@ function recordOf(config: TrainConfig, { source, hash, labels, size, splits }: D
   return { ...programVersion(), model, data: { source, hash, images }, train: config };
 }
 
-/** The network whose answers are learned; where a run goes on with its own, it has to be the same. */
-function teacherOf(folder: RunFolder, { train: config, model }: RunRecord) {
-  const { teacher, resume, restore_epoch } = config;
-  if (teacher === '') return undefined;
+/** The networks whose answers are learned; where a run goes on with its own, they have to be the same. */
+function readTeachers(folder: RunFolder, { train: config, model }: RunRecord) {
+  const { resume, restore_epoch } = config;
   const before = resume || restore_epoch > 0 ? folder.readRecord() : undefined;
-  return readTeacher(teacher, model, before?.train.teacher === teacher ? before.teacher : undefined);
+  const same = before?.train.teacher === config.teacher ? before.teachers : undefined;
+  return teachersOf(config).map((path, i) => readTeacher(path, model, same?.[i]));
 }
 
 /** Brings the trainer to where the run stands, or the folder to where a new run begins. */

@@ -71,7 +71,7 @@ export class Trainer {
   };
 
   /**
-   * @param teacher its weights are in the same backend
+   * @param teachers their weights are in the same backend
    * @throws FerError if a split that is needed has no images
    */
   constructor(
@@ -79,7 +79,7 @@ export class Trainer {
     dataset: Dataset,
     backend: Backend,
     { graph, parameters, inputSize }: { graph: Graph; parameters: Parameters; inputSize: number },
-    teacher?: LoadedModel,
+    teachers: readonly LoadedModel[] = [],
   ) {
     this.#config = config;
     this.#dataset = dataset;
@@ -100,9 +100,7 @@ export class Trainer {
       mixup: config.mixup,
       cutmix: config.cutmix,
       seed: config.seed,
-      ...(teacher && {
-        teacher: { ...teacher, share: config.teacher_share, temperature: config.teacher_temperature },
-      }),
+      teaching: { teachers, share: config.teacher_share, temperature: config.teacher_temperature },
     });
     const samples = backend.ahead ? VALIDATION_SAMPLES_AHEAD : VALIDATION_SAMPLES;
     const batch = Math.max(1, Math.floor(samples / config.eval_crops));
