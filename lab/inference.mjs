@@ -38,6 +38,7 @@
 //     neighbouring stores: this kernel was still one of 128. Predicted x 0.7 for the layers; result x 0.8 (medians and least
 //     of seven runs each), 25 of the 29 GB/s that two threads read here, so their instructions are no longer the limit.
 import { median } from './median.mjs';
+import { parseOptions } from './options.mjs';
 import { measureFer } from './peers/fer.mjs';
 import { startOnnxRuntime } from './peers/onnxruntime.mjs';
 import { startPyTorch } from './peers/pytorch.mjs';
@@ -48,14 +49,8 @@ const CASES = [
   { name: '1', bs: 1, crops: 1, steps: 60 },
 ];
 
-const options = { threads: 2, rounds: 5, json: false };
-for (const arg of process.argv.slice(2)) {
-  const [key, value] = arg.split('=');
-  if (!Object.hasOwn(options, key) || !value) throw new Error(`${arg}: expected threads=, rounds= or json=`);
-  options[key] = key === 'json' ? value === 'true' : Number(value);
-}
-
-const { threads, rounds, json } = options;
+const defaults = { threads: 2, rounds: 5, json: false };
+const { threads, rounds, json } = parseOptions(process.argv.slice(2), defaults);
 const onnx = startOnnxRuntime();
 const torch = startPyTorch();
 const results = [];

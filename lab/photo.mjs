@@ -24,6 +24,7 @@
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { median } from './median.mjs';
+import { parseOptions } from './options.mjs';
 import { startPhotoPeer } from './peers/photoPeers.mjs';
 
 const sample = () =>
@@ -32,14 +33,8 @@ const sample = () =>
     'demo/sample4.jpg',
   );
 
-const options = { model: '', photo: sample(), threads: 2, rounds: 5, steps: 4, json: false };
-for (const arg of process.argv.slice(2)) {
-  const [key, value] = arg.split(/=(.*)/s);
-  if (!Object.hasOwn(options, key) || !value)
-    throw new Error(`${arg}: expected one of ${Object.keys(options)}`);
-  options[key] = typeof options[key] === 'number' ? Number(value) : key === 'json' ? value === 'true' : value;
-}
-const { model, photo, threads, rounds, steps, json } = options;
+const defaults = { model: '', photo: sample(), threads: 2, rounds: 5, steps: 4, json: false };
+const { model, photo, threads, rounds, steps, json } = parseOptions(process.argv.slice(2), defaults);
 if (model === '')
   throw new Error('model= is missing: a run folder; fer train data=synthetic:60 n_epochs=1 name=any');
 

@@ -13,7 +13,7 @@ const NORM_PLACE = 8;
 /** Rows up to which a linear layer reads its weights as a stream instead of packing them. */
 const STREAM_ROWS = 2;
 const STREAM_BLOCK = 32;
-/** As in kernels/stream.ts: inputs of a turn, bytes of the head of a block, bytes of its constants. */
+/** As in kernels/stream.ts: inputs of a turn, bytes of the head of a block, bytes of its sums and constants. */
 const STREAM_TURN = 16;
 const STREAM_HEAD = 64;
 const STREAM_SCRATCH = 4 * 64 + 8;
