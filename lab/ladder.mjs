@@ -45,6 +45,7 @@ const PLAIN = {
   mixup: 0,
   cutmix: 0,
   ema: 0,
+  sam: 0,
 };
 /** In the order in which they are added. */
 const INGREDIENTS = [
@@ -61,6 +62,7 @@ const INGREDIENTS = [
   { name: 'mixup 0.2', settings: { mixup: 0.2 } },
   { name: 'cutmix 1, in turns with mixup', settings: { cutmix: 1 } },
   { name: 'moving average of the weights, 0.999', settings: { ema: 0.999 } },
+  { name: 'gradients from up the slope, 0.05', settings: { sam: 0.05 } },
 ];
 
 function rows() {

@@ -44,6 +44,9 @@ const WRITTEN: { readonly [Name in KernelName]: { readonly fresh: string[]; read
     amsgrad: { fresh: [], changed: ['param', 'mean', 'square', 'maximum'] },
     adadelta: { fresh: [], changed: ['param', 'square', 'delta'] },
     adagrad: { fresh: [], changed: ['param', 'sum'] },
+    squareSum: { fresh: ['sum'] },
+    ascend: { fresh: ['start'], changed: ['param'] },
+    copy: { fresh: ['y'] },
     average: { fresh: [], changed: ['average'] },
   };
 

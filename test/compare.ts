@@ -22,8 +22,10 @@ export interface Discrepancy {
 }
 
 /** The Euclidean length. */
-export function lengthOf(values: readonly number[]): number {
-  return Math.sqrt(values.reduce((sum, value) => sum + value * value, 0));
+export function lengthOf(values: ArrayLike<number>): number {
+  let sum = 0;
+  for (let i = 0; i < values.length; i++) sum += values[i] * values[i];
+  return Math.sqrt(sum);
 }
 
 /** The largest absolute value among the finite ones. */

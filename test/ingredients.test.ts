@@ -26,6 +26,7 @@ const INGREDIENTS: Record<string, Partial<TrainConfig>> = {
   ema: { ema: 0.9 },
   mixup: { mixup: 0.4, label_smoothing: 0.1 },
   cutmix: { cutmix: 1 },
+  sam: { sam: 0.05 },
   'mixup or cutmix, ten crops': { mixup: 0.4, cutmix: 1, crops: 10 },
   'ema with adam, nothing else decayed': {
     ema: 0.9,

@@ -58,6 +58,7 @@ test.each<Partial<TrainConfig>>([
   {},
   { optimizer: 'adamw', no_decay: ['norm', 'bias'], mixup: 1, ema: 0.9, label_smoothing: 0.1 },
   { optimizer: 'asgd', asgd_t0: 0, cutmix: 1 },
+  { sam: 0.1, mixup: 1 },
 ])('the fast backends train as the definition does: %j', async (given) => {
   const dataset = faces({ Training: 3, PublicTest: 2 });
   const settings = { bs: 2, n_epochs: 1, lr: 0.001, ...given };

@@ -31,6 +31,7 @@ export async function trainingSteps(backend, width = 8) {
     augment: true,
     augmentations: AUGMENTATIONS,
     label_smoothing: 0,
+    sam: 0,
     mixup: 0,
     cutmix: 0,
     seed: 5,

@@ -76,7 +76,7 @@ function callsOf(what, bs, width) {
   const optimizer = createOptimizer(parameters, {
     ...{ optimizer: 'sgd_nesterov', momentum: 0.9, weight_decay: 1e-4, no_decay: [], ema: 0 },
   });
-  const options = { label_smoothing: 0, mixup: 0, cutmix: 0, seed: 0 };
+  const options = { label_smoothing: 0, sam: 0, mixup: 0, cutmix: 0, seed: 0 };
   const stepper = new Stepper(backend, graph, parameters, data, optimizer, bs, {
     ...{ inputSize: SIDE, crops: 1, augment: true, augmentations: AUGMENTATIONS, ...options },
   });

@@ -191,6 +191,12 @@ export const trainOptions = {
       0,
       'probability spread over all classes in the target',
     ),
+    sam: option(
+      float({ min: 0, max: 100 }),
+      0,
+      'radius of sharpness-aware minimization: each step follows the gradient so far up the slope, which learns wrong ' +
+        'labels more slowly and takes twice the time; 0.05 is usual; 0: off',
+    ),
     patience: option(int({ min: 0 }), 0, 'stop after so many epochs without a better accuracy; 0: never'),
     seed: option(int({ min: 0, max: 0xffffffff }), 0, 'start of every random draw; same seed, same weights'),
   }),

@@ -11,6 +11,8 @@ export interface CompileOptions {
   readonly training: boolean;
   /** The persistent tensor of `STEP` slots. */
   readonly step: Tensor;
+  /** Training only: whether the running statistics move, as they do where this is not given. */
+  readonly countStatistics?: boolean;
   /** Where the images are, [N, ...input shape]. By default a transient tensor, for calls before `forward` to fill. */
   readonly input?: Tensor;
 }
@@ -142,6 +144,7 @@ export class CompiledNetwork {
     return {
       attributes: node.attributes,
       training: this.#options.training,
+      countStatistics: this.#options.countStatistics ?? true,
       x: inputs[0],
       inputs,
       y,

@@ -170,6 +170,15 @@ export interface KernelArgs {
   adadelta: { param: Tensor; grad: Tensor; square: Tensor; delta: Tensor; hyper: Tensor; decay: boolean };
   /** sum += g²; p -= lr·g / (√sum + eps). */
   adagrad: { param: Tensor; grad: Tensor; sum: Tensor; hyper: Tensor; decay: boolean };
+  /** sum [1] = Σ x². */
+  squareSum: { x: Tensor; sum: Tensor };
+  /**
+   * Towards a higher loss, as sharpness-aware minimization does before it takes the gradient (Foret et al., arXiv 2010.01412):
+   * start = param; param += radius·grad / (√squareSum + 1e-12). A squareSum of 0 leaves the parameters.
+   */
+  ascend: { param: Tensor; grad: Tensor; squareSum: Tensor; start: Tensor; radius: number };
+  /** y = x. */
+  copy: { x: Tensor; y: Tensor };
   /** average += share·(value - average), share = hyper[HYPER.average]; a share of 1 copies. */
   average: { value: Tensor; average: Tensor; hyper: Tensor };
 }

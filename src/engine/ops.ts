@@ -38,6 +38,8 @@ export interface StatisticSpec {
 export interface OpContext<Name extends OpName> {
   readonly attributes: OpAttributes[Name];
   readonly training: boolean;
+  /** Whether running statistics move in training. */
+  readonly countStatistics: boolean;
   readonly x: Tensor;
   readonly inputs: readonly Tensor[];
   readonly y: Tensor;
@@ -99,7 +101,17 @@ export const OPS: { readonly [Name in OpName]: OpRule<Name> } = {
       { name: `${name}.running_mean`, shape: [C], initial: 0 },
       { name: `${name}.running_var`, shape: [C], initial: 1 },
     ],
-    forward({ attributes: { name, relu }, training, x, y, parameter, statistic, saved, emit }) {
+    forward({
+      attributes: { name, relu },
+      training,
+      countStatistics,
+      x,
+      y,
+      parameter,
+      statistic,
+      saved,
+      emit,
+    }) {
       const operands = {
         x,
         gamma: parameter(`${name}.weight`),
@@ -111,7 +123,8 @@ export const OPS: { readonly [Name in OpName]: OpRule<Name> } = {
         eps: BATCH_NORM.eps,
         relu,
       };
-      if (training) emit('batchNorm.forward', { ...operands, momentum: BATCH_NORM.momentum });
+      const momentum = countStatistics ? BATCH_NORM.momentum : 0;
+      if (training) emit('batchNorm.forward', { ...operands, momentum });
       else emit('batchNorm.evaluate', operands);
     },
     backward({ attributes: { name, relu }, training, x, dy, dx, parameter, gradient, saved, emit }) {

@@ -72,6 +72,7 @@ export async function bench(
       augment: true,
       augmentations: AUGMENTATIONS,
       label_smoothing: 0,
+      sam: 0,
       mixup: 0,
       cutmix: 0,
       seed: 0,

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { lengthOf } from '../../test/compare.ts';
 import { defaultsOf } from '../config/option.ts';
 import { optimizerOptions } from '../config.ts';
 import { synthetic } from '../data/synthetic.ts';
@@ -25,6 +26,7 @@ const PLAIN: StepperOptions = {
   augment: false,
   augmentations: AUGMENTATIONS,
   label_smoothing: 0,
+  sam: 0,
   mixup: 0,
   cutmix: 0,
   seed: 0,
@@ -168,4 +170,50 @@ test('the learning rate moves the weights, and 0 leaves them', async () => {
   const once = await totalsOf({}, { counts: [12] });
   expect(still.loss).toBeCloseTo(2 * once.loss, 6);
   expect(moved.loss).toBeLessThan(still.loss - 0.01);
+});
+
+describe('sharpness-aware minimization', () => {
+  /** Weights, statistics and sums after one step of plain SGD with a rate of 1. */
+  async function stepFrom(values: Float32Array, options: Partial<StepperOptions>) {
+    const graph = buildNetwork('vgg', { width: 8, drop: 0.5, classes: 7 });
+    const parameters = new Parameters(graph);
+    backend.write(parameters.values, values);
+    backend.write(parameters.statistics, parameters.initial(0).statistics);
+    const optimizer = createOptimizer(parameters, SGD);
+    const data = uploadData(backend, dataset);
+    const stepper = new Stepper(backend, graph, parameters, data, optimizer, 24, { ...PLAIN, ...options });
+    stepper.setOrder(Int32Array.from(Array(24).keys()));
+    stepper.setTotals({ loss: 0, correct: 0, samples: 0 });
+    stepper.run({ epoch: 0, start: 0, count: 24, step: 0, optimizerStep: 0, lr: 1 });
+    const after = Float32Array.from(await backend.read(parameters.values));
+    const statistics = await backend.read(parameters.statistics);
+    return {
+      gradient: values.map((value, i) => value - after[i]),
+      statistics,
+      totals: await stepper.totals(),
+    };
+  }
+  const { values } = new Parameters(buildNetwork('vgg', { width: 8, drop: 0.5, classes: 7 })).initial(0);
+  const difference = (a: Float32Array, b: Float32Array): Float32Array => a.map((value, i) => value - b[i]);
+
+  test.each([{}, { augment: true, mixup: 1, label_smoothing: 0.1 }])(
+    'follows the gradient of the same samples so far up the slope: %j',
+    async (options) => {
+      const here = (await stepFrom(values, options)).gradient;
+      const far = 0.5 / lengthOf(here);
+      const up = values.map((value, i) => value + far * here[i]);
+      const there = (await stepFrom(up, options)).gradient;
+      const found = (await stepFrom(values, { ...options, sam: 0.5 })).gradient;
+      const apart = lengthOf(difference(there, here));
+      expect(apart).toBeGreaterThan(0.1 * lengthOf(here));
+      expect(lengthOf(difference(found, there))).toBeLessThan(0.01 * apart);
+    },
+  );
+
+  test('counts its samples, and moves the statistics, once', async () => {
+    const plain = await stepFrom(values, {});
+    const { totals, statistics } = await stepFrom(values, { sam: 0.5 });
+    expect(totals).toEqual(plain.totals);
+    expect(statistics).toEqual(plain.statistics);
+  });
 });

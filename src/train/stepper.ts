@@ -29,6 +29,11 @@ export interface StepperOptions extends MixtureOptions {
   /** What is drawn if `augment`. */
   readonly augmentations: readonly Augmentation[];
   readonly label_smoothing: number;
+  /**
+   * Radius of sharpness-aware minimization (Foret et al., arXiv 2010.01412): a step follows the gradient at the point that lies
+   * so far up the slope. 0: plain steps.
+   */
+  readonly sam: number;
   readonly seed: number;
   /** Teachers see the very samples of the step, augmented and mixed. */
   readonly teaching?: Teaching;
@@ -135,41 +140,62 @@ export class Stepper {
   }
 
   #calls(count: number): Call[] {
-    const { crops, inputSize, label_smoothing: smoothing } = this.#options;
+    const { crops, inputSize, sam } = this.#options;
     const { images, targets, size } = this.#data;
     const samples = count * crops;
-    const network = new CompiledNetwork(this.#graph, this.#parameters, {
-      batch: samples,
-      training: true,
-      step: this.#step,
-    });
+    const compiled = { batch: samples, training: true, step: this.#step };
+    const network = new CompiledNetwork(this.#graph, this.#parameters, compiled);
     if (network.input.shape[1] !== inputSize)
       throw new Error(`input of ${network.input.shape[1]}, not ${inputSize}`);
     const labels = tensor('labels', [samples], 'i32');
-    const dlogits = tensor('dlogits', network.logits.shape);
     const list = new CallList();
     const [order, step] = [this.#order, this.#step];
     const draws = this.#options.augment ? this.#options.augmentations : [];
-    const [mixture, totals, logits] = [this.#mixture, this.#totals, network.logits];
     const out = this.#mixes ? tensor('samples', network.input.shape) : network.input;
     list.emit('augment', { images, order, out, step, size, crops, draws });
-    if (this.#mixes) list.emit('mix', { x: out, y: network.input, mixture });
+    if (this.#mixes) list.emit('mix', { x: out, y: network.input, mixture: this.#mixture });
     list.emit('gatherLabels', { targets, order, labels, step, crops });
     // Before the network, so that what it leaves behind takes no memory of its own.
     const teachers = this.#teachersOf(samples, network.input);
-    list.calls.push(...teachers.flatMap(({ forward }) => forward), ...network.forward);
+    list.calls.push(...teachers.flatMap(({ forward }) => forward));
+    const answers = teachers.map(({ logits }) => logits);
+    list.calls.push(...this.#gradient(network, { labels, teachers: answers, totals: this.#totals }));
+    if (sam > 0) {
+      // The same samples and the same dropout; only the weights are others. It counts nowhere: no totals, no statistics.
+      const nearby = { ...compiled, input: network.input, countStatistics: false };
+      const again = new CompiledNetwork(this.#graph, this.#parameters, nearby);
+      const totals = tensor('totals nearby', [3], 'f64');
+      const { values: param, gradients: grad } = this.#parameters;
+      const squareSum = tensor('squareSum', [1]);
+      const start = tensor('start', param.shape);
+      list.emit('squareSum', { x: grad, sum: squareSum });
+      list.emit('ascend', { param, grad, squareSum, start, radius: sam });
+      list.calls.push(...this.#gradient(again, { labels, teachers: answers, totals }));
+      list.emit('copy', { x: start, y: param });
+    }
+    list.calls.push(...this.#optimizer.calls);
+    return list.calls;
+  }
+
+  /** The network's answers, their loss, and the gradients of the parameters. */
+  #gradient(
+    network: CompiledNetwork,
+    { labels, teachers, totals }: { labels: Tensor; teachers: readonly Tensor[]; totals: Tensor },
+  ): Call[] {
+    const { label_smoothing: smoothing, teaching } = this.#options;
+    const { logits } = network;
+    const dlogits = tensor('dlogits', logits.shape);
+    const list = new CallList();
+    list.calls.push(...network.forward);
     const loss = { logits, labels, dlogits, totals, smoothing };
-    if (this.#mixes) list.emit('mixedCrossEntropy', { ...loss, mixture });
+    if (this.#mixes) list.emit('mixedCrossEntropy', { ...loss, mixture: this.#mixture });
     else list.emit('crossEntropy', loss);
-    const { share = 0, temperature = 1 } = this.#options.teaching ?? {};
-    for (const [i, { logits: teacher }] of teachers.entries()) {
+    const { share = 0, temperature = 1 } = teaching ?? {};
+    for (const [i, teacher] of teachers.entries()) {
       const part = shareInTurn(share, i, teachers.length);
       list.emit('distill', { logits, teacher, dlogits, share: part, temperature });
     }
-    list.calls.push(
-      ...network.backward(dlogits, { parameters: true, input: false }).calls,
-      ...this.#optimizer.calls,
-    );
+    list.calls.push(...network.backward(dlogits, { parameters: true, input: false }).calls);
     return list.calls;
   }
 

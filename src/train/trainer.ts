@@ -97,6 +97,7 @@ export class Trainer {
       augment: config.augment,
       augmentations: config.augmentations,
       label_smoothing: config.label_smoothing,
+      sam: config.sam,
       mixup: config.mixup,
       cutmix: config.cutmix,
       seed: config.seed,

@@ -2,7 +2,16 @@ import { HYPER, type KernelTable } from '../../kernels.ts';
 import type { Tensor } from '../../tensor.ts';
 import type { Memory } from './memory.ts';
 
-type Names = 'sgd' | 'adam' | 'amsgrad' | 'adadelta' | 'adagrad' | 'average';
+type Names =
+  | 'sgd'
+  | 'adam'
+  | 'amsgrad'
+  | 'adadelta'
+  | 'adagrad'
+  | 'squareSum'
+  | 'ascend'
+  | 'copy'
+  | 'average';
 
 /** One step of an optimizer on a run of parameters, as torch.optim of PyTorch 1.13 defines it. */
 export const OPTIMIZER: Pick<KernelTable<Memory>, Names> = {
@@ -48,6 +57,20 @@ export const OPTIMIZER: Pick<KernelTable<Memory>, Names> = {
       p[i] -= (slots[HYPER.lr] * g[i]) / (Math.sqrt(s[i]) + slots[HYPER.eps]);
     }
   },
+
+  squareSum({ x, sum }, memory) {
+    memory.floats(sum)[0] = memory.floats(x).reduce((total, value) => total + value ** 2, 0);
+  },
+
+  ascend({ param, grad, squareSum, start, radius }, memory) {
+    const p = memory.floats(param);
+    const g = memory.floats(grad);
+    memory.floats(start).set(p);
+    const scale = radius / (Math.sqrt(memory.floats(squareSum)[0]) + 1e-12);
+    for (let i = 0; i < p.length; i++) p[i] += scale * g[i];
+  },
+
+  copy: ({ x, y }, memory) => memory.floats(y).set(memory.floats(x)),
 
   average({ value, average, hyper }, memory) {
     const from = memory.floats(value);

@@ -244,6 +244,21 @@ export const LOWER: {
     const { items, length, block } = flat(param);
     list.push('adagrad', CODE.ADAGRAD, items, [param, grad, sum, hyper, length, block, decay ? 1 : 0]);
   },
+  squareSum({ x, sum }, list) {
+    const { items, length, block } = flat(x);
+    const parts = list.temporary('parts', items);
+    list.push('squareSum', CODE.SQUARE_SUMS, items, [x, parts, length, block]);
+    list.push('squareSum.finish', CODE.COLUMN_SUMS, 1, [parts, sum, items, 1, COLUMN_BLOCK]);
+  },
+  ascend({ param, grad, squareSum, start, radius }, list) {
+    const { items, length, block } = flat(param);
+    const operands = [param, grad, squareSum, start, length, block, new F32(radius)];
+    list.push('ascend', CODE.ASCEND, items, operands);
+  },
+  copy({ x, y }, list) {
+    const { items, length, block } = flat(x);
+    list.push('copy', CODE.COPY, items, [x, y, length, block]);
+  },
   average({ value, average, hyper }, list) {
     const { items, length, block } = flat(value);
     list.push('average', CODE.AVERAGE, items, [value, average, hyper, length, block]);

@@ -96,6 +96,49 @@ describe.each(Object.keys(KERNELS))('%s', (name) => {
   });
 });
 
+describe('sharpness', () => {
+  it.each([1, 3, ...LENGTHS, 16385])('of %d', async (length) => {
+    const x = of('x', length);
+    await checkCall(candidates, {
+      call: call('squareSum', { x, sum: of('sum', 1) }),
+      bounds: { sum: { growth: 16 } },
+    });
+    const [param, grad, start, squareSum] = [
+      of('param', length),
+      of('grad', length),
+      of('start', length),
+      of('n', 1),
+    ];
+    const up = call('ascend', { param, grad, start, squareSum, radius: 0.25 });
+    const bounds = { start: { growth: 0 } };
+    await checkCall(candidates, { call: up, contents: { squareSum: [length / 3] }, bounds });
+    await checkCall(candidates, {
+      call: call('copy', { x, y: of('y', length) }),
+      bounds: { y: { growth: 0 } },
+    });
+  });
+
+  it('stays where there is no slope, and lets what is not finite through', async () => {
+    const length = 20;
+    const [param, grad, start, squareSum] = [
+      of('param', length),
+      of('grad', length),
+      of('start', length),
+      of('n', 1),
+    ];
+    const up = call('ascend', { param, grad, start, squareSum, radius: 0.25 });
+    const contents = { grad: new Float32Array(length), squareSum: [0] };
+    await checkCall(candidates, { call: up, contents, bounds: { param: { growth: 0 } } });
+    const odd = randomValues(length, 5);
+    odd.set([Number.NaN, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY]);
+    await checkCall(candidates, { call: up, contents: { grad: odd, squareSum: [3] }, nonFinite: true });
+    for (const sum of [Number.NaN, Number.POSITIVE_INFINITY])
+      await checkCall(candidates, { call: up, contents: { squareSum: [sum] }, nonFinite: true });
+    const squares = call('squareSum', { x: of('x', length), sum: of('sum', 1) });
+    await checkCall(candidates, { call: squares, contents: { x: odd }, nonFinite: true });
+  });
+});
+
 describe('average', () => {
   // Statistics need not be a multiple of four.
   it.each([1, 3, ...LENGTHS, 16385])('of %d', async (length) => {

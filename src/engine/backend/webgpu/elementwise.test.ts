@@ -133,6 +133,27 @@ describe.runIf(hasGpu)('optimizers on a GPU', () => {
     }
   });
 
+  it.each([1, 7, 1028, 20000, 1_200_001])('sharpness of %d', async (length) => {
+    const [x, y, param, grad, start] = ['x', 'y', 'param', 'grad', 'start'].map((name) =>
+      operand(name, [length]),
+    );
+    const squareSum = operand('squareSum', [1]);
+    const squares = call('squareSum', { x, sum: operand('sum', [1]) });
+    await checkCall(candidates, { call: squares, bounds: { sum: { growth: 16 } } });
+    const up = call('ascend', { param, grad, start, squareSum, radius: 0.25 });
+    for (const [sum, nonFinite] of [
+      [length / 3, false],
+      [Number.POSITIVE_INFINITY, true],
+    ] as const)
+      await checkCall(candidates, {
+        call: up,
+        contents: { squareSum: [sum] },
+        nonFinite,
+        bounds: { start: exact },
+      });
+    await checkCall(candidates, { call: call('copy', { x, y }), bounds: { y: exact } });
+  });
+
   it('let what is not finite through', async () => {
     const length = 20;
     const grad = randomValues(length, 5);

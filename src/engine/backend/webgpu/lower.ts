@@ -19,9 +19,9 @@ import {
   lanesAcross,
   statisticsShader,
 } from './kernels/norm.ts';
-import { AVERAGE, adadelta, adagrad, adam, sgd } from './kernels/optimizer.ts';
+import { ASCEND, AVERAGE, adadelta, adagrad, adam, COPY, sgd } from './kernels/optimizer.ts';
 import { poolGradientShader, poolShader } from './kernels/pool.ts';
-import { pushColumnSums } from './kernels/sums.ts';
+import { pushColumnSums, pushSquareSum } from './kernels/sums.ts';
 import {
   convolutionKind,
   type FixedNorm,
@@ -191,6 +191,9 @@ const LOWER: {
   amsgrad: ({ decay, ...tensors }, list) => pushFlat(list, adam(decay, true), tensors),
   adadelta: ({ decay, ...tensors }, list) => pushFlat(list, adadelta(decay), tensors),
   adagrad: ({ decay, ...tensors }, list) => pushFlat(list, adagrad(decay), tensors),
+  squareSum: ({ x, sum }, list) => pushSquareSum(list, x, sum),
+  ascend: ({ radius, ...tensors }, list) => pushFlat(list, ASCEND, tensors, { radius }),
+  copy: (tensors, list) => pushFlat(list, COPY, tensors),
   average: (tensors, list) => pushFlat(list, AVERAGE, tensors),
 };
 

@@ -60,6 +60,9 @@ export const GATHER_PATCHES = 57;
 export const TURN_KERNEL = 58;
 export const LINEAR_DOTS = 59;
 export const DISTILL = 60;
+export const SQUARE_SUMS = 61;
+export const ASCEND = 62;
+export const COPY = 63;
 /** Added to the code of a Winograd kernel, whose tiles are of 5 by 5 outputs otherwise. */
 export const TILES_OF_4 = 64;
 export const TILES_OF_3 = 128;

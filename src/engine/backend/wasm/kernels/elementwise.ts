@@ -4,12 +4,12 @@ import { bits, EMPTY_KEY, extend, mix4 } from './random';
 
 /** Bytes first..end of an item's block. */
 @inline
-function firstOf(item: usize, block: usize): usize {
+export function firstOf(item: usize, block: usize): usize {
   return item * block * 4;
 }
 
 @inline
-function endOf(item: usize, block: usize, length: usize): usize {
+export function endOf(item: usize, block: usize, length: usize): usize {
   return least(length, (item + 1) * block) * 4;
 }
 

@@ -20,6 +20,7 @@ import * as NORM_POOL from './normPool';
 import * as PATCHES from './patches';
 import * as POOL from './pool';
 import * as SGD from './sgd';
+import * as SHARPNESS from './sharpness';
 import * as STREAM from './stream';
 import * as WINOGRAD3 from './generated/tiles3/winograd';
 import * as GRADIENT3 from './generated/tiles3/winogradGradient';
@@ -175,6 +176,9 @@ function dispatch(code: u32, record: usize, item: u32, scratch: usize): void {
     case CODE.DISTILL: return LOSS.distill(record, item, scratch);
     case CODE.AVERAGE_CROPS: return LOSS.averageCrops(record, item, scratch);
     case CODE.SGD: return SGD.sgd(record, item, scratch);
+    case CODE.SQUARE_SUMS: return SHARPNESS.squareSums(record, item, scratch);
+    case CODE.ASCEND: return SHARPNESS.ascend(record, item, scratch);
+    case CODE.COPY: return SHARPNESS.copy(record, item, scratch);
     case CODE.MIX: return MIX.mix(record, item, scratch);
     case CODE.ADAM: return ADAPTIVE.adam(record, item, scratch);
     case CODE.ADADELTA: return ADAPTIVE.adadelta(record, item, scratch);

@@ -82,3 +82,20 @@ export const AVERAGE: FlatSpec = {
   // A share of 1 forgets even what was no number.
   set_average(i, select(old + share * (value(i) - old), value(i), share == 1.0));`,
 };
+
+export const ASCEND: FlatSpec = {
+  name: 'ascend',
+  flat: { param: 'update', grad: 'read', start: 'write' },
+  operands: { squareSum: read() },
+  numbers: { radius: 'f32' },
+  body: `
+  let w = param(i);
+  set_start(i, w);
+  set_param(i, w + p.radius / (sqrt(squareSum(0u)) + 1e-12) * grad(i));`,
+};
+
+export const COPY: FlatSpec = {
+  name: 'copy',
+  flat: { x: 'read', y: 'write' },
+  body: 'set_y(i, x(i));',
+};

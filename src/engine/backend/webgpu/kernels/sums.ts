@@ -1,4 +1,4 @@
-import type { Tensor } from '../../../tensor.ts';
+import { sizeOf, type Tensor } from '../../../tensor.ts';
 import type { DispatchList } from '../dispatches.ts';
 import { read, type Shader, THREADS, write } from '../shader.ts';
 
@@ -8,6 +8,8 @@ const DOWN = THREADS / ACROSS;
 /** Rows of a block, and the number of blocks of the first of two passes. */
 const LEAST_ROWS = 256;
 const MOST_BLOCKS = 256;
+/** Elements of a block of a sum over everything. */
+const LEAST_ELEMENTS = 4096;
 
 /**
  * Sums of the columns of x [rows, columns], for each block of rows: sums [blocks, columns]. Grid: columns,
@@ -59,4 +61,40 @@ export function pushColumnSums(
     { rows: blocks, columns, block: blocks },
     { kernel },
   );
+}
+
+/** Sums of each block of x, or of its squares: sums [blocks]. Grid: blocks. */
+function sumsShader(squares: boolean): Shader {
+  return {
+    name: squares ? 'squareSum' : 'squareSum.finish',
+    operands: { x: read(), sums: write() },
+    numbers: { count: 'u32', block: 'u32' },
+    threads: THREADS,
+    declarations: `var<workgroup> shares: array<f32, ${THREADS}>;`,
+    body: `
+  let end = min((group.x + 1u) * p.block, p.count);
+  var sum = 0.0;
+  for (var i = group.x * p.block + thread; i < end; i += ${THREADS}u) {
+    let value = x(i);
+    sum += ${squares ? 'value * value' : 'value'};
+  }
+  shares[thread] = sum;
+  for (var half = ${THREADS / 2}u; half > 0u; half /= 2u) {
+    workgroupBarrier();
+    if (thread < half) { shares[thread] += shares[thread + half]; }
+  }
+  if (thread == 0u) { set_sums(group.x, shares[0]); }`,
+  };
+}
+const SQUARE_SUMS = sumsShader(true);
+const SUM = sumsShader(false);
+
+/** sum [1] = Σ x², in two passes. */
+export function pushSquareSum(list: DispatchList, x: Tensor, sum: Tensor): void {
+  const count = sizeOf(x.shape);
+  const block = Math.max(LEAST_ELEMENTS, Math.ceil(count / MOST_BLOCKS));
+  const blocks = Math.ceil(count / block);
+  const parts = list.temporary('parts', [blocks]);
+  list.push(SQUARE_SUMS, [blocks, 1, 1], { x, sums: parts }, { count, block });
+  list.push(SUM, [1, 1, 1], { x: parts, sums: sum }, { count: blocks, block: blocks });
 }
