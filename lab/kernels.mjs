@@ -7,7 +7,7 @@
 //
 // First the kernel's error against `reference` on two images, then the shortest of `turns` times on n images (a shared
 // machine only ever makes a time longer). `effective` counts the multiplications of the definition, `% peak`
-// those that ran.
+// those that ran, also of the peak of 128 bits where the kernels use 256.
 import { parseOptions } from './options.mjs';
 import { startRoof } from './roof/measure.mjs';
 
@@ -174,14 +174,20 @@ async function threadCosts(build) {
 }
 
 const { n, turns, only, build, json } = parseOptions(process.argv.slice(2), defaults);
-const roof = await startRoof({ wide: build === 'wide' });
-for (let i = 0; i < 5; i++) roof();
+const wide = build === 'wide';
+const roof = await startRoof({ wide });
+const roof128 = wide ? await startRoof() : roof;
+for (let i = 0; i < 5; i++) {
+  roof();
+  roof128();
+}
 const results = [];
 for (const kernel of cases().filter(({ name }) => name.includes(only))) {
   const error = await errorOf(kernel, build);
   const samples = n * (kernel.samples ?? 1);
   const rows = await timesOf(kernel, samples, turns, build);
   roof();
+  roof128();
   const stages = new Map();
   for (const { kernel: stage, seconds, multiplications } of rows) {
     const sum = stages.get(stage) ?? { seconds: 0, multiplications: 0 };
@@ -200,29 +206,36 @@ for (const kernel of cases().filter(({ name }) => name.includes(only))) {
   });
 }
 const { gflops, gigabytesPerSecond } = roof();
+const { gflops: peak128 } = roof128();
 const costs = await threadCosts(build);
 if (json)
-  console.log(JSON.stringify({ n, turns, build, peak: gflops, gigabytesPerSecond, ...costs, results }));
+  console.log(
+    JSON.stringify({ n, turns, build, peak: gflops, peak128, gigabytesPerSecond, ...costs, results }),
+  );
 else {
   console.log(
-    `peak ${gflops.toFixed(1)} GFLOP/s, reading ${gigabytesPerSecond.toFixed(1)} GB/s; one thread, ${n} images, ${build}`,
+    `peak ${gflops.toFixed(1)} GFLOP/s, of 128 bits ${peak128.toFixed(1)}, reading ${gigabytesPerSecond.toFixed(1)} GB/s; one thread, ${n} images, ${build}`,
   );
   console.log(
     `two threads: a barrier ${(costs.barrier * 1e6).toFixed(2)} µs, a run after sleep ${(costs.woken * 1e6).toFixed(0)} µs`,
   );
   console.log(
-    `${'kernel'.padEnd(40)}${'error'.padStart(9)}${'ms'.padStart(9)}${'effective'.padStart(11)}${'% peak'.padStart(8)}`,
+    `${'kernel'.padEnd(40)}${'error'.padStart(9)}${'ms'.padStart(9)}${'effective'.padStart(11)}${'% peak'.padStart(8)}${'% of 128'.padStart(10)}`,
   );
   for (const { kernel, error, seconds, effective, stages } of results) {
     const run = Object.values(stages).reduce((sum, stage) => sum + stage.multiplications, 0);
-    const share = (work, time) => (work === 0 ? '' : ((100 * 2 * work) / time / 1e9 / gflops).toFixed(0));
+    const share = (work, time) => {
+      const percent = (peak, width) =>
+        (work === 0 ? '' : ((100 * 2 * work) / time / 1e9 / peak).toFixed(0)).padStart(width);
+      return `${percent(gflops, 8)}${percent(peak128, 10)}`;
+    };
     console.log(
-      `${kernel.padEnd(40)}${error.toExponential(1).padStart(9)}${(seconds * 1e3).toFixed(2).padStart(9)}${effective.toFixed(0).padStart(11)}${share(run, seconds).padStart(8)}`,
+      `${kernel.padEnd(40)}${error.toExponential(1).padStart(9)}${(seconds * 1e3).toFixed(2).padStart(9)}${effective.toFixed(0).padStart(11)}${share(run, seconds)}`,
     );
     if (Object.keys(stages).length > 1) {
       for (const [stage, { seconds: time, multiplications }] of Object.entries(stages)) {
         console.log(
-          `  ${stage.padEnd(47)}${(time * 1e3).toFixed(2).padStart(9)}${''.padStart(11)}${share(multiplications, time).padStart(8)}`,
+          `  ${stage.padEnd(47)}${(time * 1e3).toFixed(2).padStart(9)}${''.padStart(11)}${share(multiplications, time)}`,
         );
       }
     }
