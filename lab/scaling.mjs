@@ -14,7 +14,7 @@
 //     one), copying x 1.44 to 1.57. Kernels that multiply are 82 % of a step and gain 1.98 at their best, all others 1.88,
 //     worst those that read and write whole maps (norm.apply 1.48, norm.dapply 1.64), which is what copying gains.
 //  2. Four more on a busier day, nothing changed: medians 2.00 (3 rounds), 1.75 (3), 1.55 (5), 1.92 (7, at real-time priority).
-//     In the last two the machine's multiply-adds gained 2.0 and the step at its best 1.76 and 1.81: a neighbour takes the
+//     In the last two the machine's multiply-adds gained 2.0 and the step at its best 1.76 and 1.81: presumably a neighbour takes the
 //     second core away more often than the first, and a step at its best needs both for half a second.
 import { median } from './median.mjs';
 import { parseOptions } from './options.mjs';
