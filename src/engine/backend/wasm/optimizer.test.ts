@@ -97,19 +97,18 @@ describe.each(Object.keys(KERNELS))('%s', (name) => {
 });
 
 describe('sharpness', () => {
+  const ascent = (length: number): Call => {
+    const [param, grad, start] = ['param', 'grad', 'start'].map((name) => of(name, length));
+    return call('ascend', { param, grad, start, squareSum: of('n', 1), radius: 0.25 });
+  };
+
   it.each([1, 3, ...LENGTHS, 16385])('of %d', async (length) => {
     const x = of('x', length);
     await checkCall(candidates, {
       call: call('squareSum', { x, sum: of('sum', 1) }),
       bounds: { sum: { growth: 16 } },
     });
-    const [param, grad, start, squareSum] = [
-      of('param', length),
-      of('grad', length),
-      of('start', length),
-      of('n', 1),
-    ];
-    const up = call('ascend', { param, grad, start, squareSum, radius: 0.25 });
+    const up = ascent(length);
     const bounds = { start: { growth: 0 } };
     await checkCall(candidates, { call: up, contents: { squareSum: [length / 3] }, bounds });
     await checkCall(candidates, {
@@ -120,13 +119,7 @@ describe('sharpness', () => {
 
   it('stays where there is no slope, and lets what is not finite through', async () => {
     const length = 20;
-    const [param, grad, start, squareSum] = [
-      of('param', length),
-      of('grad', length),
-      of('start', length),
-      of('n', 1),
-    ];
-    const up = call('ascend', { param, grad, start, squareSum, radius: 0.25 });
+    const up = ascent(length);
     const contents = { grad: new Float32Array(length), squareSum: [0] };
     await checkCall(candidates, { call: up, contents, bounds: { param: { growth: 0 } } });
     const odd = randomValues(length, 5);
