@@ -268,18 +268,44 @@ describe.runIf(hasChromium())('the page', { timeout: PATIENCE }, () => {
   test('waits for the first picture of a camera that has said its size', async () => {
     const page = await open('#webcam');
     await ready(page);
-    // What a slow camera does: the size is known, and there is nothing to be drawn yet.
+    // What a slow camera does: the size is known, and there is nothing to be drawn yet. This one may be slow as well.
     await page.evaluate(() => {
       let looks = 0;
+      const { get: real } = Object.getOwnPropertyDescriptor(HTMLMediaElement.prototype, 'readyState') as {
+        get: () => number;
+      };
       const drawn = window.createImageBitmap as (source: ImageBitmapSource) => Promise<ImageBitmap>;
       Object.defineProperty(HTMLVideoElement.prototype, 'readyState', {
-        get: () => (++looks < 5 ? HTMLMediaElement.HAVE_METADATA : HTMLMediaElement.HAVE_ENOUGH_DATA),
+        get(this: HTMLVideoElement) {
+          return ++looks < 5 ? HTMLMediaElement.HAVE_METADATA : real.call(this);
+        },
       });
       window.createImageBitmap = (source: ImageBitmapSource) =>
         looks < 5 ? Promise.reject(new DOMException('no data', 'InvalidStateError')) : drawn(source);
     });
     await page.click('text=Start the camera');
     await page.waitForSelector('.box');
+  });
+
+  test('is stopped before the first picture, and complains of nothing', async () => {
+    const page = await open('#webcam');
+    await ready(page);
+    // A camera that has been allowed and never shows anything: the element waits to play.
+    await page.evaluate(() => {
+      navigator.mediaDevices.getUserMedia = () =>
+        Promise.resolve(document.createElement('canvas').captureStream(0));
+      window.addEventListener('unhandledrejection', ({ reason }) => {
+        document.title = `unhandled: ${reason}`;
+      });
+    });
+    const title = await page.title();
+    await page.click('text=Start the camera');
+    await page.waitForSelector('.status:has-text("Waiting for the first frame")');
+    await page.click('text=Stop the camera');
+    await page.waitForSelector('text=Start the camera');
+    await page.evaluate(() => new Promise((done) => setTimeout(done, 250)));
+    expect(await page.title()).toBe(title);
+    expect(await page.$('[role=alert]')).toBeNull();
   });
 
   test('says so when the camera is refused', async () => {

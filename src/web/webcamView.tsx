@@ -73,7 +73,12 @@ export function WebcamView({ loading }: { loading: Loading }): JSX.Element {
     const element = video.current;
     if (!stream || !element) return;
     element.srcObject = stream;
-    void element.play();
+    element.play().catch((error: DOMException) => {
+      // A camera that is stopped before its first picture.
+      if (error.name === 'AbortError') return;
+      stop();
+      setProblem(cameraProblem(error));
+    });
     if (!recognizer) return;
     return watch(element, recognizer, wishes, setFrame, (error) => {
       stop();
