@@ -110,6 +110,20 @@ describe('a run that starts from other weights', () => {
     expect(wide.data.slice(-144).every((value) => value !== 0)).toBe(true);
   });
 
+  test('may see more of each face: the weights are the same, config.json names the crops', async () => {
+    const runs = at('larger crops');
+    await killAtFirstStep({ ...STAGE, runs, crop_size: 44 });
+    expect(tensorsOf(join(runs, 'a', 'last.safetensors'))).toEqual(tensorsOf(BEST));
+    const { model, train } = new RunFolder(runs, 'a').readRecord();
+    expect([model.inputSize, train.crop_size]).toEqual([44, 44]);
+    // Who starts from it goes on with its crops.
+    expect(
+      prepareTraining({ runs, name: 'b', data: 'synthetic', from: join(runs, 'a', 'last.safetensors') }),
+    ).toMatchObject({
+      crop_size: 44,
+    });
+  });
+
   test('has network and width of its source', () => {
     const settings = { runs: at('none'), name: 'a', data: 'synthetic', from: SOURCE };
     expect(prepareTraining(settings)).toMatchObject({ network: 'vgg', width: 8 });
@@ -175,6 +189,16 @@ describe('a source that will not do', () => {
     refused({ from: SOURCE, resume: true }, /starts a new run, and resume=true goes on/);
     refused({ from: SOURCE, restore_epoch: 1 }, /starts a new run, and restore_epoch=1 goes on/);
     expect(() => configOf({ runs: at('none'), from: SOURCE, resume: true })).toThrow(UsageError);
+  });
+
+  test.each([8, 16])('crops whose last layers have other places, width %d', async (width) => {
+    const runs = at('other places');
+    await expect(trainTiny({ ...STAGE, runs, width, crop_size: 48 }, { dataset })).rejects.toThrow(
+      /is of crops of 40x40, and its linear layers do not fit those of crop_size=48: leave out crop_size=/,
+    );
+    await expect(trainTiny({ ...STAGE, runs, crop_size: 49 }, { dataset })).rejects.toThrow(
+      /crops of crop_size=49 do not fit into faces of 48x48 pixels: give crop_size=48 or less/,
+    );
   });
 
   test('in the folder that would be deleted', () => {

@@ -14,8 +14,8 @@ const LABELS = ['angry', 'disgust', 'fear', 'happy', 'sad', 'surprise', 'neutral
 type Tensors = Record<string, StoredTensor>;
 
 /** A state_dict as PyTorch would save it. */
-function stateDict(labels: readonly string[] = LABELS): Tensors {
-  const description = { network: 'vgg', width: 8, drop: 0, labels, imageSize: 48, inputSize: 40 } as const;
+function stateDict(labels: readonly string[] = LABELS, inputSize = 40): Tensors {
+  const description = { network: 'vgg', width: 8, drop: 0, labels, imageSize: 48, inputSize } as const;
   const { parameters } = buildModel(description);
   const { values, statistics } = parameters.initial(5);
   const tensors: Tensors = {};
@@ -84,6 +84,18 @@ test('names of parallel training, half precision and other classes', async () =>
   const { code } = await bring(saved(tensors), `classes=${labels.join('+')}`, 'overwrite=true');
   expect(code).toBe(0);
   expect(readModel(at('runs', 'a')).description.labels).toEqual(['neutral', 'happy', 'contempt']);
+});
+
+test('crops of another size are told by crop_size=, and judged with it', async () => {
+  const file = saved(stateDict(LABELS, 48));
+  const again = 'overwrite=true';
+  expect((await bring(file, again)).stderr).toMatch(/lin1\.weight is \[512,576\] instead of \[512,256\]/);
+  expect((await bring(file, again, 'crop_size=48')).code).toBe(0);
+  const { description } = readModel(at('runs', 'a'));
+  expect(description).toMatchObject({ imageSize: 48, inputSize: 48 });
+  const judged = ['data=synthetic:70', 'crops=10', 'json=true'];
+  const evaluate = await fer('evaluate', `model=${at('runs', 'a')}`, ...judged);
+  expect(JSON.parse(evaluate.stdout).n).toBe(7);
 });
 
 describe('refused', () => {

@@ -16,7 +16,7 @@ import tempfile
 
 import torch
 
-from vgg import CROP, SIDE, Vgg, corners
+from vgg import SIDE, Vgg, corners
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 BATCH = 16
@@ -58,12 +58,12 @@ def weights_of(folder):
     return next(path for name in names if os.path.exists(path := os.path.join(folder, name)))
 
 
-def predict(net, images):
+def predict(net, images, crop):
     found = []
     with torch.inference_mode():
         for some in images.split(BATCH):
             x = some.float() / 255
-            cut = [x[:, :, top : top + CROP, left : left + CROP] for top, left in corners(10)]
+            cut = [x[:, :, top : top + crop, left : left + crop] for top, left in corners(10, crop)]
             cut += [each.flip(3) for each in cut]
             logits = net(torch.stack(cut, 1).flatten(0, 1)).view(len(some), 10, -1).mean(1)
             found += logits.argmax(1).tolist()
@@ -84,7 +84,8 @@ def main(data, folder=os.path.join(ROOT, "models", "vgg-fer2013"), split="Public
     with open(os.path.join(folder, "config.json"), encoding="utf8") as file:
         model = json.load(file)["model"]
     assert model["network"] == "vgg", f"the network here is vgg, the model is {model['network']}"
-    net = Vgg(width=model["width"], classes=len(model["labels"])).eval()
+    crop = model["inputSize"]
+    net = Vgg(width=model["width"], classes=len(model["labels"]), crop=crop).eval()
     missing, unexpected = net.load_state_dict(read_safetensors(weights_of(folder)), strict=False)
     # Counters of batches say nothing to a network that is not trained.
     missing = [name for name in missing if not name.endswith("num_batches_tracked")]
@@ -92,7 +93,7 @@ def main(data, folder=os.path.join(ROOT, "models", "vgg-fer2013"), split="Public
     images, targets = read_split(data, split)
     ours = fer(folder, data, split)
     assert [target for target, _ in ours] == targets, "fer sees other labels"
-    found = [model["labels"][index] for index in predict(net, images)]
+    found = [model["labels"][index] for index in predict(net, images, crop)]
     hits = {
         "PyTorch": sum(label == target for label, target in zip(found, targets)),
         "fer evaluate": sum(label == target for target, label in ours),

@@ -23,16 +23,16 @@ from torch import nn
 from torch.nn import functional as F
 
 SIDE = 48  # of a stored image
-CROP = 40  # of what the network sees
+CROP = 40  # of what the network of the paper sees
 CLASSES = 7
 WARM_UP = 2  # steps
 LAYOUTS = {"nchw": torch.contiguous_format, "channels_last": torch.channels_last}
 
 
 class Vgg(nn.Module):
-    """Input [N, 1, 40, 40] in 0..1, output [N, 7] logits. 29,890,759 parameters at width 64."""
+    """Input [N, 1, crop, crop] in 0..1, output [N, 7] logits. 29,890,759 parameters at width 64."""
 
-    def __init__(self, drop=0.2, width=64, classes=CLASSES):
+    def __init__(self, drop=0.2, width=64, classes=CLASSES, crop=CROP):
         super().__init__()
         self.drop = drop
         before = 1
@@ -42,7 +42,7 @@ class Vgg(nn.Module):
                 self.add_module(f"conv{block}{half}", nn.Conv2d(before, channels, 3, padding=1))
                 self.add_module(f"bn{block}{half}", nn.BatchNorm2d(channels))
                 before = channels
-        self.lin1 = nn.Linear(before * 2 * 2, 64 * width)
+        self.lin1 = nn.Linear(before * (crop // 16) ** 2, 64 * width)
         self.lin2 = nn.Linear(64 * width, 64 * width)
         self.lin3 = nn.Linear(64 * width, classes)
 
@@ -80,9 +80,9 @@ def check_blas():
             raise RuntimeError(f"asked for the reference BLAS, but {path} is loaded (Debian: apt-get install libblas3)")
 
 
-def corners(crops):
+def corners(crops, crop=CROP):
     """Top left corners of the crops: the centre, or the four corners and the centre."""
-    far, middle = SIDE - CROP, (SIDE - CROP) // 2
+    far, middle = SIDE - crop, (SIDE - crop) // 2
     if crops == 1:
         return [(middle, middle)]
     return [(0, 0), (0, far), (far, 0), (far, far), (middle, middle)]

@@ -10,9 +10,9 @@ import type { Run } from './verb.ts';
 
 /** `fer import`: weights of the original project, or of another program, as a model folder. */
 export const run: Run<typeof importOptions> = async ({ config, positionals: [file] }, out) => {
-  const { name, runs, network, drop, overwrite } = config;
+  const { name, runs, network, crop_size: inputSize, drop, overwrite } = config;
   const labels = config.classes === '' ? [] : config.classes.split(/[+,]/);
-  const model = importWeights(file, { network, labels, drop, imageSize: FACE_SIZE });
+  const model = importWeights(file, { network, labels, drop, imageSize: FACE_SIZE, inputSize });
   const folder = join(runs, name);
   makeModelFolder(folder, overwrite);
   const sha256 = createHash('sha256').update(readFileBytes(file)).digest('hex');

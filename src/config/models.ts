@@ -130,6 +130,7 @@ export const importOptions = {
   name: variant(trainOptions.name, { help: 'name of the model: its folder under runs=' }),
   runs: trainOptions.runs,
   network: shared.network,
+  crop_size: shared.crop_size,
   classes: option(
     text(/^/),
     '',
@@ -199,6 +200,7 @@ export const benchOptions = {
   what: option(choice(['train', 'infer']), 'train', 'a whole training step, or the forward pass alone'),
   network: shared.network,
   width: shared.width,
+  crop_size: shared.crop_size,
   bs: shared.bs,
   crops: variant<1 | 10>(shared.crops, { default: 1, help: 'crops an image' }),
   steps: option(int({ min: 1 }), 10, 'steps timed, after the warm-up'),

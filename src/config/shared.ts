@@ -33,6 +33,11 @@ export const shared = {
     64,
     'channels of the first stage; the others scale with it, and time with its square',
   ),
+  crop_size: option(
+    int({ min: 1, max: 1024 }),
+    NETWORKS.vgg.inputSize,
+    'side of the crops that the network sees, in pixels: 40 is the paper’s, a larger one shows more of a face of 48',
+  ),
   bs: option(int({ min: 1, max: 4096, log: true }), 64, 'images a step'),
   crops: option(
     choice([1, 10]),

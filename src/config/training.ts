@@ -102,8 +102,8 @@ export const trainOptions = {
     from: option(
       text(/^/),
       '',
-      'start from the weights of this run folder or .safetensors file; network and width are its own, but a larger ' +
-        'width= adds fresh channels',
+      'start from the weights of this run folder or .safetensors file; network, width and crop_size are its own, but a ' +
+        'larger width= adds fresh channels',
     ),
     curves: option(
       bool(),
@@ -131,7 +131,7 @@ export const trainOptions = {
     limit: shared.limit,
     crops: variant<1 | 10>(shared.crops, {
       default: 1,
-      help: 'crops of 40x40 an image and step in training; 10 costs ten times as much, as in the paper',
+      help: 'crops an image and step in training; 10 costs ten times as much, as in the paper',
     }),
     augment: option(
       bool(),
@@ -176,6 +176,7 @@ export const trainOptions = {
   ...group('Network', {
     network: shared.network,
     width: shared.width,
+    crop_size: shared.crop_size,
     drop: option(float({ min: 0, below: 1 }), 0.2, 'dropout probability in the linear layers'),
   }),
   ...group('Optimization', {

@@ -2,6 +2,7 @@ import { defaultsOf, type Option } from '../config/option.ts';
 import { resolveTrainConfig, type TrainConfig, trialOptions } from '../config.ts';
 import type { Interval } from '../evaluate/bootstrap.ts';
 import type { ModelDescription } from '../nn/model.ts';
+import { NETWORKS } from '../nn/networks.ts';
 import { counted, duration, grouped } from '../report/format.ts';
 import { bestRow } from '../train/history.ts';
 import { isUsed } from '../tune/usedSettings.ts';
@@ -115,6 +116,8 @@ function introduction(card: ModelCard): string {
       ? `the VGG-style network of Khaireddin and Chen ([arXiv 2105.03588](https://arxiv.org/abs/2105.03588))`
       : `the network \`${network}\``;
   const size = width === 64 ? '' : `, ${width} channels in its first stage instead of 64`;
+  const usual = NETWORKS[network].inputSize;
+  const others = inputSize === usual ? '' : ` instead of ${usual}x${usual}`;
   const figures = evaluated.map(({ split, judgement: { metrics }, bootstrap }) => {
     const { accuracy } = bootstrap.figures;
     return `${percent(metrics.accuracy)} on ${split} (95 % interval ${interval(accuracy)})`;
@@ -123,7 +126,7 @@ function introduction(card: ModelCard): string {
   return (
     `Names the apparent facial expression in a grey picture of a face, ${imageSize}x${imageSize} pixels: one of ` +
     `${labels.join(', ')}. It is ${kind}${size}: ${grouped(parameters)} parameters, crops of ` +
-    `${inputSize}x${inputSize}.${result}\n\n` +
+    `${inputSize}x${inputSize}${others}.${result}\n\n` +
     `\`model.safetensors\` (${(bytes / 1e6).toFixed(1)} MB, ${dtypeText(dtype)}) has the names and shapes of the ` +
     "original's PyTorch `state_dict`. `config.json` says what the numbers are of, `preprocessor_config.json` " +
     'what is done to a picture before.'

@@ -27,14 +27,16 @@ export function checkDescription(value: unknown, file: string): asserts value is
   if (typeof network !== 'string' || !Object.hasOwn(NETWORKS, network)) {
     refuse(`"network" is ${JSON.stringify(network)}, known are ${Object.keys(NETWORKS).join(', ')}`);
   }
-  const side = NETWORKS[network as NetworkName].inputSize;
+  const least = NETWORKS[network as NetworkName].smallestInput;
   if (!isWhole(width) || width < 1) refuse(`"width" is ${JSON.stringify(width)}, expected a whole number`);
   if (!(typeof drop === 'number' && drop >= 0 && drop < 1)) {
     refuse(`"drop" is ${JSON.stringify(drop)}, expected 0 to below 1`);
   }
-  if (inputSize !== side) refuse(`"inputSize" is ${JSON.stringify(inputSize)}, ${network} sees ${side}`);
-  if (!isWhole(imageSize) || imageSize < side) {
-    refuse(`"imageSize" is ${JSON.stringify(imageSize)}, expected ${side} at least`);
+  if (!isWhole(inputSize) || inputSize < least) {
+    refuse(`"inputSize" is ${JSON.stringify(inputSize)}, ${network} sees ${least} at least`);
+  }
+  if (!isWhole(imageSize) || imageSize < inputSize) {
+    refuse(`"imageSize" is ${JSON.stringify(imageSize)}, expected "inputSize", ${inputSize}, at least`);
   }
   const names = Array.isArray(labels) && labels.every((label) => typeof label === 'string');
   if (!names || labels.length < 1 || new Set(labels).size < labels.length) {

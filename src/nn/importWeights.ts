@@ -5,7 +5,7 @@ import { FerError } from '../errors.ts';
 import { explainFileError } from '../io/files.ts';
 import { readSafetensors, type Safetensors, type StoredTensor } from '../io/safetensors.ts';
 import { buildModel, type ModelDescription, type StoredModel } from './model.ts';
-import { NETWORKS, type NetworkName } from './networks.ts';
+import type { NetworkName } from './networks.ts';
 
 export interface ImportOptions {
   readonly network: NetworkName;
@@ -13,6 +13,8 @@ export interface ImportOptions {
   readonly labels: readonly string[];
   /** Side of the pictures that it was trained on, before cropping. */
   readonly imageSize: number;
+  /** Side of the crops that it saw. */
+  readonly inputSize: number;
   readonly drop: number;
 }
 
@@ -47,7 +49,7 @@ const SIZES: { readonly [Name in NetworkName]: { readonly width: string; readonl
 };
 
 function describe({ tensors }: Safetensors, options: ImportOptions, file: string): ModelDescription {
-  const { network, imageSize, drop } = options;
+  const { network, imageSize, inputSize, drop } = options;
   const size = (name: string): number => {
     const side = tensors[name]?.shape[0];
     if (side !== undefined && side > 0) return side;
@@ -67,7 +69,7 @@ function describe({ tensors }: Safetensors, options: ImportOptions, file: string
         'the logits, as in classes=angry+disgust+fear+happy+sad+surprise+neutral',
     );
   }
-  return { network, width, drop, labels: names, imageSize, inputSize: NETWORKS[network].inputSize };
+  return { network, width, drop, labels: names, imageSize, inputSize };
 }
 
 function withoutPrefix({ tensors, metadata }: Safetensors): Safetensors {

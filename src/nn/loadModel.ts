@@ -21,11 +21,11 @@ export interface LoadedModel {
 }
 
 /** The graph and parameters of a description, without values. */
-export function buildModel({ network, width, drop, labels }: ModelDescription): {
+export function buildModel({ network, width, drop, labels, inputSize }: ModelDescription): {
   graph: Graph;
   parameters: Parameters;
 } {
-  const graph = buildNetwork(network, { width, drop, classes: labels.length });
+  const graph = buildNetwork(network, { width, drop, classes: labels.length, inputSize });
   return { graph, parameters: new Parameters(graph) };
 }
 

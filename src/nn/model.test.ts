@@ -136,7 +136,13 @@ describe('readModel', () => {
     ['no width', { ...DESCRIPTION, width: 0 }, /"width" is 0/],
     ['a wide word', { ...DESCRIPTION, width: '64' }, /"width" is "64"/],
     ['certain dropout', { ...DESCRIPTION, drop: 1 }, /"drop" is 1, expected 0 to below 1/],
-    ['another input', { ...DESCRIPTION, inputSize: 44 }, /"inputSize" is 44, vgg sees 40/],
+    ['a tiny input', { ...DESCRIPTION, inputSize: 15 }, /"inputSize" is 15, vgg sees 16 at least/],
+    ['half a pixel', { ...DESCRIPTION, inputSize: 40.5 }, /"inputSize" is 40\.5/],
+    [
+      'crops larger than the picture',
+      { ...DESCRIPTION, inputSize: 49 },
+      /"imageSize" is 48, expected "inputSize", 49, at least/,
+    ],
     ['no labels', { ...DESCRIPTION, labels: [] }, /"labels" is \[\]/],
     ['a label that is none', { ...DESCRIPTION, labels: ['sad', 3] }, /"labels" is \["sad",3\]/],
   ])('a config.json with %s', (_, model, message) => {

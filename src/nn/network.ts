@@ -8,6 +8,8 @@ export interface NetworkOptions {
   readonly drop: number;
   /** L: the number of labels. */
   readonly classes: number;
+  /** Side of the square input, in pixels; default: the network's own. */
+  readonly inputSize?: number;
 }
 
 /** A network is one file with one of these, listed in `networks.ts`. */
@@ -15,8 +17,10 @@ export interface NetworkDefinition {
   readonly name: string;
   /** One line for `--help`. */
   readonly about: string;
-  /** Side of the square input, in pixels. */
+  /** Side of the square input where nothing else is asked for, in pixels. */
   readonly inputSize: number;
+  /** The least side that leaves something for the last layers. */
+  readonly smallestInput: number;
   /** Appends the network to `graph`, from its input to the logits [classes]. */
   build(graph: Graph, options: NetworkOptions): Node;
 }

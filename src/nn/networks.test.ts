@@ -26,6 +26,16 @@ test('width and classes are what one asks for', () => {
   expect(parameters.value('lin3.weight').shape).toEqual([3, 512]);
 });
 
+test('crops of other sizes: the same parameters from 32 to 47 pixels, and none that leave nothing', () => {
+  const of = (inputSize: number) => buildNetwork('vgg', { width: 8, drop: 0, classes: 7, inputSize });
+  const count = (inputSize: number): number => new Parameters(of(inputSize)).count;
+  expect(of(44).nodes[0].shape).toEqual([44, 44, 1]);
+  expect([32, 44, 47].map(count)).toEqual(Array(3).fill(count(40)));
+  expect(count(48)).toBe(count(40) + 5 * 64 * 512);
+  expect(count(16)).toBe(count(40) - 3 * 64 * 512);
+  expect(() => of(15)).toThrow('network=vgg halves crops of 15x15 to nothing: give crop_size=16 or more');
+});
+
 test('every network has its own name, a line about it and builds', () => {
   for (const [name, network] of Object.entries(NETWORKS)) {
     expect(network.name).toBe(name);

@@ -7,12 +7,23 @@ import { vgg } from './vgg.ts';
 export const NETWORKS = { vgg } as const satisfies Record<string, NetworkDefinition>;
 export type NetworkName = keyof typeof NETWORKS;
 
-/** The graph of a named network. */
+/**
+ * The graph of a named network.
+ *
+ * @throws FerError for an unknown name, or an input too small
+ */
 export function buildNetwork(name: string, options: NetworkOptions): Graph {
   if (!Object.hasOwn(NETWORKS, name)) {
     throw new FerError(`unknown network "${name}": known are ${Object.keys(NETWORKS).join(', ')}`);
   }
+  const definition: NetworkDefinition = NETWORKS[name as NetworkName];
+  const { inputSize = definition.inputSize } = options;
+  if (inputSize < definition.smallestInput) {
+    throw new FerError(
+      `network=${name} halves crops of ${inputSize}x${inputSize} to nothing: give crop_size=${definition.smallestInput} or more`,
+    );
+  }
   const graph = new Graph();
-  NETWORKS[name as NetworkName].build(graph, options);
+  definition.build(graph, options);
   return graph;
 }

@@ -3,14 +3,15 @@ import type { NetworkDefinition } from './network.ts';
 /**
  * The network of Khaireddin & Chen (arXiv 2105.03588): four stages of two 3x3 convolutions, each with
  * batch norm and ReLU, then 2x2 max pooling, and three linear layers. At width 64 and 7 labels it has
- * 29,890,759 parameters. Names are those of the original's `state_dict`.
+ * 29,890,759 parameters, for any input of 32 to 47 pixels. Names are those of the original's `state_dict`.
  */
 export const vgg: NetworkDefinition = {
   name: 'vgg',
   about: 'the VGG-style network of the paper (29.9 M parameters at width 64)',
   inputSize: 40,
-  build(graph, { width, drop, classes }) {
-    let x = graph.input(this.inputSize);
+  smallestInput: 16,
+  build(graph, { width, drop, classes, inputSize = vgg.inputSize }) {
+    let x = graph.input(inputSize);
     for (const stage of [1, 2, 3, 4]) {
       for (const half of ['a', 'b']) {
         x = graph.conv3x3(`conv${stage}${half}`, x, width * 2 ** (stage - 1));

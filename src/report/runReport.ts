@@ -1,5 +1,6 @@
 import { basename } from 'node:path';
 import { METHODS } from '../explain/methods.ts';
+import { NETWORKS } from '../nn/networks.ts';
 import { counted, grouped, percent } from './format.ts';
 import { type Content, type Html, html, raw } from './html.ts';
 import type { JudgedRun } from './judgedRun.ts';
@@ -47,12 +48,16 @@ export async function runReport(run: JudgedRun, shown: ShownFaces, context: Repo
 
 function intro(run: JudgedRun, context: ReportContext): Html {
   const { record, judgement, history } = run;
-  const { network, width } = record.model;
+  const { network, width, inputSize } = record.model;
+  const unusual = [
+    ...(width === 64 ? [] : [`width ${width}`]),
+    ...(inputSize === NETWORKS[network].inputSize ? [] : [`crops of ${inputSize}x${inputSize}`]),
+  ];
   const tiles = FIGURE_ROWS.filter(({ key }) => TILES.includes(key)).map(
     (row) =>
       html`<li><span class="name">${row.name}</span><b>${figureText(row, run)}</b><small class="muted">${figureRange(row, run)}</small></li>`,
   );
-  return html`<p class="lead">The network <b>${network}</b>${width !== 64 && html` (width ${width})`}, trained for ${counted(history.length, 'epoch')} on ${basename(record.data.source)} and judged on ${counted(judgement.metrics.n, 'image')} of <b>${context.split}</b>, ${context.crops === 10 ? 'ten crops' : 'one crop'} an image.</p>
+  return html`<p class="lead">The network <b>${network}</b>${unusual.length > 0 && ` (${unusual.join(', ')})`}, trained for ${counted(history.length, 'epoch')} on ${basename(record.data.source)} and judged on ${counted(judgement.metrics.n, 'image')} of <b>${context.split}</b>, ${context.crops === 10 ? 'ten crops' : 'one crop'} an image.</p>
 ${warnings([run], context)}
 <ul class="tiles">${tiles}</ul>`;
 }

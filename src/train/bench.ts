@@ -7,7 +7,7 @@ import { Parameters } from '../engine/parameters.ts';
 import { bits } from '../engine/random.ts';
 import { Inference } from '../evaluate/inference.ts';
 import { decodeHalf, encodeHalf } from '../io/half.ts';
-import { buildNetwork, NETWORKS } from '../nn/networks.ts';
+import { buildNetwork } from '../nn/networks.ts';
 import { createOptimizer } from '../optim/optimizers.ts';
 import { Stepper } from './stepper.ts';
 
@@ -45,7 +45,8 @@ export async function bench(
   backend: Backend,
   onStep?: (done: number) => void,
 ): Promise<BenchResult> {
-  const graph = buildNetwork(config.network, { width: config.width, drop: 0.2, classes: CLASSES });
+  const { network, width, crop_size: inputSize } = config;
+  const graph = buildNetwork(network, { width, drop: 0.2, classes: CLASSES, inputSize });
   const parameters = new Parameters(graph);
   const { values, statistics } = parameters.initial(0);
   // A released model's weights are float16.
@@ -67,7 +68,7 @@ export async function bench(
   if (config.what === 'train') {
     const optimizer = createOptimizer(parameters, { ...defaultsOf(optimizerOptions), weight_decay: 1e-4 });
     const stepper = new Stepper(backend, graph, parameters, data, optimizer, config.bs, {
-      inputSize: NETWORKS[config.network].inputSize,
+      inputSize,
       crops: config.crops,
       augment: true,
       augmentations: AUGMENTATIONS,

@@ -21,15 +21,15 @@ export interface WeightsOrigin {
 }
 
 /**
- * The configuration of a run that starts from other weights: network and width are theirs, or the width is a
- * larger one that was asked for.
+ * The configuration of a run that starts from other weights: network, width and size of the crops are theirs, or
+ * the width is a larger one that was asked for and the crops are others.
  *
  * @param explicit the keys that were given
  * @throws FerError if there are no weights, they are of another network than asked for, or would be deleted
  */
 export function withSource(config: TrainConfig, explicit: ReadonlySet<string>): TrainConfig {
   const { description, file } = findModel(config.from, 'from');
-  const { network, width } = description;
+  const { network, width, inputSize } = description;
   const refuse = (what: string, advice: string): never => {
     throw new FerError(
       `from=${config.from} holds weights of ${what}: ${advice}, or start from other weights`,
@@ -46,7 +46,8 @@ export function withSource(config: TrainConfig, explicit: ReadonlySet<string>): 
       `from=${config.from} lies in the run folder that overwrite=true deletes: choose another name=`,
     );
   }
-  return { ...config, network, width: explicit.has('width') ? config.width : width };
+  const crop_size = explicit.has('crop_size') ? config.crop_size : inputSize;
+  return { ...config, network, width: explicit.has('width') ? config.width : width, crop_size };
 }
 
 /**
@@ -61,10 +62,21 @@ export function readSource(
 ): { model: StoredModel; origin: WeightsOrigin } {
   const { model: found, origin } = readOfLabels(path, wanted, 'start from weights of the same labels');
   const { file, description } = found;
+  checkCrops(description, wanted, file);
   // Weights of the same width are checked where they are loaded.
   if (description.width >= wanted.width) return { model: found, origin };
   checkWeights(buildModel(description).parameters, found, file);
   return { model: { ...found, ...widen(buildModel(wanted).parameters, found, seed) }, origin };
+}
+
+/** Convolutions take crops of any size; the layers behind them have a place for each pixel that is left of one. */
+function checkCrops(found: ModelDescription, { inputSize }: ModelDescription, file: string): void {
+  const [own, wanted] = [found, { ...found, inputSize }].map((each) => buildModel(each).parameters.count);
+  if (own === wanted) return;
+  throw new FerError(
+    `${file} is of crops of ${found.inputSize}x${found.inputSize}, and its linear layers do not fit those of ` +
+      `crop_size=${inputSize}: leave out crop_size=, or give one nearer to ${found.inputSize}`,
+  );
 }
 
 /** A stored model with its origin, if it tells the same labels apart. */

@@ -3,7 +3,6 @@ import type { Dataset } from '../data/dataset.ts';
 import type { Backend } from '../engine/backend.ts';
 import { FerError, Interrupted } from '../errors.ts';
 import { buildModel, loadModel, type ModelDescription } from '../nn/model.ts';
-import { NETWORKS } from '../nn/networks.ts';
 import { shellWord } from '../term/shellWord.ts';
 import { Checkpoints } from './checkpoint.ts';
 import { bestRow, type EpochRow } from './history.ts';
@@ -84,13 +83,18 @@ export async function train(config: TrainConfig, environment: TrainEnvironment):
 }
 
 function recordOf(config: TrainConfig, { source, hash, labels, size, splits }: Dataset): RunRecord {
+  if (config.crop_size > size) {
+    throw new FerError(
+      `crops of crop_size=${config.crop_size} do not fit into faces of ${size}x${size} pixels: give crop_size=${size} or less`,
+    );
+  }
   const model: ModelDescription = {
     network: config.network,
     width: config.width,
     drop: config.drop,
     labels,
     imageSize: size,
-    inputSize: NETWORKS[config.network].inputSize,
+    inputSize: config.crop_size,
   };
   const images = Object.fromEntries(Object.entries(splits).map(([split, { length }]) => [split, length]));
   return { ...programVersion(), model, data: { source, hash, images }, train: config };
