@@ -35,9 +35,18 @@ test('counts the rows of a csv', async () => {
   expect(JSON.parse(stdout)).toMatchObject({
     rows: 3,
     splits: { Training: { total: 2, classes: { happy: 1, angry: 1 } }, PublicTest: { total: 1 } },
+    duplicates: { Training: { repeated: 1 }, PublicTest: { inTraining: 1, otherLabel: 0 } },
     badRows: { total: 0 },
   });
-  expect((await run(path)).stdout).toMatch(/happy +1 +1 +0 +2/);
+  const { stdout: text } = await run(path);
+  expect(text).toMatch(/happy +1 +1 +0 +2/);
+  // All rows of these files are of one grey.
+  expect(text).toContain(
+    'the same pixels more than once:\n  Training: 1 of 2 (50.0 %) repeat an earlier one\n' +
+      '  PublicTest: 1 of 1 (100.0 %) are in Training as well\n',
+  );
+  const other = csv('other.csv', [row(0, 'Training'), row(3, 'PublicTest')]);
+  expect((await run(other)).stdout).toContain('are in Training as well, 1 of them with another label');
 });
 
 test('bad rows are listed up to the limit and make the exit code 1', async () => {

@@ -1,5 +1,6 @@
 import { BadRowCollector, type BadRows, badRowText } from './badRows.ts';
 import { SPLITS, type Split } from './dataset.ts';
+import { type Duplicates, findDuplicates } from './duplicates.ts';
 import { findSource, type LoadOptions, readSource, type Source } from './load.ts';
 
 /** What is in a dataset, as plain JSON. */
@@ -15,6 +16,8 @@ export interface DatasetSummary {
   readonly labels: readonly string[];
   /** Good rows of each split: all of them, and by class. */
   readonly splits: Readonly<Record<Split, SplitSummary>>;
+  /** Images with the pixels of another, among the good rows. */
+  readonly duplicates: Readonly<Record<Split, Duplicates>>;
   readonly badRows: BadRows;
   /** The dataset's hash; null where bad rows keep it from being loaded. */
   readonly hash: string | null;
@@ -59,12 +62,13 @@ export async function describeDataset(spec: string, options: DescribeOptions = {
       PublicTest: summarise('PublicTest'),
       PrivateTest: summarise('PrivateTest'),
     },
+    duplicates: findDuplicates(content),
     badRows: { total: badRows.total, shown: badRows.shown },
     hash: badRows.total === 0 ? hash : null,
   };
 }
 
-/** The summary as text: a head, a table of classes by splits, the bad rows. No trailing newline. */
+/** The summary as text: a head, a table of classes by splits, what is there twice, the bad rows. No trailing newline. */
 export function summaryText(summary: DatasetSummary): string {
   const { kind, bytes, rows, size, labels, splits, badRows, hash } = summary;
   const megabytes = bytes > 0 ? `, ${(bytes / 1e6).toFixed(1)} MB` : '';
@@ -84,6 +88,9 @@ export function summaryText(summary: DatasetSummary): string {
     '',
     ...alignTable(table),
   ];
+  const twice = SPLITS.flatMap((split) => duplicatesText(split, summary));
+  if (twice.length > 0)
+    lines.push('', 'the same pixels more than once:', ...twice.map((line) => `  ${line}`));
   if (badRows.total > 0) {
     lines.push('', `${badRows.total.toLocaleString('en-US')} bad row${badRows.total === 1 ? '' : 's'}:`);
     for (const row of badRows.shown) lines.push(`  ${badRowText(row)}`);
@@ -91,6 +98,18 @@ export function summaryText(summary: DatasetSummary): string {
     if (more > 0) lines.push(`  and ${more.toLocaleString('en-US')} more`);
   }
   return lines.join('\n');
+}
+
+function duplicatesText(split: Split, { splits, duplicates }: DatasetSummary): string[] {
+  const { repeated, inTraining, otherLabel } = duplicates[split];
+  const { total } = splits[split];
+  const share = (n: number): string =>
+    `${n.toLocaleString('en-US')} of ${total.toLocaleString('en-US')} (${((100 * n) / total).toFixed(1)} %)`;
+  const others = otherLabel === 0 ? '' : `, ${otherLabel.toLocaleString('en-US')} of them with another label`;
+  return [
+    ...(repeated > 0 ? [`${split}: ${share(repeated)} repeat an earlier one`] : []),
+    ...(inTraining > 0 ? [`${split}: ${share(inTraining)} are in Training as well${others}`] : []),
+  ];
 }
 
 /** Columns padded to their widest cell, the first to the left, the others to the right. */

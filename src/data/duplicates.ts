@@ -1,0 +1,43 @@
+import { createHash } from 'node:crypto';
+import { type DatasetContent, SPLITS, type Split } from './dataset.ts';
+
+/** Images of a split whose pixels, to the bit, some other image has too. */
+export interface Duplicates {
+  /** Those that repeat an earlier image of the same split. */
+  readonly repeated: number;
+  /** Those that are training images; 0 for Training itself. What was learned from says little of what is unseen. */
+  readonly inTraining: number;
+  /** Of these, those that bear another label there, in all of its images of these pixels. */
+  readonly otherLabel: number;
+}
+
+/** Looks for images with the same pixels. Near misses (another size, another crop, a mirrored one) are not found. */
+export function findDuplicates({ images, targets, size, splits }: DatasetContent): Record<Split, Duplicates> {
+  const area = size * size;
+  const nameOf = (i: number): string =>
+    createHash('sha256')
+      .update(images.subarray(i * area, (i + 1) * area))
+      .digest('base64');
+  /** The labels of each training image, by its pixels. */
+  const training = new Map<string, Set<number>>();
+  const look = (split: Split): Duplicates => {
+    const seen = new Set<string>();
+    let [repeated, inTraining, otherLabel] = [0, 0, 0];
+    for (const i of splits[split]) {
+      const name = nameOf(i);
+      if (seen.has(name)) repeated++;
+      seen.add(name);
+      const labels = training.get(name);
+      if (split === 'Training') {
+        if (labels) labels.add(targets[i]);
+        else training.set(name, new Set([targets[i]]));
+      } else if (labels) {
+        inTraining++;
+        if (!labels.has(targets[i])) otherLabel++;
+      }
+    }
+    return { repeated, inTraining, otherLabel };
+  };
+  // Training comes first.
+  return Object.fromEntries(SPLITS.map((split) => [split, look(split)])) as Record<Split, Duplicates>;
+}
