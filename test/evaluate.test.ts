@@ -12,7 +12,7 @@ import { Recognizer } from '../src/evaluate/recognizer.ts';
 import { readSafetensors, writeSafetensors } from '../src/io/safetensors.ts';
 import { readModel, type StoredModel } from '../src/nn/model.ts';
 import { fer } from './commands.ts';
-import { temporaryFolder } from './dataFiles.ts';
+import { officialRow, temporaryFolder } from './dataFiles.ts';
 import { placedTexts, textGrid } from './svg.ts';
 import { trainTiny } from './training.ts';
 
@@ -225,6 +225,23 @@ describe('figures', () => {
     expect(JSON.parse(stdout).n).toBe(12);
     expect(stderr).toContain(`cannot write ${out}`);
   });
+});
+
+test('images that are training images as well are left out of a second accuracy', async () => {
+  const data = at('twice.csv');
+  const usages = ['Training', 'Training', 'PublicTest', 'PublicTest', 'PublicTest', 'PrivateTest'];
+  const rows = usages.map((usage, i) => officialRow(i === 3 ? 1 : i, i % 7, usage));
+  writeFileSync(data, `emotion,pixels,Usage\n${rows.join('\n')}\n`);
+  const given = [`model=${MODEL}`, `data=${data}`, 'crops=1'];
+  const { unseen, n } = await evaluate(...given, 'split=PublicTest', `out=${at('twice')}`);
+  expect(n).toBe(3);
+  const lines = readFileSync(at('twice', 'predictions.csv'), 'utf8').trimEnd().split('\n').slice(1);
+  const right = lines.map((line) => Number(line.split(',')[3]));
+  expect(unseen).toEqual({ n: 2, accuracy: (right[0] + right[2]) / 2 });
+  expect(JSON.parse(readFileSync(at('twice', 'metrics.json'), 'utf8')).unseen).toEqual(unseen);
+  for (const others of [['split=PrivateTest'], ['split=Training'], ['split=PublicTest', 'limit=1']]) {
+    expect(await evaluate(...given, ...others)).not.toHaveProperty('unseen');
+  }
 });
 
 describe('labels are matched by name', () => {

@@ -1,6 +1,9 @@
 import type { evaluateOptions } from '../config.ts';
+import type { Dataset, Split } from '../data/dataset.ts';
+import { trainingImages } from '../data/duplicates.ts';
 import { createBackend } from '../engine/createBackend.ts';
-import { facesOf, judge } from '../evaluate/judge.ts';
+import { facesOf, type Judgement, judge } from '../evaluate/judge.ts';
+import { argmax, type Metrics } from '../evaluate/metrics.ts';
 import { Recognizer } from '../evaluate/recognizer.ts';
 import { metricsText } from '../evaluate/table.ts';
 import { writeFileAtomic } from '../io/files.ts';
@@ -23,7 +26,7 @@ export const run: Run<typeof evaluateOptions> = async ({ config }, out) => {
       unit: 'images',
     });
     const judgement = await judge(recognizer, faces, (done) => bar.update(done));
-    const { metrics } = judgement;
+    const metrics = withUnseen(judgement, dataset, config);
     // First where nothing can fail: figures that took minutes are not lost to a wrong out=.
     out.result(metrics, () => metricsText(metrics, { color: out.color }));
     if (config.out.endsWith('.json')) {
@@ -33,10 +36,26 @@ export const run: Run<typeof evaluateOptions> = async ({ config }, out) => {
       const images = `${metrics.n.toLocaleString('en-US')} images`;
       const accuracy = `accuracy ${(100 * metrics.accuracy).toFixed(2)} %`;
       const subtitle = `${modelName(model)} on ${config.split}, ${images}: ${accuracy}`;
-      await writeEvaluation(config.out, judgement, { subtitle, theme: config.theme });
+      await writeEvaluation(config.out, { ...judgement, metrics }, { subtitle, theme: config.theme });
     }
   } finally {
     await backend.close();
   }
   return 0;
 };
+
+/** With the accuracy on what is unseen for certain, where a test split holds training images. */
+function withUnseen(
+  { logits, targets, metrics }: Judgement,
+  dataset: Dataset,
+  { split, limit }: { split: Split; limit: number },
+): Metrics {
+  // A part of Training says nothing of the rest.
+  if (split === 'Training' || limit > 0) return metrics;
+  const seen = trainingImages(dataset, split);
+  const C = metrics.labels.length;
+  const unseen = [...targets.keys()].filter((i) => !seen[i]);
+  if (unseen.length === targets.length || unseen.length === 0) return metrics;
+  const right = unseen.filter((i) => argmax(logits.subarray(i * C, (i + 1) * C)) === targets[i]);
+  return { ...metrics, unseen: { n: unseen.length, accuracy: right.length / unseen.length } };
+}

@@ -11,6 +11,13 @@ export interface Duplicates {
   readonly otherLabel: number;
 }
 
+/** For each image of a split, in its order: whether Training has its pixels, to the bit. */
+export function trainingImages(content: DatasetContent, split: Split): boolean[] {
+  const nameOf = namesOf(content);
+  const training = new Set(Array.from(content.splits.Training, nameOf));
+  return Array.from(content.splits[split], (i) => training.has(nameOf(i)));
+}
+
 /** Looks for images with the same pixels. Near misses (another size, another crop, a mirrored one) are not found. */
 export function findDuplicates({ images, targets, size, splits }: DatasetContent): Record<Split, Duplicates> {
   const area = size * size;
@@ -40,4 +47,13 @@ export function findDuplicates({ images, targets, size, splits }: DatasetContent
   };
   // Training comes first.
   return Object.fromEntries(SPLITS.map((split) => [split, look(split)])) as Record<Split, Duplicates>;
+}
+
+/** What images of the same pixels have in common, and no others. */
+function namesOf({ images, size }: DatasetContent): (image: number) => string {
+  const area = size * size;
+  return (i) =>
+    createHash('sha256')
+      .update(images.subarray(i * area, (i + 1) * area))
+      .digest('base64');
 }

@@ -49,6 +49,13 @@ export interface Metrics {
   readonly confusionNormalized: readonly (readonly number[])[];
   /** Null where nothing was timed. */
   readonly imagesPerSecond: number | null;
+  /** The images that are not among the training images as well; absent where all are of this kind, or nobody looked. */
+  readonly unseen?: UnseenMetrics;
+}
+
+export interface UnseenMetrics {
+  readonly n: number;
+  readonly accuracy: number;
 }
 
 /**

@@ -49,6 +49,13 @@ test('a small result as text', () => {
   ]);
 });
 
+test('images that are training images as well are named', () => {
+  const metrics = { ...metricsOf([[1200]], ['happy']), unseen: { n: 1100, accuracy: 0.5 } };
+  expect(metricsText(metrics).split('\n')[3]).toBe(
+    'accuracy 50.00% on the 1,100 images that are not in Training as well',
+  );
+});
+
 const seven = metricsOf(
   LABELS.map((_, r) => LABELS.map((_, c) => (r === c ? 1500 : r + c))),
   LABELS,

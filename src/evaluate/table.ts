@@ -21,13 +21,19 @@ export function metricsText(metrics: Metrics, options: TableOptions = {}): strin
 }
 
 function summaryLines(metrics: Metrics): string[] {
-  const { n, accuracy, top2, loss, balancedAccuracy, macro, cohenKappa, matthews, imagesPerSecond } = metrics;
+  const { n, accuracy, top2, loss, balancedAccuracy, macro, cohenKappa, matthews } = metrics;
+  const { imagesPerSecond, unseen } = metrics;
   const speed = imagesPerSecond === null ? '' : `, ${grouped(imagesPerSecond)} images/s`;
   return [
     `${grouped(n)} images${speed}`,
     `accuracy ${percent(accuracy)}   top-2 ${percent(top2)}   loss ${loss.toFixed(4)}`,
     `balanced accuracy ${percent(balancedAccuracy)}   macro F1 ${percent(macro.f1)}   ` +
       `kappa ${cohenKappa.toFixed(3)}   Matthews ${matthews.toFixed(3)}`,
+    ...(unseen
+      ? [
+          `accuracy ${percent(unseen.accuracy)} on the ${grouped(unseen.n)} images that are not in Training as well`,
+        ]
+      : []),
   ];
 }
 

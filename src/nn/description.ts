@@ -36,7 +36,7 @@ export function checkDescription(value: unknown, file: string): asserts value is
     refuse(`"inputSize" is ${JSON.stringify(inputSize)}, ${network} sees ${least} at least`);
   }
   if (!isWhole(imageSize) || imageSize < inputSize) {
-    refuse(`"imageSize" is ${JSON.stringify(imageSize)}, expected "inputSize", ${inputSize}, at least`);
+    refuse(`"imageSize" is ${JSON.stringify(imageSize)}, expected ${inputSize} at least`);
   }
   const names = Array.isArray(labels) && labels.every((label) => typeof label === 'string');
   if (!names || labels.length < 1 || new Set(labels).size < labels.length) {

@@ -141,7 +141,7 @@ describe('readModel', () => {
     [
       'crops larger than the picture',
       { ...DESCRIPTION, inputSize: 49 },
-      /"imageSize" is 48, expected "inputSize", 49, at least/,
+      /"imageSize" is 48, expected 49 at least/,
     ],
     ['no labels', { ...DESCRIPTION, labels: [] }, /"labels" is \[\]/],
     ['a label that is none', { ...DESCRIPTION, labels: ['sad', 3] }, /"labels" is \["sad",3\]/],
