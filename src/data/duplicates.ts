@@ -19,12 +19,9 @@ export function trainingImages(content: DatasetContent, split: Split): boolean[]
 }
 
 /** Looks for images with the same pixels. Near misses (another size, another crop, a mirrored one) are not found. */
-export function findDuplicates({ images, targets, size, splits }: DatasetContent): Record<Split, Duplicates> {
-  const area = size * size;
-  const nameOf = (i: number): string =>
-    createHash('sha256')
-      .update(images.subarray(i * area, (i + 1) * area))
-      .digest('base64');
+export function findDuplicates(content: DatasetContent): Record<Split, Duplicates> {
+  const { targets, splits } = content;
+  const nameOf = namesOf(content);
   /** The labels of each training image, by its pixels. */
   const training = new Map<string, Set<number>>();
   const look = (split: Split): Duplicates => {
