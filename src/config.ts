@@ -4,6 +4,7 @@
  * derive from these declarations.
  */
 export {
+  averageOptions,
   type BenchConfig,
   benchOptions,
   type DataConfig,

@@ -14,7 +14,7 @@ export const run: Run<typeof importOptions> = async ({ config, positionals: [fil
   const labels = config.classes === '' ? [] : config.classes.split(/[+,]/);
   const model = importWeights(file, { network, labels, drop, imageSize: FACE_SIZE, inputSize });
   const folder = join(runs, name);
-  makeModelFolder(folder, overwrite);
+  makeModelFolder(folder, overwrite, 'name');
   const sha256 = createHash('sha256').update(readFileBytes(file)).digest('hex');
   writeModelFolder(folder, model, 'fp32', undefined, { file: basename(file), sha256 });
   const { count } = buildModel(model.description).parameters;

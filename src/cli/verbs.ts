@@ -1,4 +1,5 @@
 import {
+  averageOptions,
   benchOptions,
   checkTrainConfig,
   dataOptions,
@@ -124,6 +125,28 @@ export const VERBS: readonly Verb[] = [
       'fer explain faces/ model=runs/my_vgg out=maps method=gradient+integrated+gradcam target=fear',
     ],
     load: () => import('./explain.ts'),
+  }),
+  verb({
+    name: 'average',
+    summary:
+      'the mean of several networks, its batch-norm statistics measured anew',
+    options: averageOptions,
+    synonyms: SYNONYMS,
+    positionals: {
+      label: 'MODEL...',
+      help: 'run or model folders, or .safetensors files in them, all of one network; epochs of a run, for instance',
+      min: 1,
+      max: 1000,
+    },
+    about:
+      'Weights of one training, or of several that started from the same ones, can be averaged; those of trainings from ' +
+      'different seeds cannot. A single network trained with mixup, cutmix or much augmentation may gain as well: its ' +
+      'running statistics are of pictures as trainings see them, not of those that it is asked about.',
+    examples: [
+      'fer average runs/a/epoch_20.safetensors runs/a name=mean data=fer2013.csv',
+      'fer average runs/my_vgg name=measured data=fer2013.csv',
+    ],
+    load: () => import('./average.ts'),
   }),
   verb({
     name: 'export',

@@ -58,7 +58,7 @@ function accepted({ default: value, type }: Option<unknown>): string {
 /** `left` padded to `column`, then `text` wrapped to the width with a hanging indent. */
 function columns(left: string, text: string, column = COLUMN): string[] {
   const lines: string[] = [];
-  let line = left.length < column ? left.padEnd(column) : `${left}  `;
+  let line = left === '' || left.length < column ? left.padEnd(column) : `${left}  `;
   let empty = true;
   for (const { space, word } of pieces(text, WIDTH - column)) {
     if (!empty && line.length + space.length + word.length > WIDTH) {

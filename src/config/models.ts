@@ -126,7 +126,7 @@ export const exportOptions = {
   json: shared.json,
 };
 
-export const importOptions = {
+export const importOptions = group('Options', {
   name: variant(trainOptions.name, { help: 'name of the model: its folder under runs=' }),
   runs: trainOptions.runs,
   network: shared.network,
@@ -139,7 +139,25 @@ export const importOptions = {
   drop: variant(trainOptions.drop, { help: 'dropout probability, for a training that starts from it' }),
   overwrite: variant(trainOptions.overwrite, { help: 'replace a model of the same name' }),
   json: shared.json,
-};
+});
+
+export const averageOptions = group('Options', {
+  name: variant(trainOptions.name, { help: 'name of the result: its folder under runs=' }),
+  runs: trainOptions.runs,
+  data: shared.data,
+  train: variant(trainOptions.train, { help: 'splits that the statistics of batch norm are measured on' }),
+  limit: shared.limit,
+  augmentations: variant(trainOptions.augmentations, {
+    default: ['crop', 'flip'],
+    help: 'what is drawn for each image; those of the ten crops are as near to them as it gets',
+  }),
+  bs: shared.bs,
+  seed: trainOptions.seed,
+  threads: shared.threads,
+  device: shared.device,
+  overwrite: variant(trainOptions.overwrite, { help: 'replace a model of the same name' }),
+  json: shared.json,
+});
 
 /** What the methods of `explain` may be told. */
 export const methodOptions = group('Methods', {

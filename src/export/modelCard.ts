@@ -5,6 +5,7 @@ import type { ModelDescription } from '../nn/model.ts';
 import { NETWORKS } from '../nn/networks.ts';
 import { counted, duration, grouped } from '../report/format.ts';
 import { bestRow } from '../train/history.ts';
+import type { AverageRecord } from '../train/runFolder.ts';
 import { isUsed } from '../tune/usedSettings.ts';
 import type { Evaluated, Rounding } from './evaluated.ts';
 import type { ExportDtype } from './modelFolder.ts';
@@ -196,7 +197,7 @@ function training(card: ModelCard): string {
   const { provenance, epoch } = card;
   if (!provenance) return 'Not recorded.';
   const { record, history, commands } = provenance;
-  const { train, version, git } = record;
+  const { train, version, git, averaged } = record;
   const best = bestRow(history);
   const seconds = history.reduce((sum, row) => sum + row.seconds, 0);
   const which =
@@ -207,9 +208,10 @@ function training(card: ModelCard): string {
           ? '.'
           : `. The best epoch by ${train.val} was ${best.epoch} (${percent(best.valAccuracy)}, ` +
             `${train.eval_crops === 10 ? 'ten crops' : 'centre crop'}); \`history.csv\` has all of them.`);
+  const average = averaged ? `${averageText(averaged)}\n\n` : '';
   const rows = changedSettings(train).map(([key, value]) => [`\`${key}\``, value]);
   return [
-    which.replaceAll('\u00a0', ' '),
+    average + which.replaceAll('\u00a0', ' '),
     '',
     'Settings that differ from the defaults of this version:',
     '',
@@ -223,6 +225,19 @@ function training(card: ModelCard): string {
     '',
     'The same command with the same data gives the same weights to the last bit on the same kind of machine.',
   ].join('\n');
+}
+
+function averageText({ models, train, augmentations }: AverageRecord): string {
+  const names = models.map(({ file }) => `\`${file}\``).join(', ');
+  const what =
+    models.length === 1
+      ? `The weights are those of ${names}`
+      : `The weights are the mean of those of ${names}`;
+  const drawn = augmentations.length === 0 ? 'centre crops' : augmentations.join(', ');
+  return (
+    `${what}; the running statistics of batch norm were measured anew, on ${train.join(' and ')} (${drawn}). What ` +
+    `follows is the training of ${models.length === 1 ? 'those' : 'the first'}.`
+  );
 }
 
 function changedSettings(config: TrainConfig): [string, string][] {

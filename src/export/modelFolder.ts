@@ -66,19 +66,23 @@ export function writeModelFolder(
 /**
  * Makes the folder that a model is written to.
  *
- * @throws FerError if it holds something and `overwrite` is not given
+ * @param option what the user chose it with, for the message
+ * @throws FerError if it holds something and `overwrite` is not given, or a run
  */
-export function makeModelFolder(folder: string, overwrite: boolean): void {
+export function makeModelFolder(folder: string, overwrite: boolean, option = 'out'): void {
   try {
     mkdirSync(folder, { recursive: true });
   } catch (error) {
     throw explainFileError(error, 'make the folder', folder);
   }
   const names = readdirSync(folder);
+  if (names.includes('last.safetensors')) {
+    throw new FerError(`${folder} is a run, which has weights of its own: choose another ${option}=`);
+  }
   if (names.length === 0 || overwrite) return;
   throw new FerError(
     `${folder} is not empty (${names.slice(0, 3).join(', ')}${names.length > 3 ? ', …' : ''}): choose another ` +
-      'out=, or give overwrite=true to replace the files of a model there',
+      `${option}=, or give overwrite=true to replace the files of a model there`,
   );
 }
 

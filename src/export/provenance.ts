@@ -1,10 +1,10 @@
 import { existsSync } from 'node:fs';
 import { basename, dirname, isAbsolute, join } from 'node:path';
-import { type TrainConfig, trialOptions } from '../config.ts';
+import { averageOptions, type TrainConfig, trialOptions } from '../config.ts';
 import { readFileBytes } from '../io/files.ts';
 import { shellWord } from '../term/shellWord.ts';
 import type { EpochRow } from '../train/history.ts';
-import { RunFolder, type RunRecord } from '../train/runFolder.ts';
+import { type AverageRecord, RunFolder, type RunRecord } from '../train/runFolder.ts';
 import { teachersOf, type WeightsOrigin } from '../train/source.ts';
 import { isUsed } from '../tune/usedSettings.ts';
 
@@ -39,6 +39,30 @@ export function readProvenance(file: string): Provenance | undefined {
   };
 }
 
+/**
+ * What is known of weights that are an average: of the training of the first of them, and the commands of all.
+ *
+ * @param settings the configuration of the average, and the weights it was made of
+ * @param hash of the content of its data
+ * @returns undefined where the first of them are not of a training
+ * @throws FerError as `readProvenance`
+ */
+export function averageProvenance(
+  { models, name, data, train, limit, augmentations, bs, seed }: Omit<AverageRecord, 'hash'>,
+  hash: string,
+): Provenance | undefined {
+  const folder = folderOf(models[0].file);
+  const record = recordOf(folder);
+  if (!record) return undefined;
+  const averaged = { models, name, data, hash, train, limit, augmentations, bs, seed };
+  const of = { ...record, averaged };
+  return {
+    record: portableRecord(of),
+    history: folder.readHistory(),
+    commands: commandsOf(of, MOST_STAGES),
+  };
+}
+
 function folderOf(file: string): RunFolder {
   const path = dirname(file);
   return new RunFolder(dirname(path), basename(path));
@@ -54,12 +78,20 @@ function recordOf(folder: RunFolder): RunRecord | undefined {
 
 /** The commands of all stages, the first one first; a stage whose folder is gone is a comment. */
 function commandsOf(record: RunRecord, most: number): string[] {
-  const { from, teachers = [], train } = record;
-  const before = [...teachers, from].flatMap((origin) => {
-    const known = origin && most > 0 && existsSync(origin.file);
-    const source = known ? recordOf(folderOf(origin.file)) : undefined;
-    return source ? commandsOf(source, most - 1) : [];
-  });
+  const { from, teachers = [], train, averaged } = record;
+  const stagesOf = (origins: readonly (WeightsOrigin | undefined)[]): string[] =>
+    origins.flatMap((origin) => {
+      const known = origin && most > 0 && existsSync(origin.file);
+      const source = known ? recordOf(folderOf(origin.file)) : undefined;
+      return source ? commandsOf(source, most - 1) : [];
+    });
+  if (averaged) {
+    // The training of the first of them is known even where its folder is gone.
+    const { averaged: _, ...first } = record;
+    const stages = [...commandsOf(first, most - 1), ...stagesOf(averaged.models)];
+    return [...new Set(stages), ...averageCommand(averaged)];
+  }
+  const before = stagesOf([...teachers, from]);
   const note = (role: string, origin: WeightsOrigin | undefined): string[] =>
     origin ? [`# the next one ${role} ${weightsPath(origin.file)}, SHA-256 ${origin.sha256}`] : [];
   const notes = [
@@ -69,6 +101,21 @@ function commandsOf(record: RunRecord, most: number): string[] {
   const own = [...notes, trainCommand(train)];
   // A teacher may be the source as well, or a stage before it.
   return [...new Set(before), ...own];
+}
+
+/** The command line of an average, and what it was made of. */
+function averageCommand(record: AverageRecord): string[] {
+  const { models } = record;
+  const notes = models.map(
+    ({ file, sha256 }) => `# the next one takes ${weightsPath(file)}, SHA-256 ${sha256}`,
+  );
+  const keys = ['name', 'data', 'train', 'limit', 'augmentations', 'bs', 'seed'] as const;
+  const portable = { ...record, data: endOf(record.data, 1) };
+  const settings = keys
+    .filter((key) => key !== 'limit' || record.limit > 0)
+    .map((key) => `${key}=${averageOptions[key].type.show(portable[key] as never)}`);
+  const words = [...models.map(({ file }) => weightsPath(file)), ...settings];
+  return [...notes, `fer average ${words.map(shellWord).join(' ')}`];
 }
 
 /**
@@ -102,13 +149,18 @@ function trainCommand(config: TrainConfig): string {
 }
 
 function portableRecord(record: RunRecord): RunRecord {
-  const { data, train, from, teachers } = record;
+  const { data, train, from, teachers, averaged } = record;
+  const portable = (origins: readonly WeightsOrigin[]): WeightsOrigin[] =>
+    origins.map((one) => ({ ...one, file: weightsPath(one.file) }));
   return {
     ...record,
     data: { ...data, source: endOf(data.source, 1) },
     train: portableConfig(train),
-    ...(from && { from: { ...from, file: weightsPath(from.file) } }),
-    ...(teachers && { teachers: teachers.map((one) => ({ ...one, file: weightsPath(one.file) })) }),
+    ...(from && { from: portable([from])[0] }),
+    ...(teachers && { teachers: portable(teachers) }),
+    ...(averaged && {
+      averaged: { ...averaged, data: endOf(averaged.data, 1), models: portable(averaged.models) },
+    }),
   };
 }
 

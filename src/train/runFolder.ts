@@ -2,6 +2,8 @@ import { existsSync, mkdirSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { configFromJson } from '../config/parse.ts';
 import { type TrainConfig, trainOptions } from '../config.ts';
+import type { Split } from '../data/dataset.ts';
+import type { Augmentation } from '../engine/augment.ts';
 import { FerError } from '../errors.ts';
 import { explainFileError, readFileBytes, removeStaleTemporaries, writeFileAtomic } from '../io/files.ts';
 import { readSafetensors, type Safetensors, type StoredTensor, writeSafetensors } from '../io/safetensors.ts';
@@ -50,6 +52,22 @@ export interface RunRecord extends ProgramVersion {
   readonly from?: WeightsOrigin;
   /** The weights it learns the answers of, with `teacher=`, in its order. */
   readonly teachers?: readonly WeightsOrigin[];
+  /** Where the weights are an average, and the rest is of the training of the first of them. */
+  readonly averaged?: AverageRecord;
+}
+
+/** How weights were averaged, and their batch-norm statistics measured. */
+export interface AverageRecord {
+  readonly models: readonly WeightsOrigin[];
+  readonly name: string;
+  readonly data: string;
+  /** SHA-256 of the content of the data. */
+  readonly hash: string;
+  readonly train: readonly Split[];
+  readonly limit: number;
+  readonly augmentations: readonly Augmentation[];
+  readonly bs: number;
+  readonly seed: number;
 }
 
 const CONFIG = 'config.json';

@@ -92,7 +92,21 @@ function readOfLabels(
       `${file} tells ${description.labels.join(', ')} apart, and the data has ${labels.join(', ')}: ${advice}`,
     );
   }
-  return { model, origin: { file, sha256: createHash('sha256').update(readFileBytes(file)).digest('hex') } };
+  return { model, origin: digested(file) };
+}
+
+/**
+ * The weights that a path stands for.
+ *
+ * @param path as `readModel` takes it
+ * @throws FerError if there are none
+ */
+export function originOf(path: string): WeightsOrigin {
+  return digested(findModel(path).file);
+}
+
+function digested(file: string): WeightsOrigin {
+  return { file, sha256: createHash('sha256').update(readFileBytes(file)).digest('hex') };
 }
 
 /** The paths of `teacher=`; none where it is empty. */

@@ -14,6 +14,7 @@ import { type LoadedModel, loadWeights, readWeights, stored } from '../nn/model.
 import { createOptimizer, type Optimizer } from '../optim/optimizers.ts';
 import { learningRate } from '../optim/schedules.ts';
 import { bestRow, type EpochRow } from './history.ts';
+import { imagesOf } from './images.ts';
 import type { RunProgress } from './runFolder.ts';
 import { Stepper, type Totals } from './stepper.ts';
 
@@ -337,19 +338,4 @@ export class Trainer {
 /** The sizes of the steps over n images: whole ones, and what remains. */
 function stepSizes(n: number, step: number): number[] {
   return [Math.min(n, step), n % step].filter((size) => size > 0);
-}
-
-function imagesOf({ splits, source, targets }: Dataset, names: TrainConfig['train']): Int32Array {
-  for (const name of names) {
-    if (splits[name].length === 0) {
-      const there = Object.entries(splits).map(([split, { length }]) => `${split} ${length}`);
-      throw new FerError(
-        `${source} has no image in ${name} (${there.join(', ')}): choose other splits with train= and val=`,
-      );
-    }
-  }
-  // In the dataset's own order, whatever the order of the names.
-  const chosen = new Uint8Array(targets.length);
-  for (const name of names) for (const index of splits[name]) chosen[index] = 1;
-  return Int32Array.from(chosen.keys()).filter((index) => chosen[index] === 1);
 }

@@ -1,0 +1,102 @@
+import { cpSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { readSafetensors, writeSafetensors } from '../src/io/safetensors.ts';
+import { readModel } from '../src/nn/model.ts';
+import { fer } from './commands.ts';
+import { temporaryFolder } from './dataFiles.ts';
+import { faces, snapshot, tensorsOf, trainTiny } from './training.ts';
+
+const folder = temporaryFolder();
+afterAll(() => folder.remove());
+const at = (...names: string[]): string => join(folder.path, ...names);
+const dataset = faces();
+const DATA = 'data=synthetic:70';
+const [ONE, TWO] = [1, 2].map((epoch) => at('runs', 'a', `epoch_${epoch}.safetensors`));
+
+beforeAll(async () => {
+  await trainTiny({ runs: at('runs'), save_freq: 1 }, { dataset });
+  await trainTiny({ runs: at('wide'), width: 16, n_epochs: 1 }, { dataset });
+});
+
+const average = (models: readonly string[], ...args: string[]) =>
+  fer('average', ...models, DATA, `runs=${at('averages')}`, ...args);
+const weights = (file: string) => readSafetensors(file).tensors;
+
+describe('fer average', () => {
+  test('makes a model of the mean weights, with statistics of its own', async () => {
+    const { code, stdout } = await average([ONE, TWO], 'name=mean', 'json=true');
+    expect(code).toBe(0);
+    expect(JSON.parse(stdout)).toMatchObject({ out: at('averages', 'mean'), model: { width: 8 } });
+    const model = readModel(at('averages', 'mean'));
+    const [a, b] = [weights(ONE), weights(TWO)];
+    for (const [name, { data }] of Object.entries(model.tensors)) {
+      const [left, right] = [a[name].data as Float32Array, b[name].data as Float32Array];
+      const mean = left.map((value, i) => (value + right[i]) / 2);
+      if (/running/.test(name)) expect(data).not.toEqual(mean);
+      else expect(data).toEqual(mean);
+    }
+    const judged = await fer('evaluate', `model=${at('averages', 'mean')}`, DATA, 'crops=1', 'json=true');
+    expect(JSON.parse(judged.stdout).n).toBe(7);
+  });
+
+  test('gives the same bits again, whatever the threads, and takes one network as well', async () => {
+    expect((await average([ONE, TWO], 'name=again', 'threads=1')).code).toBe(0);
+    const mean = tensorsOf(at('averages', 'mean', 'model.safetensors'));
+    expect(tensorsOf(at('averages', 'again', 'model.safetensors'))).toEqual(mean);
+    const { code, stdout } = await average([ONE], 'name=one');
+    expect(code).toBe(0);
+    expect(stdout).toContain(`fer evaluate model=${at('averages', 'one')}`);
+    const [before, after] = [tensorsOf(ONE), tensorsOf(at('averages', 'one', 'model.safetensors'))];
+    const changed = Object.keys(before).filter((name) => before[name] !== after[name]);
+    expect(changed).toEqual(Object.keys(before).filter((name) => /running/.test(name)));
+  });
+
+  test('is part of what made a model', async () => {
+    const out = at('released');
+    expect((await fer('export', `model=${at('averages', 'mean')}`, `out=${out}`)).code).toBe(0);
+    for (const place of [at('averages', 'mean'), out]) {
+      const lines = readFileSync(join(place, 'command.txt'), 'utf8').trimEnd().split('\n');
+      const commands = lines.filter((line) => line.startsWith('fer '));
+      expect(commands).toHaveLength(2);
+      expect(commands[0]).toMatch(/^fer train .*name=a .*n_epochs=2/);
+      expect(commands[1]).toBe(
+        'fer average runs/a/epoch_1.safetensors runs/a/epoch_2.safetensors name=mean data=synthetic:70 ' +
+          'train=Training augmentations=crop+flip bs=64 seed=0',
+      );
+      expect(lines.filter((line) => /takes runs\/a\/epoch_\d\.safetensors, SHA-256/.test(line))).toHaveLength(
+        2,
+      );
+    }
+    const card = readFileSync(join(out, 'README.md'), 'utf8');
+    expect(card).toMatch(/mean of those of `runs\/a\/epoch_1\.safetensors`, `runs\/a\/epoch_2\.safetensors`/);
+    expect(card).not.toContain(folder.path);
+  });
+
+  test('refuses what cannot be averaged, and touches nothing', async () => {
+    const runs = snapshot(at('runs', 'a'));
+    const other = await average([ONE, at('wide', 'a')], 'name=x');
+    expect(other.code).toBe(1);
+    expect(other.stderr).toMatch(/not of one network \(width 8; width 16\)/);
+    const missing = await average([ONE, at('nowhere')], 'name=x');
+    expect(missing.code).toBe(1);
+    expect(missing.stderr).toContain(`there is no model at ${at('nowhere')}`);
+    cpSync(at('runs', 'a'), at('broken', 'a'), { recursive: true });
+    const { tensors, metadata } = readSafetensors(ONE);
+    const data = (tensors['lin3.bias'].data as Float32Array).slice().fill(Number.NaN);
+    const bad = at('broken', 'a', 'epoch_1.safetensors');
+    writeSafetensors(bad, { ...tensors, 'lin3.bias': { ...tensors['lin3.bias'], data } }, metadata);
+    const broken = await average([TWO, bad], 'name=x');
+    expect(broken.code).toBe(1);
+    expect(broken.stderr).toContain(`${bad}: "lin3.bias" holds values that are no finite numbers`);
+    const there = await average([ONE], 'name=mean');
+    expect(there.code).toBe(1);
+    expect(there.stderr).toMatch(/is not empty .*choose another name=/);
+    const run = await fer('average', TWO, DATA, `runs=${at('runs')}`, 'name=a', 'overwrite=true');
+    expect(run.code).toBe(1);
+    expect(run.stderr).toMatch(/is a run, which has weights of its own/);
+    expect((await fer('average', ONE, TWO, 'name=x')).code).toBe(2);
+    expect((await fer('average', 'name=x', DATA)).code).toBe(2);
+    expect(snapshot(at('runs', 'a'))).toEqual(runs);
+  });
+});
