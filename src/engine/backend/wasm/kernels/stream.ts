@@ -28,21 +28,27 @@ function widen(from: usize, mask: v128, scale: v128): v128 {
 }
 
 /**
- * Item: a block of outputs. Its rows of w [O, I], I a multiple of 16, as halves behind a head.
+ * Item: a block of outputs, a multiple of four. Its rows of w [O, I], I a multiple of 16, as halves behind a head: of four
+ * rows 16 values each, then the next 16, in the order that they are used in.
  * Record: w, halves, I, O, block.
  */
 export function linearHalves(a: usize, item: usize, scratch: usize): void {
   const I = arg(a, 2);
   const block = arg(a, 4);
-  const count = least(block, arg(a, 3) - item * block) * I;
-  const from = arg(a, 0) + item * block * I * 4;
+  const rows = least(block, arg(a, 3) - item * block);
+  const w = arg(a, 0) + item * block * I * 4;
   const head = arg(a, 1) + item * (HEAD + block * I * 2);
   let inexact = i32x4.splat(0);
-  for (let i: usize = 0; i < count; i += 8) {
-    const low = v128.load(from + (i << 2));
-    const high = v128.load(from + (i << 2), 16);
-    inexact = v128.or(inexact, v128.or(lost(low), lost(high)));
-    v128.store(head + HEAD + (i << 1), i16x8.narrow_i32x4_u(narrow(low), narrow(high)));
+  for (let o: usize = 0; o < rows; o++) {
+    const from = w + o * I * 4;
+    const to = head + HEAD + (o & ~(FOUR - 1)) * I * 2 + (o & (FOUR - 1)) * TURN * 2;
+    for (let i: usize = 0; i < I; i += 8) {
+      const low = v128.load(from + (i << 2));
+      const high = v128.load(from + (i << 2), 16);
+      inexact = v128.or(inexact, v128.or(lost(low), lost(high)));
+      const place = (i & ~(TURN - 1)) * FOUR + (i & (TURN - 1));
+      v128.store(to + (place << 1), i16x8.narrow_i32x4_u(narrow(low), narrow(high)));
+    }
   }
   store<u32>(head, v128.any_true(inexact) ? 1 : 0);
 }
@@ -109,15 +115,15 @@ function fourRowsOfHalves(a: usize, o: usize, w: usize, scratch: usize): void {
   rows(a, o, w, true, scratch);
 }
 
-/** Outputs o to o + 3, whose weights begin at `w`. */
+/** Outputs o to o + 3, whose weights begin at `w`: halves in the order of `linearHalves`, or rows. */
 @inline
 function rows(a: usize, o: usize, w: usize, halves: bool, scratch: usize): void {
   const N = arg(a, 4);
   const I = arg(a, 5);
   const O = arg(a, 6);
   const whole = I & ~(TURN - 1);
-  const row: usize = halves ? I << 1 : I << 2;
-  const turn: usize = halves ? TURN << 1 : TURN << 2;
+  const row: usize = halves ? TURN << 1 : I << 2;
+  const turn: usize = halves ? FOUR * (TURN << 1) : TURN << 2;
   // From memory: V8 would build constants of 256 bits anew at each use.
   store<u32>(scratch, 0x8fffffff, SUMS * 4);
   store<u32>(scratch, (127 << 23) + BIAS, SUMS * 4 + 4);
