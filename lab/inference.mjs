@@ -37,6 +37,11 @@
 // 13. Batch of 1: sums of the streamed linear layers go through memory in the end, as V8 joins to 256 bits only what ends in
 //     neighbouring stores: this kernel was still one of 128. Predicted x 0.7 for the layers; result x 0.8 (medians and least
 //     of seven runs each), 25 of the 29 GB/s that two threads read here, so their instructions are no longer the limit.
+// 14. (Two cores of an AMD EPYC with AVX-512, Zen 5, from here on, where two threads read 61 GB/s and 13. reads 24.) Batch of 1: the
+//     2^102 of each weight put into x and the sums, four instructions a vector instead of five. Predicted x 0.87 for the
+//     layers, result x 1.0, before 15. and after it: instructions are not the limit. Taken out again.
+// 15. Halves in the order that they are used in, four rows by turns of 16, one stream for the prefetcher instead of four. Predicted
+//     x 0.6 for the layers, result x 0.77 (medians of five runs each): 31 GB/s.
 import { median } from './median.mjs';
 import { parseOptions } from './options.mjs';
 import { measureFer } from './peers/fer.mjs';
