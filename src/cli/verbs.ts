@@ -128,8 +128,7 @@ export const VERBS: readonly Verb[] = [
   }),
   verb({
     name: 'average',
-    summary:
-      'the mean of several networks, its batch-norm statistics measured anew',
+    summary: 'the mean of several networks, its batch-norm statistics measured anew',
     options: averageOptions,
     synonyms: SYNONYMS,
     positionals: {
