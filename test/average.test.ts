@@ -54,7 +54,9 @@ describe('fer average', () => {
 
   test('is part of what made a model', async () => {
     const out = at('released');
-    expect((await fer('export', `model=${at('averages', 'mean')}`, `out=${out}`)).code).toBe(0);
+    expect((await fer('export', `model=${at('averages', 'mean')}`, `out=${out}`, 'dtype=fp16')).code).toBe(0);
+    const config = JSON.parse(readFileSync(join(out, 'config.json'), 'utf8'));
+    expect(config).toMatchObject({ torch_dtype: 'float16', averaged: { name: 'mean', seed: 0 } });
     for (const place of [at('averages', 'mean'), out]) {
       const lines = readFileSync(join(place, 'command.txt'), 'utf8').trimEnd().split('\n');
       const commands = lines.filter((line) => line.startsWith('fer '));

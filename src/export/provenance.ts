@@ -149,11 +149,14 @@ function trainCommand(config: TrainConfig): string {
 }
 
 function portableRecord(record: RunRecord): RunRecord {
-  const { data, train, from, teachers, averaged } = record;
+  // Nothing else of the file: an exported folder's has what is true of that export alone.
+  const { version, git, model, data, train, from, teachers, averaged } = record;
   const portable = (origins: readonly WeightsOrigin[]): WeightsOrigin[] =>
     origins.map((one) => ({ ...one, file: weightsPath(one.file) }));
   return {
-    ...record,
+    version,
+    git,
+    model,
     data: { ...data, source: endOf(data.source, 1) },
     train: portableConfig(train),
     ...(from && { from: portable([from])[0] }),
