@@ -1,13 +1,12 @@
 import { join } from 'node:path';
 import type { averageOptions } from '../config.ts';
+import { checkImageSize, imagesOf } from '../data/images.ts';
 import { createBackend } from '../engine/createBackend.ts';
 import { uploadData } from '../engine/deviceData.ts';
-import { FerError } from '../errors.ts';
 import { makeModelFolder, writeModelFolder } from '../export/modelFolder.ts';
 import { averageProvenance } from '../export/provenance.ts';
 import { averageWeights } from '../nn/averageWeights.ts';
 import { loadModel, readWeights } from '../nn/model.ts';
-import { imagesOf } from '../train/images.ts';
 import { measureNormStatistics } from '../train/normStatistics.ts';
 import { originOf } from '../train/source.ts';
 import { readData } from './common.ts';
@@ -17,14 +16,9 @@ import type { Run } from './verb.ts';
 export const run: Run<typeof averageOptions> = async ({ config, positionals: models }, out) => {
   const folder = join(config.runs, config.name);
   const average = averageWeights(models);
-  const { imageSize } = average.description;
   const averaged = { ...config, models: models.map(originOf) };
   const dataset = await readData(config, out);
-  if (dataset.size !== imageSize) {
-    throw new FerError(
-      `${dataset.source} has images of ${dataset.size}x${dataset.size}, the networks were trained on ${imageSize}x${imageSize}`,
-    );
-  }
+  checkImageSize(dataset, average.description);
   const images = imagesOf(dataset, config.train, 'choose other splits with train=');
   makeModelFolder(folder, config.overwrite, 'name');
   const backend = await createBackend(config);

@@ -13,7 +13,7 @@ import type { TrialResult } from '../tune/result.ts';
 import type { Runner } from '../tune/runner.ts';
 import { runStudy, type StudyListener } from '../tune/runStudy.ts';
 import type { Results } from '../tune/search.ts';
-import { checkSplits, type DataHashes, Study, seedsOf } from '../tune/study.ts';
+import { checkTrialSplits, type DataHashes, Study, seedsOf } from '../tune/study.ts';
 import { studyChart } from '../tune/studyChart.ts';
 import { StudyFolder, type StudyRecord } from '../tune/studyFolder.ts';
 import { StudyProgress } from '../tune/studyProgress.ts';
@@ -51,7 +51,7 @@ export const run: Run<typeof tuneOptions> = async (parsed, out) => {
 /** The data's hash for each seed; a drawn dataset is another for each. */
 async function hashData(
   { config }: Parsed<typeof tuneOptions>,
-  settings: Parameters<typeof checkSplits>[1],
+  settings: Parameters<typeof checkTrialSplits>[1],
   out: Output,
 ): Promise<DataHashes> {
   const { data, limit } = config;
@@ -63,7 +63,7 @@ async function hashData(
       continue;
     }
     const dataset = await readData({ data, limit, seed }, out);
-    checkSplits(dataset, settings);
+    checkTrialSplits(dataset, settings);
     hashes.set(seed, dataset.hash);
   }
   return hashes;

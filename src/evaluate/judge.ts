@@ -1,4 +1,5 @@
 import type { Dataset, Split } from '../data/dataset.ts';
+import { checkImageSize, checkSplits } from '../data/images.ts';
 import { FerError } from '../errors.ts';
 import type { ModelDescription } from '../nn/model.ts';
 import { computeMetrics, type Metrics } from './metrics.ts';
@@ -24,21 +25,11 @@ export interface Judgement extends JudgedFaces {
  *
  * @throws FerError if the split is empty, or its images or labels are not what the model knows
  */
-export function facesOf(
-  { splits, source, size, images, targets, labels }: Dataset,
-  split: Split,
-  model: ModelDescription,
-): JudgedFaces {
+export function facesOf(dataset: Dataset, split: Split, model: ModelDescription): JudgedFaces {
+  checkSplits(dataset, [split], 'choose another split=');
+  checkImageSize(dataset, model);
+  const { splits, source, size, images, targets, labels } = dataset;
   const indices = splits[split];
-  if (indices.length === 0) {
-    const there = Object.entries(splits).map(([name, { length }]) => `${name} ${length}`);
-    throw new FerError(`${source} has no image in ${split} (${there.join(', ')}): choose another split=`);
-  }
-  if (size !== model.imageSize) {
-    throw new FerError(
-      `${source} has images of ${size}x${size}, the model was trained on ${model.imageSize}x${model.imageSize}`,
-    );
-  }
   const place = labels.map((label) => model.labels.indexOf(label));
   const missing = labels.filter((_, i) => place[i] < 0);
   if (missing.length > 0) {

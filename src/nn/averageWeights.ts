@@ -1,6 +1,15 @@
+import { sizeOf } from '../engine/tensor.ts';
 import { FerError } from '../errors.ts';
 import type { StoredTensor } from '../io/safetensors.ts';
-import { buildModel, checkWeights, type ModelDescription, readModel, type StoredModel } from './model.ts';
+import { allFinite } from './importWeights.ts';
+import {
+  buildModel,
+  checkWeights,
+  findModel,
+  type ModelDescription,
+  readModel,
+  type StoredModel,
+} from './model.ts';
 
 /**
  * The network whose every number is the mean of those of others, running statistics included; in float32, summed in
@@ -11,12 +20,12 @@ import { buildModel, checkWeights, type ModelDescription, readModel, type Stored
  * @throws FerError if they are not of one network, or hold values that are no finite numbers
  */
 export function averageWeights(paths: readonly string[]): StoredModel {
-  const [first, ...others] = paths;
-  const { description, file } = readModel(first);
+  const [first] = paths;
+  const { description, file } = findModel(first);
   const { state } = buildModel(description).parameters;
   const sums = new Map<string, Float64Array>();
-  for (const [name, { shape }] of state) sums.set(name, new Float64Array(shape.reduce((a, b) => a * b, 1)));
-  for (const path of [first, ...others]) {
+  for (const [name, { shape }] of state) sums.set(name, new Float64Array(sizeOf(shape)));
+  for (const path of paths) {
     const model = readModel(path);
     checkSameNetwork(description, model.description, file, model.file);
     add(sums, model);
@@ -31,13 +40,13 @@ export function averageWeights(paths: readonly string[]): StoredModel {
 function add(sums: ReadonlyMap<string, Float64Array>, model: StoredModel): void {
   checkWeights(buildModel(model.description).parameters, model, model.file);
   for (const [name, sum] of sums) {
-    const data = model.tensors[name].data as Float32Array;
-    for (let i = 0; i < sum.length; i++) sum[i] += data[i];
-    if (!sum.every(Number.isFinite)) {
+    if (!allFinite(model.tensors[name])) {
       throw new FerError(
         `${model.file}: "${name}" holds values that are no finite numbers: leave these weights out`,
       );
     }
+    const data = model.tensors[name].data as Float32Array;
+    for (let i = 0; i < sum.length; i++) sum[i] += data[i];
   }
 }
 

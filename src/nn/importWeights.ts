@@ -108,7 +108,8 @@ function checkTensors({ tensors }: Safetensors, description: ModelDescription, f
   );
 }
 
-function allFinite({ data }: StoredTensor): boolean {
+/** Whether a tensor of floating point holds numbers alone. */
+export function allFinite({ data }: StoredTensor): boolean {
   return (data as Float32Array).every((value) => Number.isFinite(value));
 }
 

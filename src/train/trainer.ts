@@ -1,5 +1,6 @@
 import type { TrainConfig } from '../config.ts';
 import type { Dataset } from '../data/dataset.ts';
+import { imagesOf } from '../data/images.ts';
 import type { Backend } from '../engine/backend.ts';
 import { type DeviceData, uploadData } from '../engine/deviceData.ts';
 import type { Graph } from '../engine/graph.ts';
@@ -14,7 +15,6 @@ import { type LoadedModel, loadWeights, readWeights, stored } from '../nn/model.
 import { createOptimizer, type Optimizer } from '../optim/optimizers.ts';
 import { learningRate } from '../optim/schedules.ts';
 import { bestRow, type EpochRow } from './history.ts';
-import { imagesOf } from './images.ts';
 import type { RunProgress } from './runFolder.ts';
 import { Stepper, type Totals } from './stepper.ts';
 

@@ -1,6 +1,7 @@
 import { type TrialSettings, type TuneConfig, trialOptions } from '../config.ts';
 import type { Dataset } from '../data/dataset.ts';
-import { FerError, UsageError } from '../errors.ts';
+import { checkSplits } from '../data/images.ts';
+import { UsageError } from '../errors.ts';
 import { programVersion } from '../train/programVersion.ts';
 import { type Configurations, variedKeys } from './configurations.ts';
 import { type Configuration, FullSearch, HalvingSearch, type Results, type Search } from './search.ts';
@@ -102,15 +103,11 @@ export function seedsOf({ seed, seeds }: Pick<TuneConfig, 'seed' | 'seeds'>): nu
  *
  * @throws FerError
  */
-export function checkSplits({ source, splits }: Dataset, settings: readonly TrialSettings[]): void {
-  const needed = new Set(settings.flatMap(({ train, val }) => (val === 'none' ? train : [...train, val])));
-  for (const split of needed) {
-    if (splits[split].length > 0) continue;
-    const there = Object.entries(splits).map(([name, { length }]) => `${name} ${length}`);
-    throw new FerError(
-      `${source} has no image in ${split} (${there.join(', ')}): choose other splits with train= and val=`,
-    );
-  }
+export function checkTrialSplits(dataset: Dataset, settings: readonly TrialSettings[]): void {
+  checkSplits(
+    dataset,
+    new Set(settings.flatMap(({ train, val }) => (val === 'none' ? train : [...train, val]))),
+  );
 }
 
 function showValues(space: Configurations['space'], key: keyof TrialSettings): string {
