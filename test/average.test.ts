@@ -1,8 +1,9 @@
-import { cpSync, readFileSync } from 'node:fs';
+import { cpSync, mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { readSafetensors, writeSafetensors } from '../src/io/safetensors.ts';
 import { readModel } from '../src/nn/model.ts';
+import { listRuns } from '../src/server/runs.ts';
 import { fer } from './commands.ts';
 import { temporaryFolder } from './dataFiles.ts';
 import { faces, snapshot, tensorsOf, trainTiny } from './training.ts';
@@ -21,6 +22,8 @@ beforeAll(async () => {
 
 const average = (models: readonly string[], ...args: string[]) =>
   fer('average', ...models, DATA, `runs=${at('averages')}`, ...args);
+/** The epoch that `best.safetensors` of a run is of. */
+const bestOf = (run: string): number => Number(readSafetensors(join(run, 'best.safetensors')).metadata.epoch);
 const weights = (file: string) => readSafetensors(file).tensors;
 
 describe('fer average', () => {
@@ -73,6 +76,40 @@ describe('fer average', () => {
     const card = readFileSync(join(out, 'README.md'), 'utf8');
     expect(card).toMatch(/mean of those of `runs\/a\/epoch_1\.safetensors`, `runs\/a\/epoch_2\.safetensors`/);
     expect(card).not.toContain(folder.path);
+  });
+
+  test('is an average to a report and to the list of runs, and a kept epoch is that epoch', async () => {
+    const out = at('reports');
+    const judged = ['split=PublicTest', DATA, 'crops=1', 'resamples=200', 'faces=0', 'mistakes=1'];
+    let reports = 0;
+    const textOf = async (model: string): Promise<string> => {
+      const file = join(out, `${reports++}.html`);
+      const { code, stderr } = await fer('report', model, ...judged, `out=${file}`);
+      expect({ code, stderr }).toMatchObject({ code: 0 });
+      return readFileSync(file, 'utf8');
+    };
+    mkdirSync(out);
+    const mean = await textOf(at('averages', 'mean'));
+    expect(mean).toContain('2 epochs of the training of the first of 2 networks.');
+    expect(mean).toContain('Judged here is the mean of the 2.');
+    expect(mean).not.toContain('(dashed)');
+    expect(listRuns(at('averages')).find(({ name }) => name === 'mean')?.averaged).toBe(2);
+    expect(listRuns(at('runs'))[0]).toMatchObject({ name: 'a', averaged: 0 });
+
+    const best = bestOf(at('runs', 'a'));
+    const other = best === 1 ? 2 : 1;
+    const kept = await Promise.all(
+      [best, other].map(async (epoch) => {
+        const model = at(`kept${epoch}`);
+        await fer('export', `model=${at('runs', 'a', `epoch_${epoch}.safetensors`)}`, `out=${model}`);
+        return textOf(model);
+      }),
+    );
+    expect(kept[0]).toContain(`came after epoch ${best} (dashed); its weights are judged here.`);
+    expect(kept[1]).toContain(
+      `came after epoch ${best}. The weights judged here are those after epoch ${other}`,
+    );
+    expect(kept[1]).not.toContain(`; best `);
   });
 
   test('refuses what cannot be averaged, and touches nothing', async () => {

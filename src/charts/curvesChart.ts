@@ -19,6 +19,8 @@ export interface CurvesOptions {
   readonly val: string;
   /** The epoch of the best validation accuracy, marked in all panels; null: none. */
   readonly best: number | null;
+  /** What the text calls the marked epoch where it is another one; `best` by default. */
+  readonly called?: string;
 }
 
 const TRAINING = 'training';
@@ -208,10 +210,14 @@ function bestRule(best: number | null, history: readonly CurvePoint[], { muted }
   ];
 }
 
-function subtitle(epochs: number, marked: CurvePoint | undefined, { val }: CurvesOptions): string {
+function subtitle(
+  epochs: number,
+  marked: CurvePoint | undefined,
+  { val, called = 'best' }: CurvesOptions,
+): string {
   const count = `${epochs} ${epochs === 1 ? 'epoch' : 'epochs'}`;
   if (marked === undefined || !Number.isFinite(marked.valAccuracy)) return count;
-  return `${count}; best ${percent(marked.valAccuracy as number)} on ${val} after epoch ${marked.epoch} (dashed)`;
+  return `${count}; ${called} ${percent(marked.valAccuracy as number)} on ${val} after epoch ${marked.epoch} (dashed)`;
 }
 
 function describe(history: readonly CurvePoint[], options: CurvesOptions): string {

@@ -6,7 +6,7 @@ import type { EpochRow } from '../train/history.ts';
 import { comparePairs, type Pair } from './compareRuns.ts';
 import { counted, duration, grouped, percent, points, pValue } from './format.ts';
 import { type Html, html } from './html.ts';
-import type { JudgedRun } from './judgedRun.ts';
+import type { JudgedRun, WeightsOf } from './judgedRun.ts';
 import { pageText } from './page.ts';
 import { footer, type ReportContext, warnings } from './reportParts.ts';
 import {
@@ -143,6 +143,7 @@ function speedTable(runs: readonly JudgedRun[]): Html {
   const rows: [string, (run: JudgedRun) => string][] = [
     ['Epochs', ({ history }) => String(history.length)],
     ['Best after epoch', ({ best }) => (best.valAccuracy === null ? 'not validated' : String(best.epoch))],
+    ['Weights judged', ({ weights }) => weightsText(weights)],
     ['Training, with validation', (run) => duration(seconds(run))],
     ['A mean epoch', (run) => duration(seconds(run) / run.history.length)],
     ['Images trained a second', (run) => grouped(mean(run), 1)],
@@ -156,6 +157,11 @@ function speedTable(runs: readonly JudgedRun[]): Html {
     html`<table><thead><tr><td></td>${heads(runs)}</tr></thead>
 <tbody>${rows.map(([name, value]) => html`<tr><th scope="row">${name}</th>${runs.map((run) => html`<td>${value(run)}</td>`)}</tr>\n`)}</tbody></table>`,
   );
+}
+
+function weightsText(weights: WeightsOf): string {
+  if ('mean' in weights) return weights.mean === 1 ? 'statistics measured anew' : `mean of ${weights.mean}`;
+  return weights.epoch === null ? 'not recorded' : `epoch ${weights.epoch}`;
 }
 
 function settingsTable(runs: readonly JudgedRun[]): Html {

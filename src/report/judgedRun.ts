@@ -20,11 +20,16 @@ export interface StoredRun {
   /** Its name in the report: that of the folder, or the path where several have the same. */
   readonly name: string;
   readonly record: RunRecord;
-  /** At least one epoch. */
+  /** At least one epoch; of an average, those of the training of the first of its networks. */
   readonly history: readonly EpochRow[];
+  /** The epoch of the best validation accuracy, which need not be that of the weights. */
   readonly best: EpochRow;
+  readonly weights: WeightsOf;
   readonly model: StoredModel;
 }
+
+/** What weights are: the mean of so many networks, or those after an epoch; null where nobody wrote down which. */
+export type WeightsOf = { readonly mean: number } | { readonly epoch: number | null };
 
 /** One answer of a network. */
 export interface Answer {
@@ -77,7 +82,14 @@ function readRun(path: string, name: string): StoredRun {
         `for weights alone there is fer evaluate model=${path} out=FOLDER`,
     );
   }
-  return { path, name, record: folder.readRecord(), history, best, model };
+  const record = folder.readRecord();
+  return { path, name, record, history, best, weights: weightsOf(record, model), model };
+}
+
+function weightsOf({ averaged }: RunRecord, { metadata }: StoredModel): WeightsOf {
+  if (averaged) return { mean: averaged.models.length };
+  const epoch = Number(metadata.epoch);
+  return { epoch: Number.isInteger(epoch) ? epoch : null };
 }
 
 /** Judges a run's network on the images of the report. The recognizer stays on the backend. */

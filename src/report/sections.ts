@@ -89,20 +89,35 @@ export function figuresTable(run: JudgedRun): Html {
 }
 
 export async function curvesSection(run: StoredRun): Promise<Html> {
-  const { history, best, record, name } = run;
-  const options = {
-    name,
-    val: record.train.val,
-    best: best.valAccuracy === null ? null : best.epoch,
-  };
+  const { history, best, record, name, weights } = run;
+  const marked = 'epoch' in weights ? weights.epoch : null;
+  const called = marked === best.epoch ? 'best' : 'judged';
+  const options = { name, val: record.train.val, best: marked, called };
   const figures = await Promise.all(
     (['accuracy', 'loss', 'lr'] as const).map((figure) => chartFigure(curveChart(figure, history, options))),
   );
-  const summary =
-    best.valAccuracy === null
-      ? html`<p>${counted(history.length, 'epoch')}, without validation: the weights of the last one are judged here.</p>`
-      : html`<p>${counted(history.length, 'epoch')}. The best validation accuracy, ${percent(best.valAccuracy)} on ${record.train.val}, came after epoch ${best.epoch} (dashed); its weights are judged here.</p>`;
-  return html`${summary}${charts(figures)}<p class="note">Training figures are those of augmented images while the network still learns, so they may lie below those of validation.</p>`;
+  return html`<p>${curvesText(run)}</p>${charts(figures)}<p class="note">Training figures are those of augmented images while the network still learns, so they may lie below those of validation.</p>`;
+}
+
+/** How many epochs there were, which was the best, and whether the judged weights are those. */
+function curvesText({ history, best, record, weights }: StoredRun): string {
+  const epochs = counted(history.length, 'epoch');
+  const validated = best.valAccuracy !== null;
+  const bestText = validated
+    ? `The best validation accuracy, ${percent(best.valAccuracy as number)} on ${record.train.val}, came after epoch ${best.epoch}`
+    : 'There was no validation';
+  if ('mean' in weights) {
+    const { mean } = weights;
+    return mean === 1
+      ? `${epochs}. ${bestText}. Judged here are weights of this training with batch-norm statistics of their own.`
+      : `${epochs} of the training of the first of ${mean} networks. ${bestText}. Judged here is the mean of the ${mean}.`;
+  }
+  const { epoch } = weights;
+  if (epoch === null)
+    return `${epochs}. ${bestText}. After which epoch the weights judged here were kept is not recorded.`;
+  if (validated && epoch === best.epoch)
+    return `${epochs}. ${bestText} (dashed); its weights are judged here.`;
+  return `${epochs}. ${bestText}. The weights judged here are those after epoch ${epoch} (dashed).`;
 }
 
 export async function classesSection({ judgement, bootstrap }: JudgedRun): Promise<Html> {

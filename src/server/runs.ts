@@ -15,6 +15,8 @@ export interface RunSummary {
   readonly epochs: number;
   readonly epochsAsked: number;
   readonly best: EpochRow | null;
+  /** Networks that its weights are the mean of: the epochs are those of the first; 0 where they are no average. */
+  readonly averaged: number;
   /** Some process is training it now. */
   readonly training: boolean;
   /** Milliseconds since 1970 of the last change. */
@@ -73,6 +75,7 @@ function summary(
         model?: { network?: string; width?: number };
         train?: Record<string, unknown>;
         data?: { source?: string };
+        averaged?: { models?: readonly unknown[] };
       }
     | undefined;
   if (!record?.model || !record.train) return undefined;
@@ -89,6 +92,7 @@ function summary(
       epochs: history.length,
       epochsAsked: Number(record.train.n_epochs),
       best: bestRow(history),
+      averaged: record.averaged?.models?.length ?? 0,
       training: isTraining(folder),
       changed: Math.max(
         ...[config, file].map((one) => statSync(one, { throwIfNoEntry: false })?.mtimeMs ?? 0),

@@ -88,11 +88,19 @@ function RunContent({ run }: { run: RunDetails }): JSX.Element {
   return (
     <>
       <ul class="tiles">
-        <li>
-          <span>Best accuracy{best?.valAccuracy == null ? '' : ` on ${val}`}</span>
-          <b>{accuracyOf(run)}</b>
-          <small>{best ? `epoch ${best.epoch}` : 'no epoch has ended'}</small>
-        </li>
+        {run.averaged > 0 ? (
+          <li>
+            <span>Weights</span>
+            <b>mean of {run.averaged}</b>
+            <small>epochs and curves are those of the first</small>
+          </li>
+        ) : (
+          <li>
+            <span>Best accuracy{best?.valAccuracy == null ? '' : ` on ${val}`}</span>
+            <b>{accuracyOf(run)}</b>
+            <small>{best ? `epoch ${best.epoch}` : 'no epoch has ended'}</small>
+          </li>
+        )}
         <li>
           <span>Epochs</span>
           <b>{run.epochs}</b>
@@ -184,6 +192,8 @@ function Training(): JSX.Element {
   return <span class="training">training</span>;
 }
 
-function accuracyOf({ best }: RunSummary): string {
+/** An average has an accuracy of its own, which no history knows. */
+function accuracyOf({ best, averaged }: RunSummary): string {
+  if (averaged > 0) return `mean of ${averaged}`;
   return best?.valAccuracy == null ? '–' : percent(best.valAccuracy, 2);
 }
