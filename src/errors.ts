@@ -11,6 +11,11 @@ export class UsageError extends FerError {
   override name = 'UsageError';
 }
 
+/** What was given as a picture is none, or cannot be read: others may go on. */
+export class PictureError extends FerError {
+  override name = 'PictureError';
+}
+
 /** The run was interrupted by the user after its state was saved: exits 130. */
 export class Interrupted extends FerError {
   override name = 'Interrupted';

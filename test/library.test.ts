@@ -2,10 +2,16 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import sharp from 'sharp';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { WasmBackend } from '../src/engine/backend/wasm.ts';
-import { FerError, UsageError } from '../src/errors.ts';
+import { FerError, PictureError, UsageError } from '../src/errors.ts';
 import { Recognizer } from '../src/evaluate/recognizer.ts';
 import { Explainer } from '../src/explain/explainer.ts';
-import { loadRecognizer, type NodePicture, type PhotoRecognizer, type RecognizedFace } from '../src/index.ts';
+import {
+  type ExplainOptions,
+  loadRecognizer,
+  type NodePicture,
+  type PhotoRecognizer,
+  type RecognizedFace,
+} from '../src/index.ts';
 import { readModel } from '../src/nn/model.ts';
 import { start } from './process.ts';
 import { ran } from './ran.ts';
@@ -125,6 +131,15 @@ describe('a photo', () => {
     expect(await fer.recognize([])).toEqual([]);
   });
 
+  test('many at once are answered in their order, as each alone', async () => {
+    const faces = Array.from({ length: 20 }, (_, i) => drawnFace(tiny.dataset, i));
+    const pictures = faces.map((data) => ({ width: 48, height: 48, data }));
+    const all = await fer.recognize(pictures);
+    expect(all.map(([{ crop }]) => [...crop])).toEqual(faces.map((face) => [...face]));
+    const alone = await Promise.all(pictures.map((picture) => fer.recognize(picture)));
+    expect(all.map(([{ label }]) => label)).toEqual(alone.map(([{ label }]) => label));
+  });
+
   test('only the best faces where so few are asked for', async () => {
     const all = await fer.recognize(photo, large);
     const [best] = await fer.recognize(photo, { ...large, maxFaces: 1 });
@@ -158,12 +173,25 @@ describe('explain', () => {
     const { maps, target } = await fer.explain(face.crop, options);
     expect(target).toBe(face.label);
     expect(maps[0].values).toHaveLength(48 * 48);
+    // What is undefined is as if it were not there.
+    const settings = { ...options.settings, baseline: undefined };
+    expect(await fer.explain(face.crop, { ...options, crops: undefined, settings })).toEqual(
+      await fer.explain(face.crop, { ...options, crops: 10 }),
+    );
   });
 
   test.each([
     ['a label that it does not know', { target: 'bored' }, /does not know/],
     ['a patch larger than the face', { methods: ['occlusion'], settings: { patch: 99 } }, /patch/],
-  ] as const)('refuses %s', async (_, options, message) => {
+    [
+      'a stride that goes nowhere',
+      { methods: ['occlusion'], settings: { stride: 0 } },
+      /stride is 0: .* >= 1/,
+    ],
+    ['a setting that is none', { settings: { strides: 2 } }, /no setting strides\..*stride/],
+    ['a method that there is not', { methods: ['grad'] }, /no method grad\..*gradcam/],
+    ['crops between one and ten', { crops: 3 }, /crops is 3, expected 1 or 10/],
+  ] as [string, ExplainOptions, RegExp][])('refuses %s', async (_, options, message) => {
     const crop = drawnFace(tiny.dataset, 0);
     await expect(fer.explain(crop, options)).rejects.toThrow(UsageError);
     await expect(fer.explain(crop, options)).rejects.toThrow(message);
@@ -182,11 +210,24 @@ describe('what cannot be done is said', () => {
     ['a picture that is cut short', cut, /damaged or cut short/],
     ['a path that is not there', () => '/nowhere/face.jpg', /nowhere\/face\.jpg/],
     ['pixels that are too few', () => ({ width: 9, height: 9, data: new Uint8Array(9) }), /9 bytes for 9x9/],
+    [
+      'pixels that are no bytes',
+      () => ({ width: 1, height: 1, data: new Float32Array(1) }) as unknown as NodePicture,
+      /data is an object of Float32Array, expected a Uint8Array/,
+    ],
     ['an object', () => ({}) as NodePicture, /found an object of Object/],
     ['undefined', () => undefined as unknown as NodePicture, /found undefined/],
   ])('%s', async (_, picture, message) => {
-    await expect(fer.recognize(picture())).rejects.toThrow(FerError);
+    await expect(fer.recognize(picture())).rejects.toThrow(PictureError);
     await expect(fer.recognize(picture())).rejects.toThrow(message);
+  });
+
+  test('one of many pictures', async () => {
+    const faces = Array.from({ length: 20 }, (_, i) => drawnFace(tiny.dataset, i));
+    const pictures: NodePicture[] = faces.map((data) => ({ width: 48, height: 48, data }));
+    pictures[9] = Buffer.from('no picture');
+    await expect(fer.recognize(pictures)).rejects.toThrow(/expected a JPEG, PNG or WebP/);
+    expect(fer.problem).toBeUndefined();
   });
 
   test('a bomb of pixels, before it is unpacked', async () => {
@@ -232,6 +273,7 @@ test('close fails what is under way, and what comes after', async () => {
   await other.close();
   await failed;
   await expect(other.recognize(photo)).rejects.toThrow(/closed/);
+  expect(other.problem?.message).toMatch(/closed/);
   await other.close();
 });
 

@@ -28,7 +28,7 @@ describe.runIf(hasChromium())('the page', { timeout: PATIENCE }, () => {
     photo = await sharp(await smallPhoto(960))
       .png()
       .toBuffer();
-    const limits = { concurrency: 4, limit: 2 ** 20, cors: '' };
+    const limits = { concurrency: 4, limit: 2 ** 20, url: '', cors: '' };
     const machine = { host: '127.0.0.1', port: 0, crops: 10, device: 'auto', threads: 1 } as const;
     server = await startServer({ ...machine, ...limits, model: tiny.model, runs: tiny.runs });
     library = await loadRecognizer({ model: tiny.model, threads: 1 });
@@ -114,6 +114,19 @@ describe.runIf(hasChromium())('the page', { timeout: PATIENCE }, () => {
     }
     expect((await barsOf(page)).map(([name]) => name)).toEqual(tiny.dataset.labels);
     expect(asked.filter((line) => !line.startsWith(`GET blob:${server.url}`))).toEqual([]);
+  });
+
+  test('has its photos again after a look at another view', async () => {
+    const page = await open();
+    await ready(page);
+    await choose(page);
+    await recognised(page);
+    const boxes = await boxesOf(page);
+    await page.click('nav a >> nth=2');
+    await page.waitForSelector('h1:has-text("Runs")');
+    await page.click('nav a >> nth=0');
+    await recognised(page);
+    expect(await boxesOf(page)).toEqual(boxes);
   });
 
   test('takes what is dropped and what is pasted, and says what is no picture', async () => {
@@ -306,6 +319,37 @@ describe.runIf(hasChromium())('the page', { timeout: PATIENCE }, () => {
     await page.evaluate(() => new Promise((done) => setTimeout(done, 250)));
     expect(await page.title()).toBe(title);
     expect(await page.$('[role=alert]')).toBeNull();
+  });
+
+  test('turns a camera off that is allowed after the view was left', async () => {
+    const page = await open('#webcam');
+    await page.evaluate(() => {
+      const { mediaDevices } = navigator;
+      const real = mediaDevices.getUserMedia.bind(mediaDevices);
+      const seen = window as unknown as { allow(): void; track: MediaStreamTrack };
+      mediaDevices.getUserMedia = async (wanted) => {
+        await new Promise<void>((resolve) => {
+          seen.allow = resolve;
+        });
+        const stream = await real(wanted);
+        [seen.track] = stream.getTracks();
+        return stream;
+      };
+    });
+    await page.click('text=Start the camera');
+    await page.click('nav a >> nth=0');
+    await page.waitForSelector('text=Choose photos');
+    await page.evaluate(() => (window as unknown as { allow(): void }).allow());
+    await page.waitForFunction(
+      () => (window as unknown as { track?: MediaStreamTrack }).track?.readyState === 'ended',
+    );
+  });
+
+  test('says so when the page is given no camera', async () => {
+    const page = await open('#webcam');
+    await page.evaluate(() => Object.defineProperty(navigator, 'mediaDevices', { value: undefined }));
+    await page.click('text=Start the camera');
+    expect(await page.textContent('[role=alert]')).toMatch(/over https and on this machine/);
   });
 
   test('says so when the camera is refused', async () => {

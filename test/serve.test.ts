@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { request } from 'node:http';
-import { connect } from 'node:net';
+import { connect, type Socket } from 'node:net';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { loadRecognizer, type RecognizedFace } from '../src/index.ts';
 import { releasedModel } from '../src/nn/released.ts';
@@ -24,7 +24,12 @@ const options = { host: '127.0.0.1', port: 0, crops: 10, device: 'auto', threads
 beforeAll(async () => {
   tiny = await tinyModel();
   photo = await smallPhoto();
-  const limits = { concurrency: 4, limit: 2 ** 20, cors: 'https://friend.example' };
+  const limits = {
+    concurrency: 4,
+    limit: 2 ** 20,
+    cors: 'https://friend.example',
+    url: 'https://fer.example/here/',
+  };
   server = await startServer({ ...options, ...limits, model: tiny.model, runs: tiny.runs });
   ran(`service: ${server.device}`);
 });
@@ -46,6 +51,14 @@ const formOf = (...files: [string, Buffer | string][]): FormData => {
   }
   return form;
 };
+
+/** A connection on which a request has begun. */
+async function opened(head: string): Promise<Socket> {
+  const socket = connect(Number(new URL(server.url).port), '127.0.0.1');
+  await once(socket, 'connect');
+  socket.write(head);
+  return socket;
+}
 
 /** What the library answers. */
 async function expected(picture: Buffer, faces: 'auto' | 'none'): Promise<Face[]> {
@@ -102,31 +115,78 @@ describe('POST /api/predict', () => {
   });
 
   test('a body without an announced length, larger than the limit', async () => {
-    const body = new ReadableStream({
-      start(controller) {
-        for (let i = 0; i < 20; i++) controller.enqueue(new Uint8Array(2 ** 17));
-        controller.close();
-      },
-    });
-    const init = { method: 'POST', body, duplex: 'half' } as RequestInit;
-    const status = await fetch(at('api/predict'), init).then(
-      (response) => response.status,
-      // The server may close before it has read what it does not want.
-      () => 413,
+    const socket = await opened(
+      'POST /api/predict HTTP/1.1\r\nhost: 127.0.0.1\r\ntransfer-encoding: chunked\r\n\r\n',
     );
-    expect(status).toBe(413);
+    const chunk = Buffer.alloc(2 ** 17);
+    const sent = Buffer.concat([Buffer.from(`${chunk.length.toString(16)}\r\n`), chunk, Buffer.from('\r\n')]);
+    let answer = '';
+    socket.on('data', (data) => {
+      answer += data;
+    });
+    for (let i = 0; i < 40 && answer === ''; i++) {
+      socket.write(sent);
+      await new Promise((resolve) => setTimeout(resolve, 5));
+    }
+    expect(answer).toMatch(/^HTTP\/1\.1 413 [\s\S]*connection: close[\s\S]*larger than 1 MiB/i);
+    socket.destroy();
     expect((await fetch(at('healthz'))).status).toBe(200);
   });
 
+  test('clients that send slowly take nobody else a place', async () => {
+    const head = 'POST /api/predict HTTP/1.1\r\nhost: 127.0.0.1\r\ncontent-length: 50000\r\n\r\nabc';
+    const slow = await Promise.all(Array.from({ length: 8 }, () => opened(head)));
+    const png = bytes(await facePng(tiny.dataset, 0));
+    expect((await post(png, '?faces=none')).status).toBe(200);
+    for (const socket of slow) socket.destroy();
+  });
+
+  test('clients that send slowly, and more than all may together, are refused', async () => {
+    const length = 2 ** 20;
+    const head = `POST /api/predict HTTP/1.1\r\nhost: 127.0.0.1\r\ncontent-length: ${length}\r\n\r\n`;
+    const slow = await Promise.all(Array.from({ length: 6 }, () => opened(head)));
+    const answers = slow.map(() => '');
+    slow.forEach((socket, i) => {
+      socket.on('data', (data) => {
+        answers[i] += data;
+      });
+      socket.on('error', () => {});
+      socket.write(Buffer.alloc(length - 1));
+    });
+    while (answers.filter((answer) => answer !== '').length < 2)
+      await new Promise((resolve) => setTimeout(resolve, 5));
+    for (const answer of answers)
+      if (answer !== '') expect(answer).toMatch(/^HTTP\/1\.1 503 [\s\S]*retry-after: 1/i);
+    for (const socket of slow) socket.destroy();
+    const png = bytes(await facePng(tiny.dataset, 0));
+    while ((await post(png, '?faces=none')).status !== 200)
+      await new Promise((resolve) => setTimeout(resolve, 5));
+  });
+
   test('a client that goes away in the middle of its body', async () => {
-    const { port } = new URL(server.url);
-    const socket = connect(Number(port), '127.0.0.1');
-    socket.write('POST /api/predict HTTP/1.1\r\nhost: 127.0.0.1\r\ncontent-length: 50000\r\n\r\nabc');
-    await once(socket, 'connect');
-    socket.destroy();
+    const head = 'POST /api/predict HTTP/1.1\r\nhost: 127.0.0.1\r\ncontent-length: 50000\r\n\r\nabc';
+    (await opened(head)).destroy();
     // Its place is free again.
     const png = bytes(await facePng(tiny.dataset, 0));
     for (let i = 0; i < 4; i++) expect((await post(png, '?faces=none')).status).toBe(200);
+  });
+
+  test('does nothing for clients that have gone', async () => {
+    const count = async (what: string): Promise<number> =>
+      Number((await (await fetch(at('metrics'))).text()).match(new RegExp(`^${what} (\\d+)`, 'm'))?.[1] ?? 0);
+    const gone = 'fer_requests_total\\{route="/api/predict",status="499"\\}';
+    const [done, left] = [await count('fer_prediction_seconds_count'), await count(gone)];
+    const leaving = new AbortController();
+    const init = { method: 'POST', body: bytes(photo) };
+    const stay = [1, 2].map(() => fetch(at(`api/predict${large}`), init));
+    while ((await count('fer_predictions_waiting')) < 2);
+    const go = [1, 2].map(() => fetch(at(`api/predict${large}`), { ...init, signal: leaving.signal }));
+    while ((await count('fer_predictions_waiting')) < 4);
+    leaving.abort();
+    for (const request of go) await expect(request).rejects.toThrow(/abort/i);
+    expect((await Promise.all(stay)).map(({ status }) => status)).toEqual([200, 200]);
+    while ((await count(gone)) < left + 2);
+    expect(await count('fer_prediction_seconds_count')).toBe(done + 2);
   });
 
   test('refuses more than it can hold, and says when to come back', async () => {
@@ -265,6 +325,14 @@ describe('who may ask', () => {
     expect(await asking({ host: 'attacker.example' })).toBe(403);
   });
 
+  test('people who come through the proxy that it is told of, and the pages they get there', async () => {
+    const host = 'fer.example';
+    expect(await asking({ host })).toBe(200);
+    expect(await asking({ host, origin: 'https://fer.example' })).toBe(200);
+    expect(await asking({ host, origin: 'https://other.example' })).toBe(403);
+    expect(await asking({ host, origin: 'http://fer.example:81' })).toBe(403);
+  });
+
   test('not the pages of others, but for the one that is named', async () => {
     expect(await asking({ origin: 'https://stranger.example' })).toBe(403);
     expect(await asking({ origin: new URL(server.url).origin, host: new URL(server.url).host })).toBe(200);
@@ -370,6 +438,7 @@ describe('fer serve', () => {
     ['an address of another machine', () => ['host=192.0.2.1'], 1, /no address of this machine/],
     ['a model that is not there', () => ['model=/nowhere'], 1, /no model at \/nowhere/],
     ['an origin that is none', () => ['cors=example'], 2, /cors/],
+    ['an address that is none', () => ['url=example'], 2, /url must be an address such as/],
   ] as const)('refuses %s', async (_, args, code, message) => {
     const given = [`model=${tiny.model}`, ...args()];
     const answer = await fer('serve', ...given.slice(args()[0].startsWith('model=') ? 1 : 0));

@@ -239,13 +239,18 @@ export const serveOptions = {
   concurrency: option(
     int({ min: 1, max: 10_000 }),
     64,
-    'pictures in work or waiting; more are answered with 503, to come back later',
+    'requests in work or waiting; more are answered with 503, to come back later',
   ),
   max_mb: option(int({ min: 1, max: 1024 }), 20, 'MiB of a request at most'),
   cors: option(
     text(/^(\*|https?:\/\/[^/\s]+)?$/, 'an origin such as https://example.org'),
     '',
     'origin whose pages may ask the service; empty: none',
+  ),
+  url: option(
+    text(/^(https?:\/\/[^/\s]+(\/\S*)?)?$/, 'an address such as https://fer.example.org'),
+    '',
+    'address that people reach it by through a proxy, whose name and pages are then its own; empty: none',
   ),
   threads: shared.threads,
   device: shared.device,

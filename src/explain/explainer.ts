@@ -1,4 +1,4 @@
-import { defaultsOf } from '../config/option.ts';
+import { defaultsOf, type Option } from '../config/option.ts';
 import { didYouMean } from '../config/suggest.ts';
 import { methodOptions } from '../config.ts';
 import { canonicalLabel } from '../data/labels.ts';
@@ -9,7 +9,7 @@ import type { Recognition } from '../evaluate/recognizer.ts';
 import type { ModelDescription } from '../nn/description.ts';
 import { type LoadedModel, loadModel, type StoredModel } from '../nn/loadModel.ts';
 import type { Method, MethodSettings, Subject } from './method.ts';
-import { METHODS, type MethodName } from './methods.ts';
+import { METHOD_NAMES, METHODS, type MethodName } from './methods.ts';
 import { Probe } from './probe.ts';
 
 /** Settings of the methods that are not given have the defaults of `fer explain`. */
@@ -61,30 +61,32 @@ export class Explainer {
   /**
    * @param model from disk, which copies its weights to the backend, or one that is there already: a
    *   `Recognizer` will do. The caller opens and closes the backend.
-   * @throws UsageError for settings that do not fit the model's faces
+   * @throws UsageError for a method that there is not, and settings that are wrong or do not fit the model's faces
    */
   constructor(
     backend: Backend,
     model: StoredModel | LoadedModel,
-    { methods, crops, batch, ...settings }: ExplainerOptions,
+    { methods, crops, batch, ...others }: ExplainerOptions,
   ) {
     const loaded = 'parameters' in model ? model : loadModel(backend, model);
     this.description = loaded.description;
     this.#probe = new Probe(backend, loaded, { crops, batch });
     this.#methods = methods;
-    this.#settings = { ...defaultsOf(methodOptions), ...settings };
+    const settings = Object.entries(others).filter(([key]) => Object.hasOwn(methodOptions, key));
+    this.#settings = settled(defaultsOf(methodOptions), Object.fromEntries(settings));
     this.#check(methods, this.#settings);
   }
 
   /**
    * @param faces [n, imageSize, imageSize], 0 black to 255 white
-   * @throws UsageError for a target that the model does not know, or settings that do not fit its faces
+   * @throws UsageError for a target that the model does not know, a method that there is not, and settings that are
+   *   wrong or do not fit its faces
    */
   async explain(
     faces: Uint8Array,
     { targets = [], methods = this.#methods, settings, onProgress }: ExplainRequest = {},
   ): Promise<Explanation[]> {
-    const chosen = { ...this.#settings, ...settings };
+    const chosen = settled(this.#settings, settings);
     this.#check(methods, chosen);
     const { imageSize, labels } = this.description;
     const area = imageSize ** 2;
@@ -156,5 +158,24 @@ export function shownMap({ method, values }: Pick<SaliencyMap, 'method' | 'value
 }
 
 function methodOf(name: MethodName): Method {
-  return METHODS[name];
+  if (Object.hasOwn(METHODS, name)) return METHODS[name];
+  const hint = didYouMean(name, METHOD_NAMES, (method) => method);
+  throw new UsageError(`there is no method ${name}.${hint} There are ${METHOD_NAMES.join(', ')}.`);
+}
+
+/** Settings with others on top; what is undefined changes nothing. */
+function settled(base: MethodSettings, settings: Partial<MethodSettings> = {}): MethodSettings {
+  const given = Object.entries(settings).filter(([, value]) => value !== undefined);
+  for (const [key, value] of given) {
+    if (!Object.hasOwn(methodOptions, key)) {
+      const known = Object.keys(methodOptions);
+      const hint = didYouMean(key, known, (setting) => setting);
+      throw new UsageError(`the methods have no setting ${key}.${hint} They have ${known.join(', ')}.`);
+    }
+    const { type } = methodOptions[key as keyof MethodSettings] as Option<unknown>;
+    if (type.parse(String(value)) !== value) {
+      throw new UsageError(`${key} is ${JSON.stringify(value)}: it must be ${type.expects}`);
+    }
+  }
+  return { ...base, ...Object.fromEntries(given) };
 }

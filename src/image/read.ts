@@ -1,6 +1,6 @@
 import { Buffer } from 'node:buffer';
 import sharp, { type Sharp } from 'sharp';
-import { FerError } from '../errors.ts';
+import { FerError, PictureError } from '../errors.ts';
 import type { RgbaImage } from '../face/image.ts';
 import { readFileBytes } from '../io/files.ts';
 import { luma } from './luma.ts';
@@ -44,7 +44,7 @@ const BACKDROP = { r: 128, g: 128, b: 128 };
  * @param size side of the result, in pixels
  * @param name of bytes, for messages
  * @returns `[size, size]` row-major, 0 black to 255 white
- * @throws FerError naming the file and what is wrong with it
+ * @throws PictureError naming the file and what is wrong with it
  */
 export async function readGrayImage(
   source: string | Uint8Array,
@@ -60,7 +60,7 @@ export async function readGrayImage(
       .raw()
       .toBuffer();
   } catch (error) {
-    throw new FerError(`${name}: ${explain((error as Error).message)}`, { cause: error });
+    throw new PictureError(`${name}: ${explain((error as Error).message)}`, { cause: error });
   }
   const channels = rgb.length / (size * size);
   if (channels !== 3) throw new Error(`${name}: decoded to ${channels} channels instead of 3`);
@@ -84,7 +84,7 @@ export interface Photo {
  *
  * @param source path of a JPEG, PNG or WebP file, or its bytes
  * @param name of bytes, for messages
- * @throws FerError naming the file and what is wrong with it
+ * @throws PictureError naming the file and what is wrong with it
  */
 export async function readPhoto(
   source: string | Uint8Array,
@@ -105,22 +105,30 @@ export async function readPhoto(
       scale: Math.max(autoOrient.width, autoOrient.height) / Math.max(width, height),
     };
   } catch (error) {
-    throw new FerError(`${name}: ${explain((error as Error).message)}`, { cause: error });
+    throw new PictureError(`${name}: ${explain((error as Error).message)}`, { cause: error });
   }
 }
 
-/** @throws FerError if it is none of the formats */
+/** @throws PictureError if it is none of the formats, or the file cannot be read */
 function open(source: string | Uint8Array, name: string): Sharp {
-  const bytes = typeof source === 'string' ? readFileBytes(source) : source;
+  const bytes = typeof source === 'string' ? bytesOf(source) : source;
   const head = Buffer.from(bytes.buffer, bytes.byteOffset, Math.min(bytes.byteLength, 16));
   if (!FORMATS.some(({ matches }) => matches(head))) {
     const other = OTHERS.find(({ start }) => head.toString('latin1').startsWith(start));
     const found = bytes.byteLength === 0 ? 'an empty file' : (other?.name ?? 'neither of them');
-    throw new FerError(`${name}: expected a JPEG, PNG or WebP picture, found ${found}`);
+    throw new PictureError(`${name}: expected a JPEG, PNG or WebP picture, found ${found}`);
   }
   return sharp(bytes, { limitInputPixels: MAX_PIXELS, failOn: 'error' })
     .autoOrient()
     .flatten({ background: BACKDROP });
+}
+
+function bytesOf(path: string): Uint8Array {
+  try {
+    return readFileBytes(path);
+  } catch (error) {
+    throw error instanceof FerError ? new PictureError(error.message, { cause: error }) : error;
+  }
 }
 
 function explain(reason: string): string {

@@ -5,7 +5,7 @@ import type { LoadOptions, PhotoRecognizer } from './types.ts';
 
 export interface BrowserLoadOptions extends LoadOptions {
   /**
-   * Address of a model folder (config.json and weights), from the page's; `fer serve` has one at `model/`,
+   * Address of a model folder (config.json and weights), from the page's (in a worker: from its script's); `fer serve` has one at `model/`,
    * which is the default.
    */
   readonly model?: string;
@@ -27,7 +27,9 @@ export async function loadRecognizer(
   options: BrowserLoadOptions = {},
 ): Promise<PhotoRecognizer<BrowserPicture>> {
   const { model = 'model/', onProgress, ...rest } = options;
-  const setup: BrowserSetup = { ...rest, model: new URL(model, document.baseURI).href };
+  // A worker has no document, but an address of its own.
+  const base = globalThis.document?.baseURI ?? location.href;
+  const setup: BrowserSetup = { ...rest, model: new URL(model, base).href };
   return RecognizerClient.open<BrowserPicture, SentBrowserPicture>(
     startThread(),
     setup,

@@ -1,16 +1,15 @@
-import { FerError } from '../errors.ts';
-import type { RgbaImage } from '../face/image.ts';
+import { FerError, PictureError } from '../errors.ts';
 import { BACKDROP } from '../image/backdrop.ts';
 import type { Sent } from './client.ts';
 import type { Photo } from './pictureRecognizer.ts';
-import { rgbaOf } from './raw.ts';
+import { rawCopy, rgbaOf } from './raw.ts';
 import type { RawPicture } from './types.ts';
 
 /** An address, a file, whatever a canvas can draw, or pixels. Encoded pictures are turned as EXIF says. */
 export type BrowserPicture = string | Blob | Uint8Array | CanvasImageSource | ImageData | RawPicture;
 
-/** What crosses to the thread, which has a canvas of its own. */
-export type SentBrowserPicture = ImageBitmap | RgbaImage;
+/** What crosses to the thread, which has a canvas of its own, and makes RGBA of raw pixels. */
+export type SentBrowserPicture = ImageBitmap | RawPicture;
 
 /** Longest side that is looked at: a face that is tiny then is one that no network could judge. */
 const LONGEST_SIDE = 3072;
@@ -18,38 +17,41 @@ const LONGEST_SIDE = 3072;
 /**
  * A caller's picture, ready to cross to the thread.
  *
- * @throws FerError for what is no picture, or one that cannot be read
+ * @throws PictureError for what is no picture, or one that cannot be read
  */
 export async function sendBrowserPicture(picture: BrowserPicture): Promise<Sent<SentBrowserPicture>> {
   const source = await sourceOf(picture);
   if ('data' in source) {
-    const image = rgbaOf(source);
-    return { picture: image, transfer: [image.data.buffer as ArrayBuffer] };
+    const raw = rawCopy(source);
+    return { picture: raw, transfer: [raw.data.buffer as ArrayBuffer] };
   }
   try {
     const bitmap = await createImageBitmap(source);
     return { picture: bitmap, transfer: [bitmap] };
   } catch (error) {
-    throw new FerError(`the picture cannot be decoded: it is damaged, or no kind that this browser reads`, {
-      cause: error,
-    });
+    throw new PictureError(
+      `the picture cannot be decoded: it is damaged, or no kind that this browser reads`,
+      {
+        cause: error,
+      },
+    );
   }
 }
 
 async function sourceOf(picture: BrowserPicture): Promise<ImageBitmapSource | RawPicture> {
   if (typeof picture === 'string') {
     const response = await fetch(picture);
-    if (!response.ok) throw new FerError(`${picture} cannot be fetched: status ${response.status}`);
+    if (!response.ok) throw new PictureError(`${picture} cannot be fetched: status ${response.status}`);
     return response.blob();
   }
   if (picture instanceof Uint8Array) return new Blob([picture as Uint8Array<ArrayBuffer>]);
   if (picture !== null && typeof picture === 'object') {
     if ('videoWidth' in picture && picture.readyState < picture.HAVE_CURRENT_DATA)
-      throw new FerError('the video has no picture yet: wait for its event "loadeddata"');
+      throw new PictureError('the video has no picture yet: wait for its event "loadeddata"');
     if (!('data' in picture)) return picture as ImageBitmapSource;
     if (typeof picture.width === 'number') return picture;
   }
-  throw new FerError(`expected a file, an image, a canvas, a video or pixels; found ${String(picture)}`);
+  throw new PictureError(`expected a file, an image, a canvas, a video or pixels; found ${String(picture)}`);
 }
 
 /** Draws what was sent, to read its pixels: transparent parts on mid-grey, very large pictures made smaller. */
@@ -57,7 +59,7 @@ export class BitmapReader {
   #context: OffscreenCanvasRenderingContext2D | undefined;
 
   read(picture: SentBrowserPicture): Photo {
-    if ('data' in picture) return picture;
+    if ('data' in picture) return rgbaOf(picture);
     const scale = Math.max(1, Math.max(picture.width, picture.height) / LONGEST_SIDE);
     const width = Math.max(1, Math.round(picture.width / scale));
     const height = Math.max(1, Math.round(picture.height / scale));

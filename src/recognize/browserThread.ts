@@ -22,7 +22,9 @@ host<BrowserSetup, SentBrowserPicture>(
         fetchModel(model, onProgress),
         options.faces === 'none' ? undefined : fetchFaceModels(),
       ]);
-      const backend = await createBackend({ device, threads });
+      // Elsewhere threads have no memory that they could share.
+      const shared = globalThis.crossOriginIsolated ? threads : 1;
+      const backend = await createBackend({ device, threads: shared });
       const detector = faceModels && FaceDetector.create(faceModels);
       return { recognizer: new PictureRecognizer(backend, stored, detector, options), backend };
     },

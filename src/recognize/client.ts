@@ -1,6 +1,7 @@
 import { FerError } from '../errors.ts';
 import type { Explanation } from '../explain/explainer.ts';
 import type { ModelDescription } from '../nn/description.ts';
+import { Limiter } from './limiter.ts';
 import {
   type CallName,
   type Calls,
@@ -11,6 +12,11 @@ import {
   receivedError,
 } from './protocol.ts';
 import type { ExplainOptions, PhotoRecognizer, RecognizedFace, RecognizeOptions } from './types.ts';
+
+/** Pictures that cross to the thread together, of a longer list. */
+const GROUP = 8;
+/** Calls whose pictures may be in memory at a time. */
+const READ_AHEAD = 2;
 
 /** A thread with a recogniser, from the caller's side. */
 export interface Thread extends Port {
@@ -39,6 +45,8 @@ export class RecognizerClient<Picture, SentPicture> implements PhotoRecognizer<P
   readonly device: string;
   readonly #calls: ThreadCalls;
   readonly #send: (picture: Picture) => Promise<Sent<SentPicture>>;
+  /** While the thread is busy with some pictures, the next ones are decoded, and no more: they take memory. */
+  readonly #turns = new Limiter(READ_AHEAD);
 
   private constructor(
     calls: ThreadCalls,
@@ -73,13 +81,37 @@ export class RecognizerClient<Picture, SentPicture> implements PhotoRecognizer<P
     pictures: Picture | readonly Picture[],
     options: RecognizeOptions = {},
   ): Promise<RecognizedFace[] | RecognizedFace[][]> {
-    const several = Array.isArray(pictures);
-    const list: readonly Picture[] = several ? pictures : [pictures as Picture];
-    const sent = await Promise.all(list.map((picture) => this.#send(picture)));
-    const takes = { pictures: sent.map(({ picture }) => picture), options };
-    const transfer = sent.flatMap(({ transfer }) => transfer);
-    const found = await this.#calls.call('recognize', takes, transfer);
-    return several ? found : found[0];
+    if (!Array.isArray(pictures)) return (await this.#recognize([pictures as Picture], options))[0];
+    const groups: Picture[][] = [];
+    for (let i = 0; i < pictures.length; i += GROUP) groups.push(pictures.slice(i, i + GROUP));
+    let failed = false;
+    const found = groups.map(async (group) => {
+      try {
+        return await this.#recognize(group, options, () => failed);
+      } catch (error) {
+        failed = true;
+        throw error;
+      }
+    });
+    return (await Promise.all(found)).flat();
+  }
+
+  /** The faces of a few pictures, when it is their turn. */
+  #recognize(
+    pictures: readonly Picture[],
+    options: RecognizeOptions,
+    cancelled = () => false,
+  ): Promise<RecognizedFace[][]> {
+    return this.#turns.run(async () => {
+      if (cancelled()) return [];
+      const sent = await Promise.all(pictures.map((picture) => this.#send(picture)));
+      const takes = { pictures: sent.map(({ picture }) => picture), options };
+      return this.#calls.call(
+        'recognize',
+        takes,
+        sent.flatMap(({ transfer }) => transfer),
+      );
+    });
   }
 
   async explain(
@@ -88,6 +120,10 @@ export class RecognizerClient<Picture, SentPicture> implements PhotoRecognizer<P
   ): Promise<Explanation> {
     const crop = 'crop' in face ? face.crop : face;
     return this.#calls.call('explain', { crop, options }, [], onProgress);
+  }
+
+  get problem(): Error | undefined {
+    return this.#calls.ended;
   }
 
   close(): Promise<void> {
@@ -106,6 +142,11 @@ class ThreadCalls {
     this.#thread = thread;
     thread.listen((message) => this.#receive(message as Reply));
     thread.onEnd((reason) => this.#end(reason));
+  }
+
+  /** Why there are no more answers; undefined while there are. */
+  get ended(): Error | undefined {
+    return this.#ended;
   }
 
   async call<Name extends CallName>(

@@ -55,19 +55,23 @@ async function found(url: string): Promise<Response | undefined> {
 }
 
 async function bytesOf(response: Response, onProgress: (share: number) => void): Promise<Uint8Array> {
-  const total = Number(response.headers.get('content-length'));
-  const encoded = response.headers.has('content-encoding');
-  if (!response.body || !(total > 0) || encoded) return new Uint8Array(await response.arrayBuffer());
-  const bytes = new Uint8Array(total);
+  // A hint: where the body was compressed on its way it is the length then, and another origin need not say so.
+  const announced = Number(response.headers.get('content-length'));
+  if (!response.body || !(announced > 0)) return new Uint8Array(await response.arrayBuffer());
+  let bytes = new Uint8Array(announced);
   let at = 0;
   for (const reader = response.body.getReader(); ; ) {
     const { done, value } = await reader.read();
     if (done) break;
-    if (at + value.length > total) throw new FerError(`${response.url} is longer than its server said`);
+    if (at + value.length > bytes.length) {
+      const grown = new Uint8Array(Math.max(2 * bytes.length, at + value.length));
+      grown.set(bytes);
+      bytes = grown;
+    }
     bytes.set(value, at);
     at += value.length;
-    onProgress(at / total);
+    onProgress(Math.min(1, at / announced));
   }
-  if (at < total) throw new FerError(`${response.url} was cut short: ${at} of ${total} bytes`);
-  return bytes;
+  if (at < announced) throw new FerError(`${response.url} was cut short: ${at} of ${announced} bytes`);
+  return bytes.subarray(0, at);
 }

@@ -4,8 +4,7 @@ import { type Transferable as NodeTransferable, Worker } from 'node:worker_threa
 import { FerError } from '../errors.ts';
 import { findModel } from '../nn/model.ts';
 import { RecognizerClient, type Thread } from './client.ts';
-import { type NodePicture, sendNodePicture } from './nodePicture.ts';
-import type { Photo } from './pictureRecognizer.ts';
+import { type NodePicture, type SentNodePicture, sendNodePicture } from './nodePicture.ts';
 import type { LoadOptions, PhotoRecognizer } from './types.ts';
 
 export interface NodeLoadOptions extends LoadOptions {
@@ -29,7 +28,11 @@ export async function loadRecognizer(options: NodeLoadOptions = {}): Promise<Pho
   const { model = '' } = options;
   // Here, where it costs nothing, rather than after a thread has been started.
   findModel(model);
-  return RecognizerClient.open<NodePicture, Photo>(startThread(), { ...options, model }, sendNodePicture);
+  return RecognizerClient.open<NodePicture, SentNodePicture>(
+    startThread(),
+    { ...options, model },
+    sendNodePicture,
+  );
 }
 
 function startThread(): Thread {

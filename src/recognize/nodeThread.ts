@@ -6,12 +6,14 @@ import { loadFaceModels } from '../face/loadModels.ts';
 import { readModel } from '../nn/model.ts';
 import { host } from './host.ts';
 import type { NodeSetup } from './node.ts';
-import { type Photo, PictureRecognizer } from './pictureRecognizer.ts';
+import type { SentNodePicture } from './nodePicture.ts';
+import { PictureRecognizer } from './pictureRecognizer.ts';
+import { rgbaOf } from './raw.ts';
 
 const parent = parentPort;
 if (!parent) throw new Error('nodeThread is run as a worker');
 
-host<NodeSetup, Photo>(
+host<NodeSetup, SentNodePicture>(
   {
     post: (message) => parent.postMessage(message),
     listen: (onMessage) => parent.on('message', onMessage),
@@ -23,6 +25,6 @@ host<NodeSetup, Photo>(
       const backend = await createBackend({ device, threads });
       return { recognizer: new PictureRecognizer(backend, stored, detector, options), backend };
     },
-    pixels: async (photo) => photo,
+    pixels: async (picture) => ('scale' in picture ? picture : rgbaOf(picture)),
   },
 );

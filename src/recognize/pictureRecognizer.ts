@@ -72,6 +72,7 @@ export class PictureRecognizer {
       );
     }
     const crops = options.crops ?? this.#options.crops ?? DEFAULTS.crops;
+    checkCrops(crops);
     const request = { targets: [target], methods, settings, onProgress };
     const [explanation] = await this.#explainer(crops).explain(crop, request);
     return explanation;
@@ -110,12 +111,17 @@ export class PictureRecognizer {
   }
 }
 
+function refuse(key: string, found: unknown, expected: string): never {
+  throw new UsageError(`${key} is ${JSON.stringify(found)}, expected ${expected}`);
+}
+
+function checkCrops(crops: unknown): void {
+  if (crops !== 1 && crops !== 10) refuse('crops', crops, '1 or 10');
+}
+
 /** @throws UsageError */
 function checkOptions({ crops, faces, minScore = 1, maxFaces = 1, smallest = 1 }: RecognizeOptions): void {
-  const refuse = (key: string, found: unknown, expected: string): never => {
-    throw new UsageError(`${key} is ${JSON.stringify(found)}, expected ${expected}`);
-  };
-  if (crops !== 1 && crops !== 10) refuse('crops', crops, '1 or 10');
+  checkCrops(crops);
   if (faces !== 'auto' && faces !== 'none') refuse('faces', faces, '"auto" or "none"');
   if (!(minScore > 0 && minScore <= 1)) refuse('minScore', minScore, 'above 0 to 1');
   if (!(Number.isInteger(maxFaces) && maxFaces > 0)) refuse('maxFaces', maxFaces, 'a whole number above 0');

@@ -70,19 +70,25 @@ export interface PhotoRecognizer<Picture> {
   readonly model: ModelDescription;
   /** For people: what runs the network, such as `CPU, WebAssembly relaxed SIMD, 2 threads`. */
   readonly device: string;
+  /** Why it cannot answer any more: closed, or its thread has ended; undefined while it can. */
+  readonly problem: Error | undefined;
   /**
    * The faces of a picture, the most certain first; none is an empty list.
    *
-   * @throws FerError for what is no picture, or one that cannot be read
+   * @throws PictureError for what is no picture, or one that cannot be read
+   * @throws UsageError for an option that it does not take
+   * @throws FerError once it cannot answer any more: closed, or its thread has ended
    */
   recognize(picture: Picture, options?: RecognizeOptions): Promise<RecognizedFace[]>;
-  /** The faces of each of several pictures, through the network together. One bad picture fails them all. */
+  /**
+   * The faces of each of several pictures, eight of them read and computed at a time. One bad picture fails them all.
+   */
   recognize(pictures: readonly Picture[], options?: RecognizeOptions): Promise<RecognizedFace[][]>;
   /**
    * Where in a face its score comes from.
    *
    * @param face an answer of `recognize`, or its crop
-   * @throws UsageError for a target that the model does not know, or settings that do not fit its faces
+   * @throws UsageError for a target that the model does not know, and for methods, crops or settings that there are not
    */
   explain(face: Pick<RecognizedFace, 'crop'> | Uint8Array, options?: ExplainOptions): Promise<Explanation>;
   /** Ends threads and gives memory back. What is under way fails. */

@@ -15,6 +15,8 @@ export interface AppOptions extends PredictService {
   readonly host: string;
   /** An origin whose pages may ask; empty: none. */
   readonly cors: string;
+  /** The address that a proxy gives it; empty: none. */
+  readonly url: string;
   /** Whether it is ending. */
   readonly stopping: () => boolean;
 }
@@ -24,7 +26,7 @@ const ROUTES = new Set(['/', '/api/predict', '/api/runs', '/healthz', '/metrics'
 
 /** Everything that `fer serve` answers. */
 export function createApp(options: AppOptions): Hono {
-  const { page, runs, weights, host, cors, recognizer, metrics, stopping } = options;
+  const { page, runs, weights, host, cors, url, recognizer, metrics, stopping } = options;
   const files = filesBelow(page);
   const app = new Hono();
   app.use(async (context, next) => {
@@ -39,14 +41,14 @@ export function createApp(options: AppOptions): Hono {
 
   // Before the guard: probes come by address, and learn nothing that a page could use.
   app.get('/healthz', (context) => {
-    const { device, model } = recognizer;
-    const status = stopping() ? 'stopping' : 'ok';
-    return context.json({ status, device, labels: model.labels }, stopping() ? 503 : 200);
+    const { device, model, problem } = recognizer;
+    const status = stopping() ? 'stopping' : problem ? 'failing' : 'ok';
+    return context.json({ status, device, labels: model.labels }, status === 'ok' ? 200 : 503);
   });
   app.get('/metrics', (context) =>
     context.text(metrics.text(), 200, { 'content-type': 'text/plain; version=0.0.4; charset=utf-8' }),
   );
-  app.use(guardOrigin(host, cors));
+  app.use(guardOrigin({ host, cors, url }));
 
   app.post('/api/predict', (context) => predict(context, options));
   app.all('/api/predict', (context) =>

@@ -1,3 +1,5 @@
+import { Overloaded } from '../recognize/limiter.ts';
+
 /** Thrown where a request's body cannot be taken; `status` is what HTTP calls it. */
 export class BadRequest extends Error {
   override name = 'BadRequest';
@@ -19,27 +21,52 @@ export interface Upload {
 /** Pictures in one form. */
 const MOST_FILES = 32;
 
+/** Bytes of all the bodies that are in memory: so many clients that send slowly cost what they have sent, no more. */
+export class BodyBudget {
+  readonly #most: number;
+  #held = 0;
+
+  constructor(most: number) {
+    this.#most = most;
+  }
+
+  /** @throws Overloaded */
+  take(bytes: number): void {
+    if (this.#held + bytes > this.#most) throw new Overloaded();
+    this.#held += bytes;
+  }
+
+  give(bytes: number): void {
+    this.#held -= bytes;
+  }
+}
+
 /**
  * The whole body, or no more of it than the limit.
  *
- * @throws BadRequest
+ * @param hold told the bytes of each part before it is kept
+ * @throws BadRequest, and what `hold` throws
  */
-export async function readBody(request: Request, limit: number): Promise<Uint8Array<ArrayBuffer>> {
+export async function readBody(
+  request: Request,
+  limit: number,
+  hold: (bytes: number) => void,
+): Promise<Uint8Array<ArrayBuffer>> {
   const tooLarge = (): BadRequest =>
     new BadRequest(413, `the body is larger than ${limit / 2 ** 20} MiB: send a smaller picture`);
   const announced = Number(request.headers.get('content-length') ?? 0);
   if (announced > limit) throw tooLarge();
   const chunks: Uint8Array[] = [];
   let length = 0;
-  try {
-    for await (const chunk of request.body ?? []) {
-      length += chunk.length;
-      if (length > limit) throw tooLarge();
-      chunks.push(chunk);
-    }
-  } catch (error) {
-    if (error instanceof BadRequest) throw error;
-    throw new BadRequest(400, 'the body was cut short');
+  // Not with `for await`, which on an error cancels the body, and with it the connection that the answer needs.
+  const reader = request.body?.getReader();
+  for (;;) {
+    const { done, value } = await next(reader);
+    if (done) break;
+    length += value.length;
+    if (length > limit) throw tooLarge();
+    hold(value.length);
+    chunks.push(value);
   }
   if (length === 0) throw new BadRequest(400, 'the body is empty: send a JPEG, PNG or WebP picture');
   const bytes = new Uint8Array(length);
@@ -49,6 +76,16 @@ export async function readBody(request: Request, limit: number): Promise<Uint8Ar
     at += chunk.length;
   }
   return bytes;
+}
+
+async function next(
+  reader: ReadableStreamDefaultReader<Uint8Array> | undefined,
+): Promise<ReadableStreamReadResult<Uint8Array>> {
+  try {
+    return reader ? await reader.read() : { done: true, value: undefined };
+  } catch {
+    throw new BadRequest(400, 'the body was cut short');
+  }
 }
 
 /**

@@ -1,14 +1,16 @@
 import type { Context } from 'hono';
-import { FerError } from '../errors.ts';
+import { PictureError, UsageError } from '../errors.ts';
+import { type Limiter, Overloaded } from '../recognize/limiter.ts';
 import type { NodePicture } from '../recognize/nodePicture.ts';
-import type { PhotoRecognizer, RecognizedFace, RecognizeOptions } from '../recognize/types.ts';
-import { BadRequest, formFiles, readBody } from './body.ts';
-import { type Limiter, Overloaded } from './limiter.ts';
+import type { RecognizedFace, RecognizeOptions } from '../recognize/types.ts';
+import { BadRequest, type BodyBudget, formFiles, readBody } from './body.ts';
 import type { ServerMetrics } from './metrics.ts';
+import { type SteadyRecognizer, Unavailable } from './steadyRecognizer.ts';
 
 export interface PredictService {
-  readonly recognizer: PhotoRecognizer<NodePicture>;
+  readonly recognizer: SteadyRecognizer<NodePicture>;
   readonly limiter: Limiter;
+  readonly budget: BodyBudget;
   readonly metrics: ServerMetrics;
   /** Bytes of a body. */
   readonly limit: number;
@@ -17,27 +19,30 @@ export interface PredictService {
 /** A face as a service sends it: without the pixels of the crop. */
 type AnsweredFace = Omit<RecognizedFace, 'crop'>;
 
+/** For the metrics alone, as nobody is there to hear it: nginx's status for a client that closed its request. */
+const GONE = 499;
 /** Seconds after which a refused client may come back. */
 const RETRY_AFTER = 1;
 
 /** `POST /api/predict`: faces of the picture that is the body, or of those in a form. */
 export async function predict(context: Context, service: PredictService): Promise<Response> {
-  const { limiter, metrics, limit } = service;
+  const { limiter, metrics, limit, budget } = service;
   const started = performance.now();
-  try {
-    limiter.admit();
-  } catch (error) {
-    if (!(error instanceof Overloaded)) throw error;
-    const message = 'too many pictures are waiting: try again in a moment';
-    return context.json({ error: message }, 503, { 'retry-after': String(RETRY_AFTER) });
-  }
+  let held = 0;
+  let admitted = false;
   try {
     const options = optionsOf(context);
-    const bytes = await readBody(context.req.raw, limit);
+    const bytes = await readBody(context.req.raw, limit, (count) => {
+      budget.take(count);
+      held += count;
+    });
+    // Only now: a client that sends slowly takes nobody's place.
+    limiter.admit();
+    admitted = true;
     const type = context.req.header('content-type') ?? '';
     const done = (faces: number): void => metrics.prediction((performance.now() - started) / 1000, faces);
     if (!/^multipart\/form-data\b/i.test(type)) {
-      const faces = await facesOf(bytes, options, service);
+      const faces = await facesOf(context, bytes, options, service);
       done(faces.length);
       return context.json({ faces });
     }
@@ -45,9 +50,9 @@ export async function predict(context: Context, service: PredictService): Promis
     const pictures: ({ name: string; faces: AnsweredFace[] } | { name: string; error: string })[] = [];
     for (const { name, bytes: picture } of await formFiles(bytes, type)) {
       try {
-        pictures.push({ name, faces: await facesOf(picture, options, service) });
+        pictures.push({ name, faces: await facesOf(context, picture, options, service) });
       } catch (error) {
-        if (!(error instanceof FerError)) throw error;
+        if (!(error instanceof PictureError)) throw error;
         pictures.push({ name, error: error.message });
       }
     }
@@ -59,19 +64,34 @@ export async function predict(context: Context, service: PredictService): Promis
       const headers = error.status === 413 ? { connection: 'close' } : undefined;
       return context.json({ error: error.message }, error.status, headers);
     }
-    if (error instanceof FerError) return context.json({ error: error.message }, 400);
-    throw error;
+    if (error instanceof PictureError || error instanceof UsageError)
+      return context.json({ error: error.message }, 400);
+    if (context.req.raw.signal.aborted) return new Response(null, { status: GONE });
+    const message =
+      error instanceof Overloaded
+        ? 'too many pictures are waiting: try again in a moment'
+        : error instanceof Unavailable
+          ? 'the network does not answer and is loaded anew: try again in a moment'
+          : undefined;
+    if (message === undefined) throw error;
+    // A body that was not read to its end would stand before the client's next request.
+    const headers = { 'retry-after': String(RETRY_AFTER), ...(admitted ? {} : { connection: 'close' }) };
+    return context.json({ error: message }, 503, headers);
   } finally {
-    limiter.leave();
+    if (admitted) limiter.leave();
+    budget.give(held);
   }
 }
 
 function facesOf(
+  context: Context,
   bytes: Uint8Array,
   options: RecognizeOptions,
   { limiter, recognizer }: PredictService,
 ): Promise<AnsweredFace[]> {
   return limiter.run(async () => {
+    // A client that has gone away gets no work done.
+    context.req.raw.signal.throwIfAborted();
     const faces = await recognizer.recognize(bytes, options);
     return faces.map(({ crop: _, ...face }) => face);
   });

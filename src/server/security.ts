@@ -42,21 +42,32 @@ export function isLoopback(host: string): boolean {
   return host === 'localhost' || host === '::1' || /^127\.\d+\.\d+\.\d+$/.test(host);
 }
 
+/** Whom a server answers. */
+export interface Guarded {
+  /** What it listens on. */
+  readonly host: string;
+  /** The origin of others that may ask; empty: none. */
+  readonly cors: string;
+  /** The address that a proxy gives it; empty: none. */
+  readonly url: string;
+}
+
 /**
- * Keeps other pages out. A server on the loopback answers to the loopback's names alone: another name that
- * leads here (DNS rebinding) would make a stranger's page one of ours. And a page of another origin may ask
+ * Keeps other pages out. A server on the loopback answers to the loopback's names and its own address alone: another
+ * name that leads here (DNS rebinding) would make a stranger's page one of ours. And a page of another origin may ask
  * for nothing, unless its origin is named.
- *
- * @param cors the origin that may; empty: none
  */
-export function guardOrigin(host: string, cors: string): MiddlewareHandler {
+export function guardOrigin({ host, cors, url }: Guarded): MiddlewareHandler {
+  const outside = url === '' ? undefined : new URL(url);
+  const names = new Set([...LOOPBACK_NAMES, host, ...(outside ? [outside.hostname] : [])]);
   return async (context, next) => {
-    const url = new URL(context.req.url);
-    if (isLoopback(host) && !LOOPBACK_NAMES.has(url.hostname)) {
-      return context.json({ error: `this server is not ${url.hostname}` }, 403);
+    const { hostname, origin: here } = new URL(context.req.url);
+    if (isLoopback(host) && !names.has(hostname)) {
+      const error = `this server is not ${hostname}: behind a proxy it is told with url=`;
+      return context.json({ error }, 403);
     }
     const origin = context.req.header('origin');
-    if (origin === undefined || origin === url.origin) return next();
+    if (origin === undefined || origin === here || origin === outside?.origin) return next();
     if (cors === '' || (cors !== '*' && cors !== origin)) {
       return context.json({ error: `pages of ${origin} may not ask here: start the server with cors=` }, 403);
     }

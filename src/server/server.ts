@@ -4,11 +4,13 @@ import { fileURLToPath } from 'node:url';
 import { serve } from '@hono/node-server';
 import { FerError } from '../errors.ts';
 import { findModel } from '../nn/model.ts';
+import { Limiter } from '../recognize/limiter.ts';
 import { loadRecognizer } from '../recognize/node.ts';
 import type { Device } from '../recognize/types.ts';
 import { createApp } from './app.ts';
-import { Limiter } from './limiter.ts';
+import { BodyBudget } from './body.ts';
 import { ServerMetrics } from './metrics.ts';
+import { SteadyRecognizer } from './steadyRecognizer.ts';
 
 export interface ServerOptions {
   readonly host: string;
@@ -19,17 +21,19 @@ export interface ServerOptions {
   readonly crops: 1 | 10;
   readonly device: Device;
   readonly threads: number;
-  /** Pictures in work or waiting; more are refused. */
+  /** Requests in work or waiting; more are refused. */
   readonly concurrency: number;
   /** Bytes of a request. */
   readonly limit: number;
   readonly cors: string;
+  /** The address that a proxy gives it; empty: none. */
+  readonly url: string;
 }
 
 /** From src/server and from dist/server alike. */
 const PAGE = fileURLToPath(new URL('../../dist/web', import.meta.url));
 /** Pictures decoded while the network is busy with another: more would only take memory. */
-const DECODED = 4;
+const DECODED = 2;
 /** How long a client may take to send its request. */
 const REQUEST_MS = 60_000;
 /** How long a stopping server waits for answers under way. */
@@ -49,15 +53,16 @@ export interface RunningServer {
  * @throws FerError if there is no model, or the address cannot be had
  */
 export async function startServer(options: ServerOptions): Promise<RunningServer> {
-  const { host, port, model, runs, crops, device, threads, concurrency, limit, cors } = options;
+  const { host, port, model, runs, crops, device, threads, concurrency, limit, cors, url } = options;
   if (!existsSync(PAGE)) throw new FerError(`fer is not built: ${PAGE} is missing; run "npm run build"`);
   const { file: weights } = findModel(model);
-  const recognizer = await loadRecognizer({ model, crops, device, threads });
+  const recognizer = await SteadyRecognizer.open(() => loadRecognizer({ model, crops, device, threads }));
   const limiter = new Limiter(DECODED, concurrency);
   const metrics = new ServerMetrics(() => limiter.inside);
   let stopping = false;
   const app = createApp({
-    ...{ recognizer, limiter, metrics, limit, page: PAGE, runs, weights, host, cors },
+    ...{ recognizer, limiter, metrics, limit, page: PAGE, runs, weights, host, cors, url },
+    budget: new BodyBudget(concurrency * limit),
     stopping: () => stopping,
   });
   let server: Server;

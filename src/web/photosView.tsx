@@ -1,5 +1,5 @@
 import type { JSX } from 'preact';
-import { useCallback, useEffect, useRef, useState } from 'preact/hooks';
+import { type Dispatch, type StateUpdater, useCallback, useEffect, useRef, useState } from 'preact/hooks';
 import type { MethodName } from '../explain/methods.ts';
 import type { FacesMode, RecognizedFace, RecognizeOptions } from '../recognize/types.ts';
 import { FacePanel } from './facePanel.tsx';
@@ -12,11 +12,17 @@ import { Stage } from './stage.tsx';
 import { useExplanation } from './useExplanation.ts';
 import type { Loading } from './useRecognizer.ts';
 
+interface PhotosProps {
+  readonly loading: Loading;
+  /** Kept by the page: they are there again after a look at another view. */
+  readonly photos: readonly Photo[];
+  readonly setPhotos: Dispatch<StateUpdater<readonly Photo[]>>;
+}
+
 /** Photos that are dropped, chosen or pasted: their faces, the answers, and where these come from. */
-export function PhotosView({ loading }: { loading: Loading }): JSX.Element {
+export function PhotosView({ loading, photos, setPhotos }: PhotosProps): JSX.Element {
   const recognizer = loading.state === 'ready' ? loading.recognizer : undefined;
-  const [photos, setPhotos] = useState<readonly Photo[]>([]);
-  const [shownId, setShownId] = useState<number>();
+  const [shownId, setShownId] = useState(photos[0]?.id);
   const [selected, setSelected] = useState(0);
   const [faces, setFaces] = useState<FacesMode>('auto');
   const [method, setMethod] = useState<MethodName>();
@@ -24,13 +30,16 @@ export function PhotosView({ loading }: { loading: Loading }): JSX.Element {
   const [dragged, setDragged] = useState(false);
   const input = useRef<HTMLInputElement>(null);
 
-  const add = useCallback(async (files: readonly File[]) => {
-    if (files.length === 0) return;
-    const opened = await Promise.all(files.map((file) => openPhoto(file, file.name)));
-    setPhotos((before) => [...opened, ...before]);
-    setShownId(opened[0].id);
-    setSelected(0);
-  }, []);
+  const add = useCallback(
+    async (files: readonly File[]) => {
+      if (files.length === 0) return;
+      const opened = await Promise.all(files.map((file) => openPhoto(file, file.name)));
+      setPhotos((before) => [...opened, ...before]);
+      setShownId(opened[0].id);
+      setSelected(0);
+    },
+    [setPhotos],
+  );
 
   useEffect(() => {
     const onPaste = (event: ClipboardEvent): void => void add(filesOf(event.clipboardData));
@@ -74,7 +83,7 @@ export function PhotosView({ loading }: { loading: Loading }): JSX.Element {
     return () => {
       current = false;
     };
-  }, [recognizer, waiting, faces]);
+  }, [recognizer, waiting, faces, setPhotos]);
 
   const again = (mode: FacesMode): void => {
     setFaces(mode);

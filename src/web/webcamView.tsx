@@ -47,10 +47,27 @@ export function WebcamView({ loading }: { loading: Loading }): JSX.Element {
   const wishes = useRef<Wishes>({ crops, method, target, selected });
   wishes.current = { crops, method, target, selected };
 
+  const here = useRef(true);
+  useEffect(
+    () => () => {
+      here.current = false;
+    },
+    [],
+  );
   const start = async (): Promise<void> => {
     setProblem(undefined);
+    if (!navigator.mediaDevices) {
+      setProblem('The browser gives cameras to pages over https and on this machine (localhost) alone.');
+      return;
+    }
     try {
-      setStream(await navigator.mediaDevices.getUserMedia({ video: { facingMode: 'user' }, audio: false }));
+      const camera = await navigator.mediaDevices.getUserMedia({
+        video: { facingMode: 'user' },
+        audio: false,
+      });
+      // Allowed after the view was left: nobody would see that it is on.
+      if (here.current) setStream(camera);
+      else for (const track of camera.getTracks()) track.stop();
     } catch (error) {
       setProblem(cameraProblem(error as DOMException));
     }

@@ -16,9 +16,9 @@ export class Limiter {
 
   /**
    * @param running pieces of work at a time
-   * @param admitted those and the waiting ones together
+   * @param admitted those and the waiting ones together, where any are refused
    */
-  constructor(running: number, admitted: number) {
+  constructor(running: number, admitted = Number.POSITIVE_INFINITY) {
     this.#running = Math.min(running, admitted);
     this.#admitted = admitted;
   }
