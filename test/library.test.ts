@@ -29,6 +29,9 @@ beforeAll(async () => {
 });
 afterAll(() => fer?.close());
 
+const fail = (): never => {
+  throw new Error('no keypoints');
+};
 const sumOf = ({ scores }: RecognizedFace): number => Object.values(scores).reduce((a, b) => a + b);
 
 describe('a picture that is one face', () => {
@@ -106,6 +109,17 @@ describe('a photo', () => {
       expect(face.scores[face.label]).toBe(Math.max(...Object.values(face.scores)));
       expect(face.crop).toHaveLength(48 * 48);
       expect(face.faceScore).toBeGreaterThan(0.5);
+      const { rightEye, leftEye, nose, mouth } = face.keypoints ?? fail();
+      expect(rightEye.x).toBeLessThan(leftEye.x);
+      expect([rightEye.y < nose.y, leftEye.y < nose.y, nose.y < mouth.y]).toEqual([true, true, true]);
+      const inside = [rightEye, leftEye, nose, mouth].map(
+        ({ x, y }) =>
+          x > face.box.x &&
+          x < face.box.x + face.box.width &&
+          y > face.box.y &&
+          y < face.box.y + face.box.height,
+      );
+      expect(inside).toEqual([true, true, true, true]);
     }
     // From left to right, where people see them in this photo.
     const centres = faces.map(({ box }) => (box.x + box.width / 2) / 960).sort();
@@ -123,6 +137,7 @@ describe('a photo', () => {
     // A picture that small is taken as one face.
     expect(two).toHaveLength(1);
     expect(two[0].faceScore).toBe(1);
+    expect(two[0].keypoints).toBeNull();
   });
 
   test('without a face gives none, and an empty list of pictures gives an empty list', async () => {

@@ -80,7 +80,15 @@ describe('the browser library', () => {
   test('names what the documentation names', async () => {
     const library = await import('fer/browser');
     expect(Object.keys(library).sort()).toEqual(
-      ['FerError', 'METHOD_NAMES', 'UsageError', 'colorOf', 'loadRecognizer', 'shownMap'].sort(),
+      [
+        'FerError',
+        'METHOD_NAMES',
+        'PictureError',
+        'UsageError',
+        'colorOf',
+        'loadRecognizer',
+        'shownMap',
+      ].sort(),
     );
   });
 

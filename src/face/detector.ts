@@ -7,13 +7,16 @@ import { searchWindows, wholeWindow } from './windows.ts';
 
 export type { DetectOptions } from './options.ts';
 
+/** The points of a face; right and left are the person's. */
+export const KEYPOINTS = ['rightEye', 'leftEye', 'nose', 'mouth', 'rightEar', 'leftEar'] as const;
+
 /** A face in a picture, as the detector sees it. */
 export interface Face {
   /** From the brows to the chin, about; in pixels of the picture, perhaps beyond its edges. */
   readonly box: Box;
   /** How sure the detector is that this is a face, 0..1. */
   readonly score: number;
-  /** Right eye, left eye, nose, mouth, right ear, left ear; right and left are the person's. */
+  /** In the order of `KEYPOINTS`. */
   readonly keypoints: readonly { readonly x: number; readonly y: number }[];
 }
 

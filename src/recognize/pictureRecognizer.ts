@@ -4,7 +4,7 @@ import { Recognizer } from '../evaluate/recognizer.ts';
 import { Explainer, type Explanation } from '../explain/explainer.ts';
 import type { MethodName } from '../explain/methods.ts';
 import { cropBox, cropFace } from '../face/crop.ts';
-import type { Face, FaceDetector } from '../face/detector.ts';
+import { type Face, type FaceDetector, KEYPOINTS } from '../face/detector.ts';
 import type { RgbaImage } from '../face/image.ts';
 import { CROP_SIDE } from '../face/options.ts';
 import { type LoadedModel, loadModel, type StoredModel } from '../nn/loadModel.ts';
@@ -23,7 +23,7 @@ export interface Photo extends RgbaImage {
 }
 
 /** A face that is known before the network has seen it. */
-interface Found extends Pick<RecognizedFace, 'box' | 'faceScore' | 'frame' | 'crop'> {}
+interface Found extends Pick<RecognizedFace, 'box' | 'keypoints' | 'faceScore' | 'frame' | 'crop'> {}
 
 /** Finds the faces of pictures, names their expressions and explains them, on the calling thread. */
 export class PictureRecognizer {
@@ -84,11 +84,14 @@ export class PictureRecognizer {
     if (faces === 'none' || scale * Math.max(picture.width, picture.height) <= CROP_SIDE) {
       const square = squareOf(picture);
       const box = scaled(square, scale);
-      return [{ box, faceScore: 1, frame: box, crop: squareCrop(picture, square, imageSize) }];
+      return [
+        { box, keypoints: null, faceScore: 1, frame: box, crop: squareCrop(picture, square, imageSize) },
+      ];
     }
     if (!this.#detector) throw new UsageError("faces: 'auto' needs a recognizer that was loaded with it");
     return this.#detector.detect(picture, given({ minScore, maxFaces, smallest })).map((face: Face) => ({
       box: scaled(face.box, scale),
+      keypoints: keypointsOf(face, scale),
       faceScore: face.score,
       frame: scaled(cropBox(face), scale),
       crop: cropFace(picture, face, imageSize),
@@ -126,6 +129,11 @@ function checkOptions({ crops, faces, minScore = 1, maxFaces = 1, smallest = 1 }
   if (!(minScore > 0 && minScore <= 1)) refuse('minScore', minScore, 'above 0 to 1');
   if (!(Number.isInteger(maxFaces) && maxFaces > 0)) refuse('maxFaces', maxFaces, 'a whole number above 0');
   if (!(smallest > 0 && smallest <= 1)) refuse('smallest', smallest, 'above 0 to 1');
+}
+
+function keypointsOf({ keypoints }: Face, scale: number): NonNullable<RecognizedFace['keypoints']> {
+  const places = KEYPOINTS.map((name, k) => [name, { x: scale * keypoints[k].x, y: scale * keypoints[k].y }]);
+  return Object.fromEntries(places);
 }
 
 function scaled({ x, y, width, height }: Box, by: number): Box {

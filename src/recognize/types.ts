@@ -2,6 +2,7 @@ import type { Device } from '../engine/createBackend.ts';
 import type { Explanation } from '../explain/explainer.ts';
 import type { MethodSettings } from '../explain/method.ts';
 import type { MethodName } from '../explain/methods.ts';
+import type { KEYPOINTS } from '../face/detector.ts';
 import type { RgbaImage } from '../face/image.ts';
 import type { ModelDescription } from '../nn/description.ts';
 
@@ -43,9 +44,17 @@ export interface Box {
   readonly height: number;
 }
 
+/** Pixels of the picture, as a box has them. */
+export interface Point {
+  readonly x: number;
+  readonly y: number;
+}
+
 /** A face in a picture and the answer for it. */
 export interface RecognizedFace {
   readonly box: Box;
+  /** Places of the eyes, nose, mouth and ears, right and left being the person's; null where the picture is taken as one face. */
+  readonly keypoints: Readonly<Record<(typeof KEYPOINTS)[number], Point>> | null;
   /** How sure the detector is that this is a face, 0..1; 1 where the picture is taken as one. */
   readonly faceScore: number;
   /** The label with the highest score. */
