@@ -63,10 +63,16 @@ export async function createBackend(options: BackendOptions): Promise<Backend> {
   }
 }
 
+/** The hardware GPU, if there is one; where the CPU can take its place, also only if it can be opened. */
 async function openHardware(mixed: boolean): Promise<Backend | null> {
   const { findHardware } = await import('./backend/webgpu/adapter.ts');
   const found = await findHardware();
   if (!found) return null;
   const { WebGpuBackend } = await import('./backend/webgpu.ts');
-  return WebGpuBackend.on(found, { mixed });
+  try {
+    return await WebGpuBackend.on(found, { mixed });
+  } catch (error) {
+    if (mixed || !(error instanceof FerError)) throw error;
+    return null;
+  }
 }

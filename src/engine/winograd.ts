@@ -32,7 +32,6 @@ const TAPS = 3;
  * them, since the bias gradient is read off there.
  */
 export const WINOGRAD_POINTS: Readonly<Record<number, readonly number[]>> = {
-  2: [0, 1, -1],
   3: [0, 1, -1, 2],
   4: [0, 1, -1, 0.625, -0.625],
   5: [0.25, -0.25, 1, -1, 2, -2],

@@ -1,4 +1,3 @@
-import { FerError } from '../../errors.ts';
 import type { Backend, CompileOptions, NumericArray, ProfileRow, Program } from '../backend.ts';
 import type { Call } from '../kernels.ts';
 import { type Buffer, BYTES, sizeOf, type Tensor, tensor } from '../tensor.ts';
@@ -7,10 +6,11 @@ import { convolutionKind } from './wasm/conv-choice.ts';
 import { type Derived, type Entry, EntryList, F32 } from './wasm/entry.ts';
 import { fusePools, fuseStatistics } from './wasm/fuse.ts';
 import { fuseUpdates } from './wasm/fuseUpdates.ts';
-import { alignUp, bytesOf, type Layout, layOut } from './wasm/layout.ts';
+import { alignUp, type Layout, layOut } from './wasm/layout.ts';
 import { LOWER } from './wasm/lower.ts';
 import type { LoweringOptions } from './wasm/lowering.ts';
-import { type Build, compileKernels, type KernelExports, MOST_PAGES, PAGE } from './wasm/module.ts';
+import { WasmMemory } from './wasm/memory.ts';
+import { type Build, compileKernels, type KernelExports } from './wasm/module.ts';
 import { ThreadPool } from './wasm/pool.ts';
 
 export interface WasmOptions {
@@ -20,12 +20,10 @@ export interface WasmOptions {
   readonly build?: Build;
   /** Convolutions by the definition instead of Winograd, for comparisons. */
   readonly direct?: boolean;
+  /** The most memory, in pages of 64 KiB; by default as much as the machine gives. */
+  readonly mostPages?: number;
 }
 
-/** Memory below this address holds the interpreter's control words. */
-const FIRST_FREE = 1024;
-/** Half a gibibyte: the network of the paper, and room to work. */
-const LEAST_PAGES = 8192;
 /** Bytes of an entry in memory: code, items, record. */
 const ENTRY_BYTES = 12;
 
@@ -33,10 +31,11 @@ class WasmProgram implements Program {
   readonly calls: readonly Call[];
   readonly entries: readonly Entry[];
   readonly layout: Layout;
-  readonly scratch: number;
+  /** Bytes of a thread's scratch. */
+  readonly stride: number;
   /** Address of the entries once placed. */
   address = 0;
-  /** Address of the arena once placed. */
+  /** Address of the arena once placed; scratch lies behind it. */
   arena = 0;
   /** What it needs that is made from fixed weights. */
   readonly constants: readonly Constant[];
@@ -51,7 +50,12 @@ class WasmProgram implements Program {
     this.entries = entries;
     this.constants = constants;
     this.layout = layOut(entries, keep);
-    this.scratch = entries.reduce((most, entry) => Math.max(most, entry.scratch), 0);
+    this.stride = alignUp(entries.reduce((most, entry) => Math.max(most, entry.scratch), 0) + 1);
+  }
+
+  /** Bytes of its arena and of the scratch of so many threads. */
+  workspace(threads: number): number {
+    return this.layout.bytes + this.stride * threads;
   }
 }
 
@@ -70,42 +74,33 @@ export class WasmBackend implements Backend {
   readonly threads: number;
   readonly build: Build;
   readonly #direct: boolean;
-  readonly #memory: WebAssembly.Memory;
-  readonly #exports: KernelExports;
-  readonly #pool: ThreadPool | undefined;
-  readonly #addresses = new Map<Buffer, number>();
-  #end = FIRST_FREE;
-  /** Compiled but not yet placed: the arena is sized for all of them at the first run. */
-  #pending: WasmProgram[] = [];
-  #arena = { address: 0, bytes: 0 };
-  #scratch = { address: 0, stride: 0 };
+  readonly #memory: WasmMemory;
+  readonly #pool: ThreadPool;
+  /** Compiled but not yet placed: the workspace is sized for all of them at the first run. */
+  readonly #pending = new Set<WasmProgram>();
   /** By name and place of the sources. */
   readonly #constants = new Map<Buffer, Map<string, Constant>>();
 
-  private constructor(
-    options: WasmOptions,
-    build: Build,
-    memory: WebAssembly.Memory,
-    exports: KernelExports,
-    pool: ThreadPool | undefined,
-  ) {
+  private constructor(options: WasmOptions, build: Build, memory: WasmMemory, pool: ThreadPool) {
     this.threads = options.threads;
     this.build = build;
     this.#direct = options.direct ?? false;
     this.#memory = memory;
-    this.#exports = exports;
     this.#pool = pool;
   }
 
-  /** Compiles the kernels and starts the threads. */
+  /**
+   * Compiles the kernels and starts the threads.
+   *
+   * @throws FerError if this machine does not take the kernels, the memory or so many threads
+   */
   static async create(options: WasmOptions): Promise<WasmBackend> {
     const { module, build } = await compileKernels(options.build);
-    const memory = openMemory();
-    const { exports } = await WebAssembly.instantiate(module, { env: { memory } });
+    const memory = WasmMemory.open(options.mostPages);
+    const { exports } = await WebAssembly.instantiate(module, { env: { memory: memory.shared } });
     const kernels = exports as unknown as KernelExports;
-    const pool =
-      options.threads > 1 ? await ThreadPool.start(module, memory, kernels, options.threads) : undefined;
-    return new WasmBackend(options, build, memory, kernels, pool);
+    const pool = await ThreadPool.start(module, memory.shared, kernels, options.threads);
+    return new WasmBackend(options, build, memory, pool);
   }
 
   describe(): string {
@@ -116,7 +111,7 @@ export class WasmBackend implements Backend {
   }
 
   get memory(): number {
-    return this.#memory.buffer.byteLength;
+    return this.#memory.bytes;
   }
 
   compile(
@@ -154,7 +149,7 @@ export class WasmBackend implements Backend {
       });
     }
     const program = new WasmProgram(calls, list.entries, keep, [...constants]);
-    this.#pending.push(program);
+    this.#pending.add(program);
     return program;
   }
 
@@ -170,7 +165,7 @@ export class WasmBackend implements Backend {
     const list = new EntryList();
     fill(list, to);
     const program = new WasmProgram([], list.entries, []);
-    this.#pending.push(program);
+    this.#pending.add(program);
     const buffers = new Set(sources.map((source) => source.buffer));
     const made: Constant = { tensor: to, sources: buffers, program, stale: true };
     here.set(key, made);
@@ -186,30 +181,40 @@ export class WasmBackend implements Backend {
   #refresh({ constants }: WasmProgram): void {
     for (const constant of constants) {
       if (!constant.stale) continue;
-      this.#execute(constant.program);
+      this.#execute(this.#placed(constant.program));
       constant.stale = false;
     }
   }
 
-  #execute({ address, entries }: WasmProgram): void {
+  /** Runs some entries of a program, all if not told which. */
+  #execute(
+    { address, arena, layout, stride, entries }: WasmProgram,
+    first = 0,
+    count = entries.length,
+  ): void {
     // Without an entry there is no barrier at which the threads would meet.
-    if (entries.length === 0) return;
-    this.#exports.run(address, entries.length, this.threads, this.#scratch.address, this.#scratch.stride);
+    if (count === 0) return;
+    this.#pool.run(address + first * ENTRY_BYTES, count, arena + layout.bytes, stride);
+  }
+
+  /**
+   * Places what is compiled. What there is no room for is dropped: it is tried again only if it is run.
+   *
+   * @throws FerError if there is no room for all
+   */
+  async ready(): Promise<void> {
+    const failures = this.#place();
+    this.#pending.clear();
+    const [failure] = failures.values();
+    if (failure) throw failure;
   }
 
   profile(program: Program): ProfileRow[] {
     const placed = this.#placed(program);
     this.#refresh(placed);
-    const { address, entries } = placed;
-    return entries.map((entry, index) => {
+    return placed.entries.map((entry, index) => {
       const started = performance.now();
-      this.#exports.run(
-        address + index * ENTRY_BYTES,
-        1,
-        this.threads,
-        this.#scratch.address,
-        this.#scratch.stride,
-      );
+      this.#execute(placed, index, 1);
       const seconds = (performance.now() - started) / 1000;
       const detail = entry.operands.filter((operand) => typeof operand === 'number').join(' ');
       return { kernel: entry.name, detail, seconds, multiplications: entry.multiplications };
@@ -222,14 +227,15 @@ export class WasmBackend implements Backend {
     if (values.length > sizeOf(to.shape)) {
       throw new RangeError(`${values.length} values for ${to.buffer.name} of ${sizeOf(to.shape)}`);
     }
-    this.#view(to, this.#persistent(to.buffer)).set(values);
+    this.#view(to, this.#memory.persistent(to.buffer)).set(values);
     for (const here of this.#constants.values()) {
       for (const constant of here.values()) constant.stale ||= constant.sources.has(to.buffer);
     }
   }
 
   async read(from: Tensor, program?: Program): Promise<NumericArray> {
-    if (from.buffer.lifetime === 'persistent') return copyOf(this.#view(from, this.#persistent(from.buffer)));
+    if (from.buffer.lifetime === 'persistent')
+      return copyOf(this.#view(from, this.#memory.persistent(from.buffer)));
     if (!program) throw new Error(`${from.buffer.name} is transient: say which program kept it`);
     const { arena, layout } = this.#placed(program);
     const offset = layout.offsets.get(from.buffer);
@@ -243,36 +249,44 @@ export class WasmBackend implements Backend {
 
   #placed(program: Program): WasmProgram {
     if (!(program instanceof WasmProgram)) throw new TypeError('a program of another backend');
-    if (program.address === 0) this.#place();
+    if (program.address !== 0) return program;
+    this.#pending.add(program);
+    const failure = this.#place().get(program);
+    if (failure) {
+      this.#pending.delete(program);
+      throw failure;
+    }
     return program;
   }
 
-  /** Gives all pending programs an arena, scratch and their records. */
-  #place(): void {
-    const arenaBytes = Math.max(...this.#pending.map(({ layout }) => layout.bytes));
-    if (arenaBytes > this.#arena.bytes)
-      this.#arena = { address: this.#allocate(arenaBytes, 'activations'), bytes: arenaBytes };
-    const stride = alignUp(Math.max(...this.#pending.map(({ scratch }) => scratch)) + 1);
-    if (stride > this.#scratch.stride) {
-      this.#scratch = { address: this.#allocate(stride * this.threads, 'scratch'), stride };
+  /** Gives all pending programs, the largest first, a workspace and their records: what failed for those that are left. */
+  #place(): Map<WasmProgram, unknown> {
+    const failures = new Map<WasmProgram, unknown>();
+    const bySize = [...this.#pending].sort((a, b) => b.workspace(this.threads) - a.workspace(this.threads));
+    for (const program of bySize) {
+      try {
+        this.#memory.attempt(() => {
+          program.arena = this.#memory.workspace(program.workspace(this.threads));
+          this.#encode(program);
+        });
+        this.#pending.delete(program);
+      } catch (error) {
+        failures.set(program, error);
+      }
     }
-    for (const program of this.#pending) {
-      program.arena = this.#arena.address;
-      this.#encode(program);
-    }
-    this.#pending = [];
+    return failures;
   }
 
   /** Writes a program's entries and records into memory. */
   #encode(program: WasmProgram): void {
     const words = program.entries.reduce((sum, { operands }) => sum + operands.length, 0);
-    const address = this.#allocate(program.entries.length * ENTRY_BYTES + words * 4, 'program');
+    const address = this.#memory.allocate(program.entries.length * ENTRY_BYTES + words * 4, 'program');
     let record = address + program.entries.length * ENTRY_BYTES;
     // Operands are resolved first: that may allocate, and growing memory detaches nothing but moves its end.
     const resolved = program.entries.map(({ operands }) =>
       operands.map((operand) => this.#operand(operand, program)),
     );
-    const view = new DataView(this.#memory.buffer);
+    const view = new DataView(this.#memory.shared.buffer);
     program.entries.forEach(({ code, items }, index) => {
       const at = address + index * ENTRY_BYTES;
       view.setUint32(at, code, true);
@@ -293,39 +307,13 @@ export class WasmBackend implements Backend {
     const { buffer, offset } = operand;
     const base =
       buffer.lifetime === 'persistent'
-        ? this.#persistent(buffer)
+        ? this.#memory.persistent(buffer)
         : program.arena + (program.layout.offsets.get(buffer) ?? Number.NaN);
     return base + offset * BYTES[buffer.dtype];
   }
 
-  #persistent(buffer: Buffer): number {
-    const found = this.#addresses.get(buffer);
-    if (found !== undefined) return found;
-    const address = this.#allocate(bytesOf(buffer), buffer.name);
-    this.#addresses.set(buffer, address);
-    return address;
-  }
-
-  /** Fresh zeroed memory at the end. */
-  #allocate(bytes: number, what: string): number {
-    const address = this.#end;
-    const end = address + alignUp(bytes);
-    const pages = Math.ceil(end / PAGE);
-    const here = this.#memory.buffer.byteLength / PAGE;
-    if (pages > MOST_PAGES) throw tooMuch(end, what);
-    if (pages > here) {
-      try {
-        this.#memory.grow(pages - here);
-      } catch {
-        throw tooMuch(end, what);
-      }
-    }
-    this.#end = end;
-    return address;
-  }
-
   #view({ buffer, offset, shape }: Tensor, base: number): NumericArray {
-    const { buffer: memory } = this.#memory;
+    const { buffer: memory } = this.#memory.shared;
     const at = base + offset * BYTES[buffer.dtype];
     const length = sizeOf(shape);
     switch (buffer.dtype) {
@@ -345,26 +333,9 @@ export class WasmBackend implements Backend {
   }
 }
 
-/** Shared memory that may grow as far as this machine allows: phones do not reserve addresses for 4 GiB. */
-function openMemory(): WebAssembly.Memory {
-  for (let maximum = MOST_PAGES; maximum >= LEAST_PAGES; maximum /= 2) {
-    try {
-      return new WebAssembly.Memory({ initial: 16, maximum, shared: true });
-    } catch {}
-  }
-  throw new FerError('this browser gives WebAssembly no shared memory: it is too old, or set up not to');
-}
-
 /** Unshared, so that it may go anywhere. */
 function copyOf(view: NumericArray): NumericArray {
   const copy = new (view.constructor as new (length: number) => NumericArray)(view.length);
   copy.set(view);
   return copy;
-}
-
-function tooMuch(bytes: number, what: string): FerError {
-  const gib = (bytes / 2 ** 30).toFixed(1);
-  return new FerError(
-    `not enough memory for ${what}: ${gib} GiB in all, WebAssembly has 4; use a smaller bs or fewer crops`,
-  );
 }

@@ -85,19 +85,18 @@ export class WebGpuBackend implements Backend {
     return WebGpuBackend.on(await openAdapter({ software: options.software ?? false }), options);
   }
 
-  /** The backend on an adapter that was found before. */
+  /**
+   * The backend on an adapter that was found before.
+   *
+   * @throws FerError if it cannot be opened, or cannot compute with that precision
+   */
   static async on(open: OpenAdapter, options: WebGpuOptions = {}): Promise<WebGpuBackend> {
-    const { adapter } = open;
-    const requiredLimits = Object.fromEntries(LIMITS.map((name) => [name, adapter.limits[name]]));
-    if (options.mixed && !adapter.features.has(HALVES)) {
-      throw new FerError(
-        `${open.label} has no 16-bit floats (${HALVES}), which precision=mixed stores values in: take precision=fp32`,
-      );
+    try {
+      return new WebGpuBackend(open, await requestDevice(open, options), options);
+    } catch (error) {
+      open.gpu = null;
+      throw error;
     }
-    const wanted = new Set(['timestamp-query', SUBGROUPS, ...(options.mixed ? MATRIX_FEATURES : [])]);
-    const requiredFeatures = [...wanted].filter((name) => adapter.features.has(name)) as GPUFeatureName[];
-    const device = await adapter.requestDevice({ requiredLimits, requiredFeatures });
-    return new WebGpuBackend(open, device, options);
   }
 
   describe(): string {
@@ -121,7 +120,7 @@ export class WebGpuBackend implements Backend {
     const precision = this.#options.mixed ? mixedPrecision(calls, keep) : FULL;
     const list = new DispatchList(this.traits, this.#options, precision);
     lowerCalls(calls, keep, list);
-    const places = this.#memory.place(calls, list.dispatches, new Set(keep.map(({ buffer }) => buffer)));
+    const places = this.#memory.place(calls, list, new Set(keep.map(({ buffer }) => buffer)));
     const program = new GpuProgram(this.#device, this.#pipelines, calls, list.dispatches, places, (buffer) =>
       this.#bufferOf(buffer, places),
     );
@@ -252,5 +251,24 @@ export class WebGpuBackend implements Backend {
 
   #throwFailure(): void {
     if (this.#failure) throw this.#failure;
+  }
+}
+
+async function requestDevice({ adapter, label }: OpenAdapter, { mixed }: WebGpuOptions): Promise<GPUDevice> {
+  const requiredLimits = Object.fromEntries(LIMITS.map((name) => [name, adapter.limits[name]]));
+  if (mixed && !adapter.features.has(HALVES)) {
+    throw new FerError(
+      `${label} has no 16-bit floats (${HALVES}), which precision=mixed stores values in: take precision=fp32`,
+    );
+  }
+  const wanted = new Set(['timestamp-query', SUBGROUPS, ...(mixed ? MATRIX_FEATURES : [])]);
+  const requiredFeatures = [...wanted].filter((name) => adapter.features.has(name)) as GPUFeatureName[];
+  try {
+    return await adapter.requestDevice({ requiredLimits, requiredFeatures });
+  } catch (error) {
+    throw new FerError(
+      `${label} cannot be opened: ${(error as Error).message}. Close other programs that compute on it, or take ` +
+        `device=cpu${mixed ? ' and precision=fp32' : ''}`,
+    );
   }
 }

@@ -6,7 +6,7 @@ import * as CODE from './kernels/codes.ts';
  * Winograd's tiles: outputs of a side, points, and what tells their kernels. F(5, 3) tiles 40, 20, 10 and 5 exactly; the
  * others waste less of some small maps, such as 12 and 6.
  */
-const TILINGS = [
+export const TILINGS = [
   { m: 5, points: 49, code: 0 },
   { m: 4, points: 36, code: CODE.TILES_OF_4 },
   { m: 3, points: 25, code: CODE.TILES_OF_3 },
@@ -19,7 +19,7 @@ export const GROUP_TILES = 8;
 /** Most bytes of channels that a transform takes at a time: VECTOR of the wide build in kernels/tiles.ts. */
 export const VECTOR = 32;
 /** Bytes of the constants of the transforms, at most. */
-const CONSTANTS = 256;
+export const CONSTANTS = 256;
 /** Bytes of the two patches that a transform works in, of its constants, and of the places of a group of tiles. */
 export const PATCHES = 2 * MOST_POINTS * VECTOR + CONSTANTS + GROUP_TILES * 16;
 /** Tiles up to which all of them are transformed at once, so that a kernel can be taken in pieces. */

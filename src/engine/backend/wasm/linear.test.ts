@@ -1,7 +1,8 @@
-import { afterAll, beforeAll, describe, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type Candidate, closeBackends, openBackends } from '../../../../test/backends.ts';
-import { checkCall, operand } from '../../../../test/check-ops.ts';
+import { checkCall, operand, randomValues } from '../../../../test/check-ops.ts';
 import { call } from '../../kernels.ts';
+import { type Tensor, tensor } from '../../tensor.ts';
 
 /** Few rows are read as a stream, 5, 9, 10 and 18 in dot products, others in blocks of 64 rows, 128 columns and a depth of 256. */
 const ROWS = [1, 2, 3, 5, 8, 9, 10, 18, 64, 65];
@@ -37,5 +38,21 @@ describe('linear layers', () => {
       call: call('linear.backwardWeight', { x, dy, dw, db }),
       bounds: { dw: { length: N, growth: 1 }, db: { length: N, growth: 1 } },
     });
+  });
+
+  it.each([3, 4, 16, 23, 300, 1047])('bias gradients of %d features are added row after row', async (O) => {
+    const N = 37;
+    const of = (name: string, ...shape: number[]): Tensor => tensor(name, shape, 'f32', 'persistent');
+    const [x, dy, dw, db] = [of('x', N, 1), of('dy', N, O), of('dw', O, 1), of('db', O)];
+    const values = randomValues(N * O, 1);
+    const sums = new Float32Array(O);
+    values.forEach((value, i) => {
+      sums[i % O] += value;
+    });
+    for (const { backend } of candidates) {
+      backend.write(dy, values);
+      backend.run(backend.compile([call('linear.backwardWeight', { x, dy, dw, db })]));
+      expect(await backend.read(db)).toEqual(sums);
+    }
   });
 });

@@ -1,3 +1,4 @@
+import { FerError } from '../../../errors.ts';
 import { AUGMENTATIONS } from '../../augment.ts';
 import type { KernelArgs, KernelName } from '../../kernels.ts';
 import { STREAMS } from '../../random.ts';
@@ -114,12 +115,12 @@ export const LOWER: {
   },
 
   'maxPool2.forward'({ x, y }, list) {
-    const [N, H, W, C] = x.shape;
+    const [N, H, W, C] = inVectors('max pooling', x);
     list.push('pool', CODE.POOL, N * (H >> 1), [x, y, H, W, C]);
   },
   'maxPool2.backward'({ x, dy, dx }, list) {
-    const [N, H, W, C] = x.shape;
-    list.push('pool.dx', CODE.POOL_GRADIENT, N * (H >> 1), [x, dy, dx, H, W, C]);
+    const [N, H, W, C] = inVectors('max pooling', x);
+    list.push('pool.dx', CODE.POOL_GRADIENT, N * Math.ceil(H / 2), [x, dy, dx, H, W, C]);
   },
 
   'linear.forward'({ x, w, b, y }, list) {
@@ -296,8 +297,17 @@ function fillsDots(N: number, I: number): boolean {
   return few && wholeRuns && fewerRows;
 }
 
+/** The shape of images whose channels fill vectors, as their kernels take them. */
+function inVectors(what: string, { shape }: Tensor): readonly number[] {
+  const C = shape[3];
+  if (C % 4 === 0) return shape;
+  throw new FerError(
+    `${what} over ${C} channels does not fit the wasm kernels: use a multiple of 4, or device=reference`,
+  );
+}
+
 function pixels(x: Tensor): { P: number; C: number; blocks: number } {
-  const [N, H, W, C] = x.shape;
+  const [N, H, W, C] = inVectors('batch norm', x);
   const P = N * H * W;
   return { P, C, blocks: Math.ceil(P / NORM_BLOCK) };
 }

@@ -4,8 +4,10 @@ import { fusesMultiplyAdd } from './fused.ts';
 
 /** The kernels' functions, the same in every thread. */
 export interface KernelExports {
-  run(program: number, entries: number, threads: number, scratch: number, stride: number): void;
+  /** Not 0 if a serving thread has given up. */
+  run(program: number, entries: number, threads: number, scratch: number, stride: number): number;
   serve(thread: number): void;
+  giveUp(): void;
   quit(): void;
 }
 

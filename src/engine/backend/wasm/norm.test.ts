@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type Candidate, closeBackends, openBackends } from '../../../../test/backends.ts';
 import { checkCall, operand, randomValues } from '../../../../test/check-ops.ts';
 import { call } from '../../kernels.ts';
@@ -124,6 +124,25 @@ describe('batch norm', () => {
     for (const dx of [operand('dx', one.shape), dy]) {
       const args = { ...operands(one.shape), dy, dx, relu: one.relu };
       await checkCall(candidates, { call: call('batchNorm.evaluateBackward', args), contents });
+    }
+  });
+
+  it('refuses channels that do not fill vectors', () => {
+    const shape = [1, 2, 2, 6];
+    const of = operands(shape);
+    const statistics = { runningMean: operand('runningMean', [6]), runningVar: operand('runningVar', [6]) };
+    const outputs = { y: operand('y', shape), eps: EPS, relu: false };
+    const back = { dy: operand('dy', shape), dx: operand('dx', shape), relu: false };
+    const gradients = { dgamma: operand('dgamma', [6]), dbeta: operand('dbeta', [6]) };
+    for (const refused of [
+      call('batchNorm.forward', { ...of, ...statistics, ...outputs, momentum: 0.1 }),
+      call('batchNorm.evaluate', { ...of, ...statistics, ...outputs }),
+      call('batchNorm.backward', { ...of, ...back, ...gradients }),
+      call('batchNorm.evaluateBackward', { ...of, ...back }),
+    ]) {
+      expect(() => candidates[0].backend.compile([refused])).toThrow(
+        'batch norm over 6 channels does not fit the wasm kernels: use a multiple of 4, or device=reference',
+      );
     }
   });
 

@@ -1,10 +1,10 @@
-import { afterAll, beforeAll, describe, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type Candidate, closeBackends, openBackends } from '../../../../test/backends.ts';
 import { checkCall, operand, randomIntegers } from '../../../../test/check-ops.ts';
 import { call } from '../../kernels.ts';
 import { sizeOf } from '../../tensor.ts';
 
-/** [N, H, W, C]: one window, even and odd sides, a side that leaves nothing over in the other direction. */
+/** [N, H, W, C]: one window, even and odd sides, a side that leaves nothing over in the other direction, no window. */
 const SHAPES = [
   [1, 2, 2, 4],
   [2, 4, 4, 8],
@@ -12,6 +12,9 @@ const SHAPES = [
   [2, 3, 10, 16],
   [9, 10, 7, 12],
   [1, 40, 40, 64],
+  [2, 1, 5, 8],
+  [3, 4, 1, 4],
+  [2, 1, 1, 4],
 ] as const;
 
 describe('max pooling', () => {
@@ -44,6 +47,16 @@ describe('max pooling', () => {
       contents,
       bounds: { dx: exact },
     });
+  });
+
+  it('refuses channels that do not fill vectors', () => {
+    const [x, dx] = [operand('x', [1, 2, 2, 6]), operand('dx', [1, 2, 2, 6])];
+    const y = operand('y', [1, 1, 1, 6]);
+    for (const refused of [call('maxPool2.forward', { x, y }), call('maxPool2.backward', { x, dy: y, dx })]) {
+      expect(() => candidates[0].backend.compile([refused])).toThrow(
+        'max pooling over 6 channels does not fit the wasm kernels: use a multiple of 4, or device=reference',
+      );
+    }
   });
 
   it('keeps a NaN and an infinity', async () => {

@@ -1,3 +1,4 @@
+import { FerError } from '../../../errors.ts';
 import { node } from '../../../platform.ts';
 import type { KernelExports } from './module.ts';
 
@@ -6,10 +7,15 @@ import type { KernelExports } from './module.ts';
  * and serve. A string, so that it needs no file of its own wherever the library is bundled.
  */
 const WORKER = `
-const start = ({ module, memory, thread, flags }, report) => {
+const start = ({ module, memory, thread }, report) => {
   const { exports } = new WebAssembly.Instance(module, { env: { memory } });
   report('ready');
-  exports.serve(thread);
+  try {
+    exports.serve(thread);
+  } catch (error) {
+    exports.giveUp();
+    throw error;
+  }
 };
 if (typeof self === 'undefined' || typeof require === 'function') {
   const { parentPort, workerData } = require('node:worker_threads');
@@ -19,28 +25,65 @@ if (typeof self === 'undefined' || typeof require === 'function') {
 }
 `;
 
-/** Threads 1..n-1 of an engine; thread 0 is the caller's. They sleep while there is nothing to run. */
-export class ThreadPool {
-  readonly #workers: { stop(): Promise<unknown> }[] = [];
-  readonly #exports: KernelExports;
+interface WorkerData {
+  readonly module: WebAssembly.Module;
+  readonly memory: WebAssembly.Memory;
+  readonly thread: number;
+}
 
-  private constructor(exports: KernelExports) {
+/**
+ * The threads of an engine: number 0 is the caller's, the others are workers, which sleep while there is nothing to run.
+ * Where one fails in the midst of a run, whatever the others wait for never comes: there is no run after that.
+ */
+export class ThreadPool {
+  readonly threads: number;
+  readonly #exports: KernelExports;
+  readonly #workers: { stop(): Promise<unknown> }[] = [];
+  #failure: FerError | null = null;
+
+  private constructor(exports: KernelExports, threads: number) {
     this.#exports = exports;
+    this.threads = threads;
   }
 
-  /** Starts `threads - 1` workers and waits until each can serve. */
+  /**
+   * Starts `threads - 1` workers and waits until each can serve.
+   *
+   * @throws FerError if one cannot be started; the others are stopped
+   */
   static async start(
     module: WebAssembly.Module,
     memory: WebAssembly.Memory,
     exports: KernelExports,
     threads: number,
   ): Promise<ThreadPool> {
-    const pool = new ThreadPool(exports);
+    const pool = new ThreadPool(exports, threads);
     const starts = Array.from({ length: threads - 1 }, (_, i) =>
       pool.#spawn({ module, memory, thread: i + 1 }),
     );
-    await Promise.all(starts);
+    try {
+      await Promise.all(starts);
+    } catch (error) {
+      await pool.stop();
+      throw new FerError(`${threads} threads could not be started: ${reasonOf(error)}. ${advice()}`);
+    }
     return pool;
+  }
+
+  /**
+   * Runs `entries` entries of a program.
+   *
+   * @throws FerError if a thread has failed, now or before
+   */
+  run(program: number, entries: number, scratch: number, stride: number): void {
+    if (this.#failure) throw this.#failure;
+    try {
+      if (this.#exports.run(program, entries, this.threads, scratch, stride) === 0) return;
+      this.#fail('a thread gave up');
+    } catch (error) {
+      this.#fail(reasonOf(error));
+    }
+    throw this.#failure;
   }
 
   async stop(): Promise<void> {
@@ -48,31 +91,62 @@ export class ThreadPool {
     await Promise.all(this.#workers.map((worker) => worker.stop()));
   }
 
-  async #spawn(data: {
-    module: WebAssembly.Module;
-    memory: WebAssembly.Memory;
-    thread: number;
-  }): Promise<void> {
+  /** The first failure is the cause of the rest. */
+  #fail(why: string): void {
+    this.#failure ??= new FerError(
+      `a kernel or a thread failed on the CPU: ${why}. What a run saved before is kept: go on from it with resume=true. ` +
+        'If it happens again, reinstall fer or build it anew (npm run build)',
+    );
+  }
+
+  async #spawn(data: WorkerData): Promise<void> {
     if (node) {
       const { Worker } = node.getBuiltinModule('node:worker_threads');
       const worker = new Worker(WORKER, { eval: true, workerData: data, execArgv: [] });
       this.#workers.push({ stop: () => worker.terminate() });
       await new Promise<void>((resolve, reject) => {
+        const fail = (error: Error) => {
+          this.#fail(reasonOf(error));
+          reject(error);
+        };
         worker.once('message', () => resolve());
-        worker.once('error', reject);
+        worker.on('error', fail);
+        worker.on('exit', (code) => fail(new Error(`a thread ended with code ${code}`)));
       });
       // An idle pool does not keep the process alive.
       worker.unref();
       return;
     }
     const url = URL.createObjectURL(new Blob([WORKER], { type: 'text/javascript' }));
-    const worker = new Worker(url);
-    this.#workers.push({ stop: async () => worker.terminate() });
-    await new Promise<void>((resolve, reject) => {
-      worker.onmessage = () => resolve();
-      worker.onerror = (event) => reject(new Error(event.message));
-      worker.postMessage(data);
-    });
-    URL.revokeObjectURL(url);
+    try {
+      const worker = new Worker(url);
+      this.#workers.push({ stop: async () => worker.terminate() });
+      await new Promise<void>((resolve, reject) => {
+        worker.onmessage = () => resolve();
+        worker.onerror = (event) => {
+          this.#fail(reasonOf(event));
+          reject(event);
+        };
+        worker.postMessage(data);
+      });
+    } finally {
+      URL.revokeObjectURL(url);
+    }
   }
+}
+
+/** What an error, or a browser's event in place of one, says; some of these say nothing. */
+function reasonOf(error: unknown): string {
+  return (error as Partial<Error>).message || 'no reason was given';
+}
+
+function advice(): string {
+  if (node) return 'Take fewer threads=';
+  if (!globalThis.crossOriginIsolated) {
+    return (
+      'A page that is not cross-origin isolated cannot share memory: serve it with the headers ' +
+      'Cross-Origin-Opener-Policy: same-origin and Cross-Origin-Embedder-Policy: require-corp, or take threads=1'
+    );
+  }
+  return "The page's Content-Security-Policy has to allow worker-src blob:; else take fewer threads=";
 }

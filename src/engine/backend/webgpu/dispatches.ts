@@ -1,3 +1,4 @@
+import { FerError } from '../../../errors.ts';
 import { type Buffer, type DType, type Tensor, tensor } from '../../tensor.ts';
 import { FULL, type Precision } from './precision.ts';
 import type { OperandSpec, Shader } from './shader.ts';
@@ -40,6 +41,8 @@ export class DispatchList {
   readonly dispatches: Dispatch[] = [];
   readonly traits: Traits;
   readonly options: LoweringOptions;
+  /** Buffers of a size that no batch changes. */
+  readonly fixed = new Set<Buffer>();
   readonly #precision: Precision;
   /** Transformed inputs of convolutions, which a weight gradient takes as long as nothing writes to the input. */
   readonly #transformed = new Map<Buffer, { readonly x: Tensor; readonly v: Tensor }>();
@@ -50,6 +53,7 @@ export class DispatchList {
     this.#precision = precision;
   }
 
+  /** @throws FerError if a dimension of the grid is more than WebGPU allows */
   push(
     shader: Shader,
     groups: Groups,
@@ -58,6 +62,12 @@ export class DispatchList {
     { kernel, multiplications = 0, detail = '' }: Partial<Dispatch> = {},
   ): void {
     if (groups.some((count) => count === 0)) return;
+    if (groups.some((count) => count > MOST_GROUPS)) {
+      throw new FerError(
+        `${kernel ?? shader.name} needs a grid of ${groups.join('x')} workgroups, and WebGPU allows ${MOST_GROUPS} in a row: ` +
+          'use a smaller bs= or width=, or device=cpu',
+      );
+    }
     for (const [name, { access }] of Object.entries(shader.operands)) {
       if (access !== 'read') this.#transformed.delete(operands[name].buffer);
     }
@@ -106,5 +116,11 @@ export class DispatchList {
   /** The same for many values of no more precision than activations have. */
   working(name: string, shape: readonly number[]): Tensor {
     return tensor(name, shape, this.options.mixed ? 'f16' : 'f32');
+  }
+
+  /** Says that the size of `of` follows from the weights alone. */
+  ofWeights(of: Tensor): Tensor {
+    this.fixed.add(of.buffer);
+    return of;
   }
 }

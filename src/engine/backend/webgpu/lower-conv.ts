@@ -130,7 +130,7 @@ function correlate(
   const K = y.shape[3];
   const turned = bias === undefined;
   const suffix = turned ? '.dx' : '';
-  const u = list.working('U', [POINTS, C, K]);
+  const u = list.ofWeights(list.working('U', [POINTS, C, K]));
   const shader = kernelShader({ K: w.shape[0], C: w.shape[1], turned });
   const kernel = (name: string): string => `winograd.${name}${suffix}`;
   list.push(shader, row(Math.ceil((C * K) / TRANSFORM_THREADS)), { w, u }, {}, { kernel: kernel('kernel') });
@@ -221,7 +221,8 @@ function winogradGradient(list: DispatchList, { x, dy, dw, db }: KernelArgs['con
     1,
     Math.min(Math.ceil(GRADIENT_GROUPS / blocks), Math.floor(runs[0].tiles / LEAST_PART)),
   );
-  const du = list.temporary('dU', [splits, POINTS, C, K]);
+  // Large ones are not split.
+  const du = list.ofWeights(list.temporary('dU', [splits, POINTS, C, K]));
   const sums = list.temporary('sums', [runs.length, K]);
   runs.forEach(({ first, tiles, whole }, index) => {
     const numbers = { first, tiles };

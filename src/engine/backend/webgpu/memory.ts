@@ -2,7 +2,7 @@ import { FerError } from '../../../errors.ts';
 import type { NumericArray } from '../../backend.ts';
 import type { Call } from '../../kernels.ts';
 import { type Buffer, BYTES, sizeOf, type Tensor } from '../../tensor.ts';
-import type { Dispatch } from './dispatches.ts';
+import type { DispatchList } from './dispatches.ts';
 import { bytesOf, place, type Slot } from './place.ts';
 import type { Traits } from './traits.ts';
 import { BUFFER_USAGE, MAP_READ } from './usage.ts';
@@ -66,22 +66,26 @@ export class GpuMemory {
   /** Places for the transient buffers of a program. */
   place(
     calls: readonly Call[],
-    dispatches: readonly Dispatch[],
+    { dispatches, fixed }: Pick<DispatchList, 'dispatches' | 'fixed'>,
     keep: ReadonlySet<Buffer>,
   ): Map<Buffer, GPUBuffer> {
     let taken = 0;
+    /** Of these, the bytes that are the same for every batch. */
+    let steady = 0;
     const slots = place(dispatches, keep, this.#slots, (buffer): GpuSlot => {
       const bytes = bytesOf(buffer);
       if (bytes > this.#traits.bindingBytes) {
         const most = this.#traits.bindingBytes;
         throw new FerError(
           `a step with ${buffer.name} of ${size(bytes)} in one buffer is too large: ${this.#label} takes at most ` +
-            `${size(most)}. ${fitting(calls, most / bytes)}`,
+            `${size(most)}. ${fixed.has(buffer) ? 'Use a smaller width=, or device=cpu' : fitting(calls, most / bytes)}`,
         );
       }
       const before = taken;
       taken += bytes;
-      const what = () => `${size(taken)} for the values of a step. ${fitting(calls, before / taken)}`;
+      if (fixed.has(buffer)) steady += bytes;
+      const what = () =>
+        `${size(taken)} for the values of a step. ${fitting(calls, (before - steady) / (taken - steady))}`;
       const slot = { bytes, gpu: this.#make(buffer.name, bytes, what) };
       this.#slots.push(slot);
       return slot;

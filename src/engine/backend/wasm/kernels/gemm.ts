@@ -248,19 +248,43 @@ function gradientTile(r: usize, o: usize, i: usize, b: usize, scratch: usize): v
 }
 
 /**
- * Item: a block of columns of x [M, N]: out[j] = Σ_i x[i][j].
+ * Item: a block of columns of x [M, N]: out[j] = Σ_i x[i][j], row after row. A cache line of columns at a time.
  * Record: x, out, M, N, block.
  */
 export function columnSums(a: usize, item: usize, scratch: usize): void {
-  const x: usize = arg(a, 0);
-  const out: usize = arg(a, 1);
-  const M = arg(a, 2);
-  const N = arg(a, 3);
-  const block = arg(a, 4);
-  const end = least(N, (item + 1) * block);
-  for (let j = item * block; j < end; j++) {
+  const line: usize = arg(a, 3) << 2;
+  const bytes = arg(a, 2) * line;
+  const block: usize = arg(a, 4) << 2;
+  const end = least(line, (item + 1) * block);
+  let column = item * block;
+  for (; column + 64 <= end; column += 64) {
+    let s0 = f32x4.splat(0);
+    let s1 = f32x4.splat(0);
+    let s2 = f32x4.splat(0);
+    let s3 = f32x4.splat(0);
+    const first = arg(a, 0) + column;
+    for (let at = first; at < first + bytes; at += line) {
+      s0 = f32x4.add(s0, v128.load(at));
+      s1 = f32x4.add(s1, v128.load(at, 16));
+      s2 = f32x4.add(s2, v128.load(at, 32));
+      s3 = f32x4.add(s3, v128.load(at, 48));
+    }
+    const to = arg(a, 1) + column;
+    v128.store(to, s0);
+    v128.store(to, s1, 16);
+    v128.store(to, s2, 32);
+    v128.store(to, s3, 48);
+  }
+  for (; column + 16 <= end; column += 16) {
+    let sum = f32x4.splat(0);
+    const first = arg(a, 0) + column;
+    for (let at = first; at < first + bytes; at += line) sum = f32x4.add(sum, v128.load(at));
+    v128.store(arg(a, 1) + column, sum);
+  }
+  for (; column < end; column += 4) {
     let sum: f32 = 0;
-    for (let i: usize = 0; i < M; i++) sum += load<f32>(x + (i * N + j) * 4);
-    store<f32>(out + (j << 2), sum);
+    const first = arg(a, 0) + column;
+    for (let at = first; at < first + bytes; at += line) sum += load<f32>(at);
+    store<f32>(arg(a, 1) + column, sum);
   }
 }

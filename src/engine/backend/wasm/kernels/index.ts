@@ -37,6 +37,8 @@ const THREADS: usize = 136;
 const QUIT: usize = 140;
 const SCRATCH: usize = 144;
 const SCRATCH_STRIDE: usize = 148;
+const FAILED: usize = 152;
+const FIRST_PHASE: usize = 156;
 const NEXT_ITEM: usize = 192;
 const ARRIVED: usize = 256;
 const PHASE: usize = 320;
@@ -86,18 +88,24 @@ function walk(threads: i32, thread: usize): void {
   }
 }
 
-/** Runs a program on the calling thread, which is thread 0, and on all that serve. */
-export function run(program: usize, entries: u32, threads: i32, scratch: usize, stride: usize): void {
+/**
+ * Runs a program on the calling thread, which is thread 0, and on all that serve. Returns 1 if one of these has given up:
+ * the results mean nothing then, and there is no other run.
+ */
+export function run(program: usize, entries: u32, threads: i32, scratch: usize, stride: usize): i32 {
+  if (atomic.load<i32>(FAILED)) return 1;
   store<u32>(PROGRAM, <u32>program);
   store<u32>(ENTRIES, entries);
   store<i32>(THREADS, threads);
   store<u32>(SCRATCH, <u32>scratch);
   store<u32>(SCRATCH_STRIDE, <u32>stride);
+  store<i32>(FIRST_PHASE, atomic.load<i32>(PHASE));
   if (threads > 1) {
     atomic.add<i32>(GENERATION, 1);
     atomic.notify(GENERATION, threads);
   }
   walk(threads, 0);
+  return atomic.load<i32>(FAILED);
 }
 
 /** A thread's life: waits for programs and takes part in them until told to quit. */
@@ -109,6 +117,14 @@ export function serve(thread: usize): void {
     if (atomic.load<i32>(QUIT)) return;
     walk(load<i32>(THREADS), thread);
   }
+}
+
+/** For a serving thread whose kernel trapped: says so, and meets the others at the barriers that are left. */
+export function giveUp(): void {
+  atomic.store<i32>(FAILED, 1);
+  const threads = load<i32>(THREADS);
+  const left = load<i32>(FIRST_PHASE) + load<i32>(ENTRIES) - atomic.load<i32>(PHASE);
+  for (let i = 0; i < left; i++) barrier(threads);
 }
 
 /** Sends every serving thread home. */

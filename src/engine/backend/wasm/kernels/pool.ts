@@ -26,20 +26,26 @@ export function pool(a: usize, item: usize, scratch: usize): void {
 }
 
 /**
- * Item: one output row of one image; with the last, an odd row of the input is cleared.
+ * Item: two rows of dx of one image, or the one that is left over, which is cleared.
  * Record: x, dy, dx, H, W, C.
  */
 export function poolGradient(a: usize, item: usize, scratch: usize): void {
   const H = arg(a, 3);
   const W = arg(a, 4);
   const line: usize = arg(a, 5) << 2;
-  const rows = H >> 1;
-  const columns = W >> 1;
-  const start = ((item / rows) * H + (item % rows) * 2) * W * line;
-  let x = arg(a, 0) + start;
-  let dx = arg(a, 2) + start;
-  let dy = arg(a, 1) + item * columns * line;
+  const pairs = (H + 1) >> 1;
+  const image = item / pairs;
+  const row = item % pairs;
   const below = W * line;
+  const start = (image * H + row * 2) * below;
+  let dx = arg(a, 2) + start;
+  if (row * 2 + 1 == H) {
+    memory.fill(dx, 0, below);
+    return;
+  }
+  const columns = W >> 1;
+  let x = arg(a, 0) + start;
+  let dy = arg(a, 1) + (image * (H >> 1) + row) * columns * line;
   for (let j: usize = 0; j < columns; j++) {
     for (let c: usize = 0; c < line; c += 16) {
       const x0 = v128.load(x + c);
@@ -67,5 +73,4 @@ export function poolGradient(a: usize, item: usize, scratch: usize): void {
     memory.fill(dx, 0, line);
     memory.fill(dx + below, 0, line);
   }
-  if (H & 1 && item % rows == rows - 1) memory.fill(arg(a, 2) + start + 2 * below, 0, below);
 }

@@ -1,5 +1,5 @@
 import { sizeOf, type Tensor } from '../../../tensor.ts';
-import type { DispatchList } from '../dispatches.ts';
+import { type DispatchList, GROUP_INDEX, row } from '../dispatches.ts';
 import { read, type Shader, THREADS, write } from '../shader.ts';
 
 /** Columns of a workgroup; the rest of its threads takes other rows. */
@@ -12,8 +12,8 @@ const MOST_BLOCKS = 256;
 const LEAST_ELEMENTS = 4096;
 
 /**
- * Sums of the columns of x [rows, columns], for each block of rows: sums [blocks, columns]. Grid: columns,
- * blocks.
+ * Sums of the columns of x [rows, columns], for each block of rows: sums [blocks, columns]. Grid: a folded row of
+ * columns, blocks.
  */
 export const COLUMN_SUMS: Shader = {
   name: 'columnSums',
@@ -22,19 +22,19 @@ export const COLUMN_SUMS: Shader = {
   threads: THREADS,
   declarations: `var<workgroup> shares: array<f32, ${THREADS}>;`,
   body: `
-  let column = group.x * ${ACROSS}u + thread % ${ACROSS}u;
+  let column = ${GROUP_INDEX} * ${ACROSS}u + thread % ${ACROSS}u;
   let rowAt = thread / ${ACROSS}u;
-  let end = min((group.y + 1u) * p.block, p.rows);
+  let end = min((group.z + 1u) * p.block, p.rows);
   var sum = 0.0;
   if (column < p.columns) {
-    for (var r = group.y * p.block + rowAt; r < end; r += ${DOWN}u) { sum += x(r * p.columns + column); }
+    for (var r = group.z * p.block + rowAt; r < end; r += ${DOWN}u) { sum += x(r * p.columns + column); }
   }
   shares[thread] = sum;
   for (var half = ${DOWN / 2}u; half > 0u; half /= 2u) {
     workgroupBarrier();
     if (rowAt < half) { shares[thread] += shares[thread + half * ${ACROSS}u]; }
   }
-  if (rowAt == 0u && column < p.columns) { set_sums(group.y * p.columns + column, shares[thread]); }`,
+  if (rowAt == 0u && column < p.columns) { set_sums(group.z * p.columns + column, shares[thread]); }`,
 };
 
 /** sums [columns] = Σ over the rows of x [rows, columns], in two passes where there are many rows. */
@@ -47,20 +47,16 @@ export function pushColumnSums(
 ): void {
   const block = Math.max(LEAST_ROWS, Math.ceil(rows / MOST_BLOCKS));
   const blocks = Math.ceil(rows / block);
-  const across = Math.ceil(columns / ACROSS);
+  const [across, down] = row(Math.ceil(columns / ACROSS));
+  const numbers = { rows, columns, block };
   if (blocks === 1) {
-    list.push(COLUMN_SUMS, [across, 1, 1], { x, sums }, { rows, columns, block }, { kernel });
+    list.push(COLUMN_SUMS, [across, down, 1], { x, sums }, numbers, { kernel });
     return;
   }
   const parts = list.temporary('parts', [blocks, columns]);
-  list.push(COLUMN_SUMS, [across, blocks, 1], { x, sums: parts }, { rows, columns, block }, { kernel });
-  list.push(
-    COLUMN_SUMS,
-    [across, 1, 1],
-    { x: parts, sums },
-    { rows: blocks, columns, block: blocks },
-    { kernel },
-  );
+  list.push(COLUMN_SUMS, [across, down, blocks], { x, sums: parts }, numbers, { kernel });
+  const last = { rows: blocks, columns, block: blocks };
+  list.push(COLUMN_SUMS, [across, down, 1], { x: parts, sums }, last, { kernel });
 }
 
 /** Sums of each block of x, or of its squares: sums [blocks]. Grid: blocks. */
