@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { VERBS } from './cli/verbs.ts';
 import { configFromJson, parseArguments, type VerbSpec } from './config/parse.ts';
 import {
-  checkTrainConfig,
+  checkTrainArguments,
   OPTIMIZERS,
   RECIPES,
   resolveTrainConfig,
@@ -18,7 +18,7 @@ const train: VerbSpec<typeof trainOptions> = {
   summary: '',
   options: trainOptions,
   recipes: RECIPES,
-  check: checkTrainConfig,
+  check: checkTrainArguments,
   examples: [],
 };
 const parse = (...argv: string[]): TrainConfig => parseArguments(train, ['data=x', 'name=n', ...argv]).config;
@@ -55,6 +55,37 @@ describe('declarations', () => {
       expect(keys.has(ours), ours).toBe(true);
       expect(keys.has(other), other).toBe(false);
     }
+  });
+});
+
+describe('options that would be ignored are wrong usage', () => {
+  const given = (line: string) => {
+    const [name, ...argv] = line.split(' ');
+    return () => parseArguments(VERBS.find((verb) => verb.name === name) as VerbSpec, argv);
+  };
+
+  test.each([
+    ['predict a.jpg faces=none annotate=x', /^annotate= would have no effect: faces=none looks for no faces/],
+    ['predict a.jpg faces=none min_score=0.5 smallest=0.1', /^min_score= and smallest= would have no effect/],
+    [
+      'export out=x input=faces',
+      /^input= would have no effect: format=safetensors has none. Give format=onnx/,
+    ],
+    ['export out=x format=safetensors check=false', /^check= would have no effect/],
+    ['train data=x name=n teacher_share=0.5', /^teacher_share= would have no effect: .*Give teacher= too/],
+    ['train data=x name=n lr=0.01 min_lr=0.1', /^min_lr=0\.1 is above lr=0\.01, the highest rate: give/],
+  ])('%s', (line, message) => {
+    expect(given(line)).toThrow(UsageError);
+    expect(given(line)).toThrow(message);
+  });
+
+  test.each([
+    'predict a.jpg faces=none crops=1',
+    'predict a.jpg faces=auto annotate=x min_score=0.5 smallest=0.1',
+    'export out=x.onnx format=onnx input=crops check=false',
+    'export out=x dtype=fp16',
+  ])('%s is fine', (line) => {
+    expect(given(line)).not.toThrow();
   });
 });
 
@@ -146,8 +177,28 @@ describe('training', () => {
     [['momentum=0']],
     [['optimizer=asgd', 'ema=0.99']],
     [['train=PublicTest']],
+    [['lr=0.001', 'min_lr=0.01']],
+    [['min_lr=0.02']],
+    [['optimizer=adam', 'min_lr=0.002']],
+    [['teacher_share=0.5']],
+    [['teacher_temperature=3', 'teacher_share=0.1']],
   ])('%j cannot be meant', (argv) => {
     expect(() => parse(...argv)).toThrow(UsageError);
+  });
+
+  test('what is left out is no mistake', () => {
+    expect(parse('lr=0.01', 'min_lr=0.01').min_lr).toBe(0.01);
+    expect(parse('min_lr=0.05', 'optimizer=sgd').lr).toBe(0);
+    expect(parse('teacher=runs/a', 'teacher_share=0.1').teacher_share).toBe(0.1);
+    expect(parse('teacher=', 'teacher_share=0.5').teacher).toBe('');
+  });
+
+  test('a run that goes on is not checked against defaults', () => {
+    const argv = ['train=Training+PublicTest', 'teacher_share=0.1', 'scheduler=plateau'];
+    expect(() => parse(...argv)).toThrow(UsageError);
+    for (const goesOn of ['resume=true', 'restore_epoch=3']) {
+      expect(parse(...argv, goesOn).train).toEqual(['Training', 'PublicTest']);
+    }
   });
 
   test('plain momentum of zero is fine without Nesterov, and so is another validation split', () => {

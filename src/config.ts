@@ -7,6 +7,8 @@ export {
   averageOptions,
   type BenchConfig,
   benchOptions,
+  checkExportConfig,
+  checkPredictConfig,
   type DataConfig,
   dataOptions,
   type EvaluateConfig,
@@ -37,6 +39,7 @@ export {
 } from './config/studies.ts';
 export {
   AUTO_SETTINGS,
+  checkTrainArguments,
   checkTrainConfig,
   OPTIMIZERS,
   optimizerOptions,

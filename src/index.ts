@@ -4,7 +4,7 @@
  */
 import type { Options } from './config/option.ts';
 import { parseArguments } from './config/parse.ts';
-import { checkTrainConfig, RECIPES, SYNONYMS, type TrainConfig, trainOptions } from './config.ts';
+import { checkTrainArguments, RECIPES, SYNONYMS, type TrainConfig, trainOptions } from './config.ts';
 import { prepareRun } from './train/prepareRun.ts';
 
 export type { TrainConfig } from './config.ts';
@@ -76,7 +76,7 @@ export function prepareTraining(settings: TrainSettings): TrainConfig {
     options: trainOptions,
     recipes: RECIPES,
     synonyms: SYNONYMS,
-    check: checkTrainConfig,
+    check: checkTrainArguments,
     examples: [],
   };
   const given = Object.entries(settings).filter(([, value]) => value !== undefined);

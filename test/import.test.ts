@@ -1,4 +1,4 @@
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
 import { type StoredTensor, writeSafetensors } from '../src/io/safetensors.ts';
@@ -153,6 +153,14 @@ describe('refused', () => {
     const { code, stderr } = await bring(make(), 'overwrite=true');
     expect(code).toBe(1);
     expect(stderr).toMatch(message);
+  });
+
+  test('crops that are larger than a face, before a folder is made', async () => {
+    const args = ['name=large', `runs=${at('runs')}`, 'crop_size=50'];
+    const { code, stderr } = await fer('import', saved(stateDict(LABELS, 48)), ...args);
+    expect(code).toBe(1);
+    expect(stderr).toMatch(/^crops of crop_size=50 do not fit into faces of 48x48 pixels: give crop_size=48/);
+    expect(existsSync(at('runs', 'large'))).toBe(false);
   });
 
   test('the same class twice', async () => {

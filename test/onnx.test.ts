@@ -1,4 +1,4 @@
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { BinaryReader, WireType } from '@bufbuild/protobuf/wire';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
@@ -196,6 +196,33 @@ describe('refused', () => {
     const again = await fer(...args);
     expect(again).toMatchObject({ code: 1, stderr: expect.stringMatching(/exists: .*overwrite=true/) });
     expect((await fer(...args, 'overwrite=true')).code).toBe(0);
+  });
+
+  test('a file of another kind that has the name of the one beside it', async () => {
+    const out = at('beside.onnx');
+    writeFileSync(at('beside.json'), '{"precious": true}');
+    const args = ['export', `model=${MODEL}`, 'format=onnx', `out=${out}`, 'check=false'];
+    const { code, stderr } = await fer(...args);
+    expect({ code, stderr }).toEqual({
+      code: 1,
+      stderr: `${at('beside.json')} exists: choose another out=, or give overwrite=true to replace it\n`,
+    });
+    expect(readFileSync(at('beside.json'), 'utf8')).toBe('{"precious": true}');
+    expect(existsSync(out)).toBe(false);
+    expect((await fer(...args, 'overwrite=true')).code).toBe(0);
+    expect(JSON.parse(readFileSync(at('beside.json'), 'utf8')).opset).toBe(17);
+  });
+
+  test('a folder that cannot be made, before the work; one that can is made', async () => {
+    writeFileSync(at('file'), '');
+    const args = ['export', `model=${MODEL}`, 'format=onnx', 'check=false'];
+    expect(await fer(...args, `out=${at('file', 'x.onnx')}`)).toMatchObject({
+      code: 1,
+      stderr: expect.stringMatching(/^cannot make the folder .*file: /),
+    });
+    const out = at('new', 'folder', 'x.onnx');
+    expect(await fer(...args, `out=${out}`)).toMatchObject({ code: 0 });
+    expect(existsSync(out)).toBe(true);
   });
 
   test('without ONNX Runtime: says how to get it, and writes nothing', async () => {

@@ -366,6 +366,19 @@ describe('bad input', () => {
     );
   });
 
+  test('out= in a new folder, in none, and the name of a folder: figures are told before they can be lost', async () => {
+    const out = at('new', 'folder', 'page.html');
+    await must('report', at('one'), ...PLAIN, `out=${out}`);
+    expect(readFileSync(out, 'utf8')).toContain('<!DOCTYPE html>');
+    writeFileSync(at('file'), '');
+    expect(await refusal(at('one'), ...PLAIN, `out=${at('file', 'page.html')}`)).toMatch(
+      /^cannot make the folder .*file: /,
+    );
+    const { code, stdout, stderr } = await fer('report', at('one'), ...PLAIN, `out=${at('new')}`);
+    expect({ code, stderr }).toEqual({ code: 1, stderr: expect.stringMatching(/^cannot write .*new: /) });
+    expect(stdout).toMatch(/^one {2}\d+\.\d\d % \(/);
+  });
+
   test('nothing is left half-written', () => {
     expect(readdirSync(at('one')).filter((name) => name.startsWith('.'))).toEqual([]);
   });

@@ -5,16 +5,7 @@ import type { TrainConfig } from '../src/config.ts';
 import { UsageError } from '../src/errors.ts';
 import { readSafetensors, writeSafetensors } from '../src/io/safetensors.ts';
 import { temporaryFolder } from './dataFiles.ts';
-import {
-  configOf,
-  faces,
-  figuresOf,
-  outcomeOf,
-  snapshot,
-  tensorsOf,
-  trainTiny,
-  validationOf,
-} from './training.ts';
+import { configOf, faces, figuresOf, outcomeOf, snapshot, trainTiny } from './training.ts';
 
 const folder = temporaryFolder();
 afterAll(() => folder.remove());
@@ -33,8 +24,6 @@ function copy(): { runs: string; run: string } {
   cpSync(DONE, join(runs, 'a'), { recursive: true });
   return { runs, run: join(runs, 'a') };
 }
-const noTemporaries = (run: string): void =>
-  expect(Object.keys(snapshot(run)).filter((name) => name.startsWith('.'))).toEqual([]);
 
 describe('a name that exists', () => {
   test('is refused, and nothing is touched', async () => {
@@ -92,6 +81,22 @@ describe('going on', () => {
     refused({ resume: true, overwrite: true });
     refused({ restore_epoch: 1, overwrite: true });
     refused({ start_epoch: 1 });
+    refused({ restore_epoch: 3, start_epoch: 2 });
+  });
+
+  test('combinations are judged with the saved settings, not with defaults', async () => {
+    const runs = at('without validation');
+    const train = ['Training', 'PublicTest'] as const;
+    await trainTiny({ runs, train, val: 'none', lr: 1e-3, n_epochs: 1 }, { dataset });
+    expect(configOf({ runs, resume: true, train, n_epochs: 2 })).toMatchObject({ val: 'none', n_epochs: 2 });
+    const refused = (settings: Partial<TrainConfig>, message: RegExp) => {
+      const attempt = () => configOf({ runs, resume: true, ...settings });
+      expect(attempt).toThrow(UsageError);
+      expect(attempt).toThrow(message);
+    };
+    refused({ scheduler: 'plateau' }, /scheduler=plateau looks at the accuracy/);
+    refused({ min_lr: 2e-3 }, /min_lr=0\.002 is above lr=0\.001/);
+    refused({ teacher_share: 0.1 }, /teacher_share= would have no effect/);
   });
 
   test('more epochs than before: as if they had been asked for at once', async () => {
@@ -245,89 +250,5 @@ describe('damage', () => {
         /cannot (make|read) the run folder .*(a part of the path is a file|exists)/,
       );
     }
-  });
-});
-
-describe('restore_epoch', () => {
-  test('starts from kept weights with a fresh optimizer, keeps the history until there and the best', async () => {
-    const { runs, run } = copy();
-    const before = await trainTiny({ runs, resume: true }, { dataset });
-    let start: unknown;
-    const listener = { onEpochStart: (progress: unknown) => (start ??= progress) };
-    const result = await trainTiny({ runs, restore_epoch: 1, lr: 1e-9 }, { dataset, listener });
-    const history = before.history.slice(0, 1);
-    expect(start).toMatchObject({ epoch: 1, start: 0, step: 3, optimizerStep: 0, history });
-    expect(result.history.map(({ lr }) => lr)).toEqual([0.02, 1e-9, 1e-9]);
-    // So small a rate changes no weight much: what was restored is what is there.
-    const [a, b] = [join(DONE, 'epoch_1.safetensors'), join(run, 'last.safetensors')].map(
-      (file) => readSafetensors(file).tensors['lin3.weight'].data as Float32Array,
-    );
-    expect(Math.max(...a.map((value, i) => Math.abs(value - b[i])))).toBeLessThan(1e-6);
-    // The best epoch may be one that was given up: its weights are the best all the same.
-    const [now, then] = validationOf([result.best, before.best]).accuracies;
-    expect(now).toBeGreaterThanOrEqual(then);
-    if (result.best.epoch === before.best.epoch) expect(result.best).toEqual(before.best);
-    noTemporaries(run);
-  });
-
-  test('killed right after, resume=true goes on from there', async () => {
-    const { runs, run } = copy();
-    let steps = 0;
-    const stopped = trainTiny(
-      { runs, restore_epoch: 1 },
-      {
-        dataset,
-        listener: {
-          onStep() {
-            if (++steps === 1) throw new Error('killed');
-          },
-        },
-      },
-    );
-    await expect(stopped).rejects.toThrow('killed');
-    expect(tensorsOf(join(run, 'last.safetensors'))).toEqual(tensorsOf(join(DONE, 'epoch_1.safetensors')));
-    await trainTiny({ runs, resume: true }, { dataset });
-    const other = copy();
-    await trainTiny({ runs: other.runs, restore_epoch: 1 }, { dataset });
-    expect(outcomeOf(run)).toEqual(outcomeOf(other.run));
-  });
-
-  test('start_epoch numbers the epochs', async () => {
-    const { runs } = copy();
-    const result = await trainTiny({ runs, restore_epoch: 2, start_epoch: 7, n_epochs: 8 }, { dataset });
-    expect(result.history.map(({ epoch }) => epoch)).toEqual([1, 2, 3, 8]);
-  });
-
-  test('is the way out of a damaged checkpoint', async () => {
-    const { runs, run } = copy();
-    truncateSync(join(run, 'last.safetensors'), 1000);
-    const { history } = await trainTiny({ runs, restore_epoch: 2 }, { dataset });
-    const other = copy();
-    await trainTiny({ runs: other.runs, restore_epoch: 2 }, { dataset });
-    expect(history).toHaveLength(3);
-    expect(outcomeOf(run)).toEqual(outcomeOf(other.run));
-  });
-
-  test('of an epoch that was not kept', async () => {
-    const { runs, run } = copy();
-    rmSync(join(run, 'epoch_2.safetensors'));
-    const before = snapshot(run);
-    const attempt = trainTiny({ runs, restore_epoch: 2 }, { dataset });
-    await expect(attempt).rejects.toThrow(/epoch_2\.safetensors does not exist: kept are 1, 3 \(save_freq/);
-    expect(snapshot(run)).toEqual(before);
-  });
-
-  test('takes another optimizer with settings of its own, but no other network', async () => {
-    const { runs } = copy();
-    expect(configOf({ runs, restore_epoch: 1 })).toMatchObject({ optimizer: 'sgd_nesterov', lr: 0.02 });
-    expect(configOf({ runs, restore_epoch: 1, optimizer: 'adam', bs: 8 })).toMatchObject({ lr: 1e-3, bs: 8 });
-    const { history } = await trainTiny(
-      { runs, restore_epoch: 1, optimizer: 'adam', lr: 0.002 },
-      { dataset },
-    );
-    expect(history.map(({ lr }) => lr)).toEqual([0.02, 0.002, 0.002]);
-    await expect(trainTiny({ runs, restore_epoch: 1, width: 16 }, { dataset })).rejects.toThrow(
-      'another network',
-    );
   });
 });

@@ -6,6 +6,7 @@ import type { Dataset } from '../src/data/dataset.ts';
 import { Interrupted, UsageError } from '../src/errors.ts';
 import { readSafetensors } from '../src/io/safetensors.ts';
 import { RunFolder } from '../src/train/runFolder.ts';
+import { teachersOf } from '../src/train/source.ts';
 import { fer } from './commands.ts';
 import { temporaryFolder } from './dataFiles.ts';
 import { configOf, faces, outcomeOf, snapshot, tensorsOf, trainTiny } from './training.ts';
@@ -135,6 +136,19 @@ describe('a teacher', () => {
     expect(snapshot(join(runs, 'a'))).toEqual(before);
     await trainTiny({ ...resumed, teacher: TEACHER }, { dataset });
     expect(new RunFolder(runs, 'a').readRecord().train.teacher).toBe(TEACHER);
+  });
+
+  test('in a folder with a + in its name is one; of several, the one that is missing is told with all', () => {
+    const plus = at('wide+deep');
+    cpSync(TEACHER, plus, { recursive: true });
+    expect(teachersOf({ teacher: plus })).toEqual([plus]);
+    expect(teachersOf({ teacher: `${TEACHER}+${worse}` })).toEqual([TEACHER, worse]);
+    expect(teachersOf({ teacher: '' })).toEqual([]);
+    expect(configOf({ runs: at('none'), teacher: plus }).teacher).toBe(plus);
+    const both = `${TEACHER}+${at('nowhere')}`;
+    expect(() => configOf({ runs: at('none'), teacher: both })).toThrow(
+      `teacher=${both}: there is no model at ${at('nowhere')}: give a run folder, as in teacher=runs/my_vgg`,
+    );
   });
 
   test('that will not do is told before anything is written', async () => {

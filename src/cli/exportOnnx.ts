@@ -1,9 +1,11 @@
 import { existsSync } from 'node:fs';
+import { dirname } from 'node:path';
 import type { ExportConfig } from '../config.ts';
 import { synthetic } from '../data/synthetic.ts';
 import { FerError } from '../errors.ts';
 import { facesOf, type JudgedFaces } from '../evaluate/judge.ts';
 import { computeMetrics } from '../evaluate/metrics.ts';
+import { makeFolder } from '../explain/files.ts';
 import { exportedTensors } from '../export/modelFolder.ts';
 import {
   asExported,
@@ -29,12 +31,15 @@ const DRAWN = 7;
 export async function exportOnnx(config: ExportConfig, out: Output): Promise<number> {
   const { out: file, dtype, input } = config;
   if (!file.endsWith('.onnx')) throw new FerError(`out=${file}: the name of an ONNX file ends in .onnx`);
-  if (existsSync(file) && !config.overwrite) {
-    throw new FerError(`${file} exists: choose another out=, or give overwrite=true to replace it`);
+  const sidecar = file.replace(/\.onnx$/, '.json');
+  for (const path of [file, sidecar]) {
+    if (!existsSync(path) || config.overwrite) continue;
+    throw new FerError(`${path} exists: choose another out=, or give overwrite=true to replace it`);
   }
   const model = readModel(config.model);
   // What is missing is told before the work.
   const runtime = config.check ? loadOnnxRuntime() : undefined;
+  makeFolder(dirname(file));
   const sets = runtime ? await facesToTry(config, model.description, out) : [];
   const tensors = exportedTensors(model, dtype);
   const { version } = programVersion();
@@ -51,7 +56,6 @@ export async function exportOnnx(config: ExportConfig, out: Output): Promise<num
     checks.push(summary(name, found, faces, model.description));
   }
   writeFileAtomic(file, bytes);
-  const sidecar = file.replace(/\.onnx$/, '.json');
   const { inputs, outputs, opset } = network;
   const { labels } = model.description;
   const preprocessor =

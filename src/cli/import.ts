@@ -1,9 +1,8 @@
-import { createHash } from 'node:crypto';
 import { basename, join } from 'node:path';
 import type { importOptions } from '../config.ts';
 import { FACE_SIZE } from '../data/dataset.ts';
 import { makeModelFolder, writeModelFolder } from '../export/modelFolder.ts';
-import { readFileBytes } from '../io/files.ts';
+import { fileSha256 } from '../io/files.ts';
 import { importWeights } from '../nn/importWeights.ts';
 import { buildModel } from '../nn/model.ts';
 import type { Run } from './verb.ts';
@@ -15,7 +14,7 @@ export const run: Run<typeof importOptions> = async ({ config, positionals: [fil
   const model = importWeights(file, { network, labels, drop, imageSize: FACE_SIZE, inputSize });
   const folder = join(runs, name);
   makeModelFolder(folder, overwrite, 'name');
-  const sha256 = createHash('sha256').update(readFileBytes(file)).digest('hex');
+  const sha256 = fileSha256(file);
   writeModelFolder(folder, model, 'fp32', undefined, { file: basename(file), sha256 });
   const { count } = buildModel(model.description).parameters;
   out.result({ out: folder, model: model.description, parameters: count, sha256 }, () => {

@@ -1,8 +1,9 @@
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import type { ReportConfig, reportOptions } from '../config.ts';
 import type { Dataset } from '../data/dataset.ts';
 import { createBackend } from '../engine/createBackend.ts';
 import { facesOf } from '../evaluate/judge.ts';
+import { makeFolder } from '../explain/files.ts';
 import { writeFileAtomic } from '../io/files.ts';
 import { comparePairs, type Pair } from '../report/compareRuns.ts';
 import { comparisonReport } from '../report/comparisonReport.ts';
@@ -21,6 +22,9 @@ export const run: Run<typeof reportOptions> = async ({ config, positionals }, ou
   const dataset = await readData(config, out);
   // Before minutes are spent on the first.
   for (const { model } of runs) facesOf(dataset, config.split, model.description);
+  const single = runs.length === 1;
+  const file = config.out || (single ? join(runs[0].path, 'report.html') : 'report.html');
+  makeFolder(dirname(file));
   const context: ReportContext = {
     dataset,
     split: config.split,
@@ -31,16 +35,15 @@ export const run: Run<typeof reportOptions> = async ({ config, positionals }, ou
   const judged: JudgedRun[] = [];
   let faces: ShownFaces = { mistakes: [], gallery: [] };
   for (const each of runs) {
-    const found = await judgeOne(each, dataset, config, runs.length === 1, out);
+    const found = await judgeOne(each, dataset, config, single, out);
     judged.push(found.run);
     faces = found.faces;
   }
-  const single = judged.length === 1;
-  const page = single ? await runReport(judged[0], faces, context) : await comparisonReport(judged, context);
-  const file = config.out || (single ? join(runs[0].path, 'report.html') : 'report.html');
-  writeFileAtomic(file, page);
   const pairs = comparePairs(judged);
+  // First where nothing can fail: figures that took minutes are not lost to a wrong out=.
   out.result(resultOf(file, config, judged, pairs), () => summary(file, judged, pairs));
+  const page = single ? await runReport(judged[0], faces, context) : await comparisonReport(judged, context);
+  writeFileAtomic(file, page);
   return 0;
 };
 

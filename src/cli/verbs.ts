@@ -1,7 +1,9 @@
 import {
   averageOptions,
   benchOptions,
-  checkTrainConfig,
+  checkExportConfig,
+  checkPredictConfig,
+  checkTrainArguments,
   dataOptions,
   evaluateOptions,
   explainOptions,
@@ -26,7 +28,7 @@ export const VERBS: readonly Verb[] = [
     options: trainOptions,
     recipes: RECIPES,
     synonyms: SYNONYMS,
-    check: checkTrainConfig,
+    check: checkTrainArguments,
     examples: [
       'fer train data=fer2013.csv network=vgg name=my_vgg bs=128 lr=0.01',
       'fer train data=fer2013.csv name=paper recipe=paper',
@@ -97,6 +99,7 @@ export const VERBS: readonly Verb[] = [
     summary: 'expressions of the faces in photographs, or in face crops (JPEG, PNG, WebP)',
     options: predictOptions,
     synonyms: SYNONYMS,
+    check: checkPredictConfig,
     positionals: {
       label: 'IMAGE|FOLDER...',
       help: 'pictures, and folders to look through for pictures',
@@ -152,6 +155,7 @@ export const VERBS: readonly Verb[] = [
     summary: 'a trained network to pass on: weights with settings and model card, or an ONNX file',
     options: exportOptions,
     synonyms: SYNONYMS,
+    check: checkExportConfig,
     examples: [
       'fer export model=runs/my_vgg out=models/my_vgg data=fer2013.csv',
       'fer export model=runs/my_vgg out=models/my_vgg dtype=fp16 data=fer2013.csv',

@@ -1,7 +1,8 @@
 import { hostname } from 'node:os';
 import type { workerOptions } from '../config.ts';
 import { availableThreads } from '../engine/createBackend.ts';
-import { Interrupted } from '../errors.ts';
+import { FerError, Interrupted } from '../errors.ts';
+import { pathList } from '../io/pathList.ts';
 import { DataCopies } from '../tune/dataCopies.ts';
 import { connect, queueServer } from '../tune/queueServer.ts';
 import { percentText } from '../tune/studyTable.ts';
@@ -14,8 +15,11 @@ export const run: Run<typeof workerOptions> = async ({ config }, out) => {
   const { queue, studies, jobs, lease } = config;
   const server = queueServer(queue);
   const onNote = (line: string): void => out.note(line);
-  const data = new DataCopies(config.data.split(',').filter(Boolean), onNote);
-  for (const { source, hash } of await data.check()) out.note(`data ${source}: ${hash.slice(0, 12)}`);
+  const sources = pathList(config.data, ',');
+  const data = new DataCopies(sources, onNote);
+  for (const { source, hash } of await checked(data, config.data, sources.length)) {
+    out.note(`data ${source}: ${hash.slice(0, 12)}`);
+  }
   const threads = config.threads || (await availableThreads());
   const client = await connect(server, onNote);
   const signal = untilSignal(() =>
@@ -34,3 +38,13 @@ export const run: Run<typeof workerOptions> = async ({ config }, out) => {
   signal.ignore();
   throw new Interrupted('stopped');
 };
+
+/** As `check`; an error about one of several says what they were taken from. */
+async function checked(data: DataCopies, given: string, count: number): ReturnType<DataCopies['check']> {
+  try {
+    return await data.check();
+  } catch (error) {
+    if (count < 2 || !(error instanceof FerError)) throw error;
+    throw new FerError(`data=${given}: ${error.message}`, { cause: error });
+  }
+}

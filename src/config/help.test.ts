@@ -30,4 +30,6 @@ test('program help lists the verbs', () => {
   for (const { name, summary } of VERBS)
     expect(text).toMatch(new RegExp(`^  ${name} +${summary.slice(0, 20)}`, 'm'));
   expect(text).toContain('fer 9.9.9');
+  expect(text).toContain('with any verb but worker: one JSON value');
+  for (const line of text.split('\n')) expect(line.length).toBeLessThanOrEqual(100);
 });

@@ -31,6 +31,8 @@ export function verbHelp(spec: VerbSpec): string {
 
 /** The text of `fer --help`. */
 export function programHelp(verbs: readonly VerbSpec[], version: string): string {
+  const without = verbs.filter(({ options }) => !Object.hasOwn(options, 'json')).map(({ name }) => name);
+  const withJson = `any verb${without.length > 0 ? ` but ${without.join(', ')}` : ''}`;
   return [
     `fer ${version}: facial expression recognition, trained and run on this machine`,
     '',
@@ -40,7 +42,7 @@ export function programHelp(verbs: readonly VerbSpec[], version: string): string
     '',
     'fer VERB --help   options of a verb, each with its default and reason',
     'fer --version     version',
-    'json=true         with any verb: one JSON value on standard output, nothing else there',
+    `json=true         with ${withJson}: one JSON value on standard output, nothing else there`,
   ].join('\n');
 }
 

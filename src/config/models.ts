@@ -7,6 +7,7 @@ import { DETECTION } from '../face/options.ts';
 import { type ConfigOf, group, option, required, variant } from './option.ts';
 import { DTYPES, shared } from './shared.ts';
 import { trainOptions } from './training.ts';
+import { refuseUnused } from './unused.ts';
 import { bool, choice, float, int, several, text } from './value.ts';
 
 export const evaluateOptions = {
@@ -261,6 +262,19 @@ export const dataOptions = {
   limit: option(int({ min: 0 }), 100, 'bad rows listed at most; all are counted'),
   json: shared.json,
 };
+
+/** @throws UsageError for options that were given and are about something else */
+export function checkPredictConfig({ faces }: PredictConfig, explicit: ReadonlySet<string>): void {
+  if (faces !== 'none') return;
+  const why = 'faces=none looks for no faces in a picture. Leave one of them out';
+  refuseUnused(explicit, ['annotate', 'min_score', 'smallest'], why);
+}
+
+/** @throws UsageError for options that were given and are about something else */
+export function checkExportConfig({ format }: ExportConfig, explicit: ReadonlySet<string>): void {
+  if (format === 'onnx') return;
+  refuseUnused(explicit, ['input', 'check'], `format=${format} has none. Give format=onnx, or leave it out`);
+}
 
 export type EvaluateConfig = ConfigOf<typeof evaluateOptions>;
 export type ExplainConfig = ConfigOf<typeof explainOptions>;

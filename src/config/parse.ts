@@ -24,7 +24,7 @@ export interface VerbSpec<O extends Options = Options> {
   readonly synonyms?: Readonly<Record<string, string>>;
   readonly examples: readonly string[];
   /** Refuses combinations of values that make no sense together, with a UsageError. */
-  check?(config: ConfigOf<O>): void;
+  check?(config: ConfigOf<O>, explicit: ReadonlySet<string>): void;
 }
 
 /** A command line understood. */
@@ -60,8 +60,9 @@ export function parseArguments<O extends Options>(spec: VerbSpec<O>, argv: reado
     config[key] = Object.hasOwn(fixed, key) ? fixed[key] : option.default;
     if (config[key] === undefined) throw usage(spec, `${key}= is missing: ${option.help}.`);
   }
-  spec.check?.(config as ConfigOf<O>);
-  return { config: config as ConfigOf<O>, explicit: new Set(Object.keys(fixed)), positionals };
+  const explicit = new Set(Object.keys(fixed));
+  spec.check?.(config as ConfigOf<O>, explicit);
+  return { config: config as ConfigOf<O>, explicit, positionals };
 }
 
 /**

@@ -44,7 +44,11 @@ export const shared = {
     10,
     '10 averages the logits of corners, centre and mirrors; 1 is the centre',
   ),
-  limit: option(int({ min: 0 }), 0, 'only the first so many images of each split; 0 is all'),
+  limit: option(
+    int({ min: 0 }),
+    0,
+    'only the first so many images of each split, of a folder as many spread over all its pictures; 0 is all',
+  ),
   threads: option(
     int({ min: 0, max: 256, words: AUTO_THREADS }),
     0,

@@ -7,6 +7,7 @@ import { OPTIMIZER_DEFAULTS, type OptimizerName, UNDECAYED } from '../optim/opti
 import { SCHEDULERS } from '../optim/schedules.ts';
 import { type ConfigOf, group, option, required, variant } from './option.ts';
 import { RUN_NAME, shared } from './shared.ts';
+import { refuseUnused } from './unused.ts';
 import { bool, choice, float, int, several, text } from './value.ts';
 
 export const OPTIMIZERS = Object.keys(OPTIMIZER_DEFAULTS) as OptimizerName[];
@@ -96,9 +97,13 @@ export const trainOptions = {
     restore_epoch: option(
       int({ min: 0 }),
       0,
-      'start from the weights kept after this epoch of the run; 0: none',
+      'go back to the weights kept after this epoch of the run; later ones move to abandoned/; 0: no',
     ),
-    start_epoch: option(int({ min: 0 }), 0, 'number the epochs from here on; matters with restore_epoch'),
+    start_epoch: option(
+      int({ min: 0 }),
+      0,
+      'number the epochs from here on, with restore_epoch and no lower; 0: as it says',
+    ),
     from: option(
       text(/^/),
       '',
@@ -292,9 +297,10 @@ export function resolveTrainConfig(config: TrainConfig): TrainConfig {
 /**
  * Combinations of training settings that cannot be meant.
  *
+ * @param explicit the keys that were given: a default is no mistake
  * @throws UsageError
  */
-export function checkTrainConfig(config: TrainConfig): void {
+export function checkTrainConfig(config: TrainConfig, explicit: ReadonlySet<string>): void {
   if (config.val === 'none') checkWithoutValidation(config);
   else if (config.train.includes(config.val)) {
     throw new UsageError(
@@ -305,9 +311,6 @@ export function checkTrainConfig(config: TrainConfig): void {
   if (config.ferplus === 'soft' && config.labels === '') {
     throw new UsageError('ferplus=soft is about the votes of FER+: give labels=fer2013new.csv too.');
   }
-  if (config.resume && config.overwrite) {
-    throw new UsageError('resume=true goes on with a run and overwrite=true deletes it: give one of them.');
-  }
   if (config.optimizer === 'asgd' && config.ema > 0) {
     throw new UsageError(
       `optimizer=asgd keeps an average of its own, so ema=${config.ema} has no place: give one of them.`,
@@ -316,6 +319,30 @@ export function checkTrainConfig(config: TrainConfig): void {
   if (config.optimizer === 'sgd_nesterov' && config.momentum === 0) {
     throw new UsageError('optimizer=sgd_nesterov needs momentum > 0: give momentum=0.9, or optimizer=sgd.');
   }
+  const { lr } = resolveTrainConfig(config);
+  if (config.min_lr > lr && (explicit.has('min_lr') || explicit.has('lr'))) {
+    throw new UsageError(
+      `min_lr=${config.min_lr} is above lr=${lr}, the highest rate: give a lower min_lr=, or a higher lr=.`,
+    );
+  }
+  // Who says that there is no teacher may say the rest, too.
+  if (config.teacher === '' && !explicit.has('teacher')) {
+    const why = 'no network is learned from. Give teacher= too, or leave it out';
+    refuseUnused(explicit, ['teacher_share', 'teacher_temperature'], why);
+  }
+}
+
+/**
+ * The same for what was given on a command line; a run that goes on has saved settings under the given ones, and is
+ * checked when they are known.
+ *
+ * @throws UsageError
+ */
+export function checkTrainArguments(config: TrainConfig, explicit: ReadonlySet<string>): void {
+  if (config.resume && config.overwrite) {
+    throw new UsageError('resume=true goes on with a run and overwrite=true deletes it: give one of them.');
+  }
+  if (!config.resume && config.restore_epoch === 0) checkTrainConfig(config, explicit);
 }
 
 /** Refuses what would look at the accuracy of a validation that is not done. */

@@ -3,6 +3,7 @@ import { type FileHandle, mkdir, open, rename, unlink } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { crc32 } from 'node:zlib';
 import envPaths from 'env-paths';
+import { LARGEST_PIECE, pieces } from '../io/pieces.ts';
 import { type DatasetContent, SPLITS } from './dataset.ts';
 import { indexBytes } from './hash.ts';
 
@@ -17,7 +18,7 @@ import { indexBytes } from './hash.ts';
  */
 const MAGIC = 'FERCACHE';
 /** Raise it when the format or what a reader makes of the same bytes changes. */
-const VERSION = 1;
+const VERSION = 2;
 const PREFIX = 24;
 /** No real header comes near it: a larger length is damage, and is not allocated. */
 const MAX_HEADER = 1 << 20;
@@ -125,9 +126,11 @@ async function readEntry(
   return { content: { labels, size, images, targets, splits }, hash };
 }
 
-/** CRC-32 of all bytes so far. An empty part must leave it as it is, where zlib would start it anew. */
+/** CRC-32 of all bytes so far. An empty part has no piece and leaves it as it is; zlib would start it anew. */
 function extendCrc(crc: number, bytes: Uint8Array): number {
-  return bytes.length === 0 ? crc : crc32(bytes, crc);
+  let extended = crc;
+  for (const piece of pieces(bytes)) extended = crc32(piece, extended);
+  return extended;
 }
 
 async function readBytes(
@@ -139,7 +142,7 @@ async function readBytes(
   if (at + length > fileSize) throw new Damaged(`${fileSize} bytes, it seems to be cut`);
   const bytes = new Uint8Array(length);
   for (let done = 0; done < length; ) {
-    const { bytesRead } = await handle.read(bytes, done, length - done, at + done);
+    const { bytesRead } = await handle.read(bytes, done, Math.min(length - done, LARGEST_PIECE), at + done);
     if (bytesRead === 0) throw new Damaged(`it ends at byte ${at + done}`);
     done += bytesRead;
   }
@@ -182,7 +185,7 @@ export async function writeCache(
     await rename(temporary, file);
   } catch (error) {
     await unlink(temporary).catch(() => undefined); // it may not exist: the first failure is the one to tell
-    const advice = 'set FER_CACHE to a folder that can be written, or use cache=false';
+    const advice = 'set FER_CACHE to a folder that can be written';
     onNotice?.(
       `${source} is not cached and will be read in full each time: ${(error as Error).message}; ${advice}.`,
     );

@@ -50,14 +50,20 @@ export function splitIndices(splitOf: ArrayLike<number>): Record<Split, Int32Arr
 }
 
 /**
- * The first `limit` images of each split, in the source's order. Copies the pixels kept; returns `content`
- * itself where nothing is left out.
+ * `limit` images of each split, in the source's order: the first, or `spread` evenly over all, where they lie
+ * sorted by label. Copies the pixels kept; returns `content` itself where nothing is left out.
  */
-export function limitSplits<T extends DatasetContent>(content: T, limit: number): T | DatasetContent {
+export function limitSplits<T extends DatasetContent>(
+  content: T,
+  limit: number,
+  spread = false,
+): T | DatasetContent {
   if (SPLITS.every((split) => content.splits[split].length <= limit)) return content;
   const splitOf = new Map<number, number>();
   SPLITS.forEach((split, s) => {
-    for (const i of content.splits[split].subarray(0, limit)) splitOf.set(i, s);
+    const all = content.splits[split];
+    const count = Math.min(all.length, limit);
+    for (let k = 0; k < count; k++) splitOf.set(all[spread ? Math.floor((k * all.length) / count) : k], s);
   });
   const kept = [...splitOf.keys()].sort((a, b) => a - b);
   const area = content.size * content.size;

@@ -4,6 +4,7 @@ import sharp from 'sharp';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { pattern, temporaryFolder } from '../../test/dataFiles.ts';
 import { FerError } from '../errors.ts';
+import { readGrayImage } from '../image/read.ts';
 import { BadRowCollector } from './badRows.ts';
 import { SPLITS } from './dataset.ts';
 import { listPictures } from './folderList.ts';
@@ -90,24 +91,39 @@ describe('reading', () => {
     expect(progress.at(-1)).toEqual([4, 4]);
   });
 
-  test('other sizes, colours and formats become 48 x 48 grey', async () => {
-    const create = {
-      width: 100,
-      height: 60,
-      channels: 4,
-      background: { r: 200, g: 200, b: 200, alpha: 1 },
-    } as const;
-    await put('train/fear/a.webp', sharp({ create }).webp({ lossless: true }).toBuffer());
-    await put('train/fear/b.jpg', sharp({ create }).removeAlpha().jpeg().toBuffer());
-    const red = { ...create, channels: 3, background: { r: 255, g: 0, b: 0 } } as const;
-    await put('train/fear/c.png', sharp({ create: red }).png().toBuffer());
+  test('a grey 48 x 48 JPEG keeps the pixels it decodes to', async () => {
+    const path = await put(
+      'train/sad/a.jpg',
+      sharp(pattern(6), { raw }).toColourspace('b-w').jpeg().toBuffer(),
+    );
+    const { data, info } = await sharp(path).toColourspace('b-w').raw().toBuffer({ resolveWithObject: true });
+    expect(info.channels).toBe(1);
+    expect((await readFolders(folder.path)).images).toEqual(Uint8Array.from(data));
+  });
+
+  test('other sizes, colours and formats become what prediction makes of them, to the byte', async () => {
+    // Colours, a transparent corner, and another picture left and right of the square in the middle.
+    const [width, height, channels] = [100, 60, 4] as const;
+    const pixels = Uint8Array.from(
+      { length: width * height * channels },
+      (_, i) => (i * i * 31 + i * 7) % 256,
+    );
+    const wide = () => sharp(pixels, { raw: { width, height, channels } });
+    const paths = [
+      await put('train/fear/a.png', wide().png().toBuffer()),
+      await put('train/fear/b.webp', wide().webp({ lossless: true }).toBuffer()),
+      await put('train/fear/c.jpg', wide().removeAlpha().withMetadata({ orientation: 6 }).jpeg().toBuffer()),
+      await put(
+        'train/fear/d.png',
+        wide().removeAlpha().resize(20, 33).toColourspace('rgb16').png().toBuffer(),
+      ),
+    ];
     const { images } = await readFolders(folder.path);
-    expect(images.length).toBe(3 * 2304);
-    for (const value of images.subarray(0, 2 * 2304)) expect(Math.abs(value - 200)).toBeLessThanOrEqual(2);
-    const redGrey = images[2 * 2304];
-    expect(redGrey).toBeGreaterThan(40);
-    expect(redGrey).toBeLessThan(130);
-    expect(new Set(images.subarray(2 * 2304)).size).toBe(1);
+    const predicted = await Promise.all(paths.map((path) => readGrayImage(path)));
+    predicted.forEach((face, i) => {
+      expect(images.subarray(i * face.length, (i + 1) * face.length), paths[i]).toEqual(face);
+    });
+    expect(new Set(images).size).toBeGreaterThan(50);
   });
 
   test('labels of their own make an alphabetical dataset', async () => {
@@ -162,10 +178,16 @@ describe('errors', () => {
     const cut = await put('train/happy/c.jpg', whole.subarray(0, whole.length / 2));
     const empty = await put('train/happy/d.png', '');
     await put('train/sad/e.png', png(2));
-    expect(await failure(garbage)).toContain('cannot be decoded');
+    expect(await failure(garbage)).toBe(
+      `${garbage}: expected a JPEG, PNG or WebP picture, found neither of them.`,
+    );
     const badRows = new BadRowCollector();
     const content = await readFolders(folder.path, { onBadRow: badRows.add });
-    expect(badRows.shown.map(({ file }) => file)).toEqual([garbage, cut, empty]);
+    expect(badRows.shown).toEqual([
+      { file: garbage, reason: 'expected a JPEG, PNG or WebP picture, found neither of them' },
+      { file: cut, reason: expect.stringMatching(/^the picture cannot be decoded \(.+\): it is damaged/) },
+      { file: empty, reason: 'expected a JPEG, PNG or WebP picture, found an empty file' },
+    ]);
     expect(content.images).toEqual(Uint8Array.from([...pattern(1), ...pattern(2)]));
     expect([...content.targets]).toEqual([0, 1]);
     expect([...content.splits.Training]).toEqual([0, 1]);

@@ -21,8 +21,7 @@ export interface FolderOptions {
 
 /**
  * Reads an image folder (layout: see `listPictures`). Pictures of any size and colour become grey
- * 48 x 48, stretched where they are not square; transparency falls on black. A folder name unlike any known
- * expression is a label of its own.
+ * 48 x 48 (see `readGrayImage`). A folder name unlike any known expression is a label of its own.
  *
  * Throws FerError naming the file for a picture that cannot be decoded, unless `onBadRow` is given.
  */
@@ -46,7 +45,8 @@ export async function readFolders(root: string, options: FolderOptions = {}): Pr
       try {
         images.set(await decodeFace(pictures[i].path), i * AREA);
       } catch (error) {
-        bad[i] = { file: pictures[i].path, reason: (error as Error).message };
+        const { path: file } = pictures[i];
+        bad[i] = { file, reason: (error as Error).message.replace(`${file}: `, '') };
         failed = options.onBadRow === undefined;
       }
       options.onProgress?.(++done, N);
@@ -73,23 +73,13 @@ export async function readFolders(root: string, options: FolderOptions = {}): Pr
   };
 }
 
-/** One picture file as `[48, 48]` grey pixels. Throws a plain Error saying why where it cannot. */
+/**
+ * One picture file as `[48, 48]` grey pixels: the decoder of prediction, so that a network is asked about
+ * pictures as it learned them. Throws an Error saying why where it cannot.
+ */
 async function decodeFace(path: string): Promise<Uint8Array> {
-  // Loaded on first use: a csv needs no image library. The file is read here because sharp remembers files
-  // by their path and would miss a change.
-  const { default: sharp } = await import('sharp');
-  const bytes = await readFile(path);
-  if (bytes.length === 0) throw new Error('found an empty file, expected a JPEG, PNG or WebP picture');
-  try {
-    return await sharp(bytes)
-      .autoOrient()
-      .flatten()
-      .resize(FACE_SIZE, FACE_SIZE, { fit: 'fill' })
-      .toColourspace('b-w')
-      .raw({ depth: 'uchar' })
-      .toBuffer();
-  } catch (error) {
-    const why = (error as Error).message.replace(/\s+/g, ' ').trim();
-    throw new Error(`found data that cannot be decoded (${why}), expected a JPEG, PNG or WebP picture`);
-  }
+  // Loaded on first use: a csv needs no image library.
+  const { readGrayImage } = await import('../image/read.ts');
+  // Read here and not there, where it would hold up the other pictures.
+  return readGrayImage(await readFile(path), FACE_SIZE, path);
 }

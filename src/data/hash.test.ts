@@ -38,6 +38,14 @@ test('the hash names the content: any change changes it', () => {
   expect(new Set([hash, ...others]).size).toBe(6);
 });
 
+test('no update of the hash is of more than a hasher takes', () => {
+  const lengths: number[] = [];
+  const hasher = { update: ({ length }: Uint8Array) => lengths.push(length), digest: () => '' };
+  // Never touched, so without memory of its own.
+  contentHash({ ...content, images: new Uint8Array(2.5 * 2 ** 30) }, hasher);
+  expect(lengths.slice(-3)).toEqual([2 ** 30, 2 ** 30, 2 ** 29]);
+});
+
 test('limitSplits keeps the first images of each split in order', () => {
   expect(limitSplits(content, 3)).toBe(content);
   const limited = limitSplits(content, 1);
@@ -49,4 +57,20 @@ test('limitSplits keeps the first images of each split in order', () => {
   expect([...limited.images]).toEqual([0, 1, 2, 3, 4, 5, 6, 7, 20, 21, 22, 23]);
   expect([...limited.targets]).toEqual([0, 1, 0]);
   expect([...limitSplits(content, 2).splits.Training]).toEqual([0, 2]);
+  expect([...limitSplits(content, 2).targets]).toEqual([0, 1, 0, 1, 0]);
+});
+
+test('limitSplits may take them spread evenly over each split', () => {
+  expect(limitSplits(content, 3, true)).toBe(content);
+  // Training is 0, 2, 3: the first and the second of them.
+  expect([...limitSplits(content, 2, true).targets]).toEqual([0, 1, 0, 1, 0]);
+  const sorted: DatasetContent = {
+    ...content,
+    images: new Uint8Array(4 * 10),
+    targets: Uint8Array.of(0, 0, 0, 0, 0, 0, 1, 1, 1, 1),
+    splits: splitIndices(new Array(10).fill(0)),
+  };
+  expect([...limitSplits(sorted, 4).targets]).toEqual([0, 0, 0, 0]);
+  expect([...limitSplits(sorted, 5, true).targets]).toEqual([0, 0, 0, 1, 1]);
+  expect([...limitSplits(sorted, 3, true).targets]).toEqual([0, 0, 1]);
 });

@@ -1,3 +1,4 @@
+import { pieces } from '../io/pieces.ts';
 import { type DatasetContent, SPLITS } from './dataset.ts';
 import { type Hasher, Sha256 } from './sha256.ts';
 
@@ -11,11 +12,14 @@ import { type Hasher, Sha256 } from './sha256.ts';
 export function contentHash(content: DatasetContent, hasher: Hasher = new Sha256()): string {
   const counts = SPLITS.map((split) => content.splits[split].length);
   const head = `${JSON.stringify({ labels: content.labels, size: content.size, counts })}\n`;
-  hasher.update(new TextEncoder().encode(head));
-  for (const split of SPLITS) hasher.update(indexBytes(content.splits[split]));
-  hasher.update(content.targets);
-  hasher.update(content.images);
-  if (content.votes) hasher.update(content.votes);
+  const add = (bytes: Uint8Array): void => {
+    for (const piece of pieces(bytes)) hasher.update(piece);
+  };
+  add(new TextEncoder().encode(head));
+  for (const split of SPLITS) add(indexBytes(content.splits[split]));
+  add(content.targets);
+  add(content.images);
+  if (content.votes) add(content.votes);
   return hasher.digest('hex');
 }
 

@@ -36,6 +36,18 @@ export function imagesOf(dataset: Dataset, names: readonly Split[], advice = ADV
 }
 
 /**
+ * Refuses crops that are larger than the images they are cut from.
+ *
+ * @throws FerError
+ */
+export function checkCropSize(cropSize: number, size: number): void {
+  if (cropSize <= size) return;
+  throw new FerError(
+    `crops of crop_size=${cropSize} do not fit into faces of ${size}x${size} pixels: give crop_size=${size} or less`,
+  );
+}
+
+/**
  * Refuses images of another size than a network was trained on.
  *
  * @throws FerError

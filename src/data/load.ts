@@ -20,7 +20,7 @@ export interface LoadOptions {
   readonly seed?: number;
   /** Number of synthetic faces; a number in the spec wins. */
   readonly n?: number;
-  /** Keep the first so many images of each split. */
+  /** Keep so many images of each split: the first, of a folder every so many-th. */
   readonly limit?: number;
   /** `fer2013new.csv` of FER+: its labels take the place of those of the csv. */
   readonly labels?: string;
@@ -47,7 +47,8 @@ export async function loadDataset(spec: string, options: LoadOptions = {}): Prom
   }
   const source = await findSource(spec, options);
   const { content, hash } = await readLabelled(source, options);
-  const limited = limit === undefined ? content : limitSplits(content, limit);
+  // Pictures of a folder are sorted by label: the first of them would be of one.
+  const limited = limit === undefined ? content : limitSplits(content, limit, source.kind === 'folder');
   if (limited === content) return { source: spec, ...content, hash };
   return { source: spec, ...limited, hash: contentHash(limited, createHash('sha256')) };
 }

@@ -210,10 +210,11 @@ function training(card: ModelCard): string {
             `${train.eval_crops === 10 ? 'ten crops' : 'centre crop'}); \`history.csv\` has all of them.`);
   const average = averaged ? `${averageText(averaged)}\n\n` : '';
   const rows = changedSettings(train).map(([key, value]) => [`\`${key}\``, value]);
+  const single = commands.filter((command) => !command.startsWith('#')).length === 1;
   return [
     average + which.replaceAll('\u00a0', ' '),
     '',
-    'Settings that differ from the defaults of this version:',
+    `Settings ${record.changes ? 'at the end ' : ''}that differ from the defaults of this version:`,
     '',
     rows.length === 0 ? 'none.' : table(['setting', 'value'], rows),
     '',
@@ -223,7 +224,10 @@ function training(card: ModelCard): string {
     ...commands,
     '```',
     '',
-    'The same command with the same data gives the same weights to the last bit on the same kind of machine.',
+    (single
+      ? 'The same command with the same data gives '
+      : 'The same commands with the same data, each training stopped where a comment says so, give ') +
+      'the same weights to the last bit on the same kind of machine.',
   ].join('\n');
 }
 

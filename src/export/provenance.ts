@@ -1,8 +1,9 @@
 import { existsSync } from 'node:fs';
 import { basename, dirname, isAbsolute, join } from 'node:path';
-import { averageOptions, type TrainConfig, trialOptions } from '../config.ts';
+import { averageOptions, type TrainConfig, trainOptions, trialOptions } from '../config.ts';
 import { readFileBytes } from '../io/files.ts';
 import { shellWord } from '../term/shellWord.ts';
+import { afterChanges, type RunChange } from '../train/changes.ts';
 import type { EpochRow } from '../train/history.ts';
 import { type AverageRecord, RunFolder, type RunRecord } from '../train/runFolder.ts';
 import { teachersOf, type WeightsOrigin } from '../train/source.ts';
@@ -14,7 +15,10 @@ export interface Provenance {
   readonly record: RunRecord;
   /** The epochs of the training; none if their file is not there. */
   readonly history: readonly EpochRow[];
-  /** The commands that make the weights, the last one the training itself. */
+  /**
+   * The commands that make the weights, the last one the training itself; where that went on with other settings,
+   * its first one and one for each change. Comments say when a training was stopped.
+   */
   readonly commands: readonly string[];
 }
 
@@ -78,7 +82,7 @@ function recordOf(folder: RunFolder): RunRecord | undefined {
 
 /** The commands of all stages, the first one first; a stage whose folder is gone is a comment. */
 function commandsOf(record: RunRecord, most: number): string[] {
-  const { from, teachers = [], train, averaged } = record;
+  const { from, teachers = [], averaged, changes = [] } = record;
   const stagesOf = (origins: readonly (WeightsOrigin | undefined)[]): string[] =>
     origins.flatMap((origin) => {
       const known = origin && most > 0 && existsSync(origin.file);
@@ -91,14 +95,23 @@ function commandsOf(record: RunRecord, most: number): string[] {
     const stages = [...commandsOf(first, most - 1), ...stagesOf(averaged.models)];
     return [...new Set(stages), ...averageCommand(averaged)];
   }
-  const before = stagesOf([...teachers, from]);
+  const before = stagesOf([...changes.flatMap((change) => change.teachers ?? []), ...teachers, from]);
   const note = (role: string, origin: WeightsOrigin | undefined): string[] =>
     origin ? [`# the next one ${role} ${weightsPath(origin.file)}, SHA-256 ${origin.sha256}`] : [];
-  const notes = [
-    ...teachers.flatMap((one) => note('learns the answers of', one)),
+  const learns = (of: RunRecord): string[] =>
+    (of.teachers ?? []).flatMap((one) => note('learns the answers of', one));
+  const first = afterChanges(record, 0);
+  const goesBack = changes.some(({ restored }) => restored !== undefined);
+  const own = [
+    ...learns(first),
     ...note('starts from', from),
+    trainCommand(first.train, goesBack),
+    ...changes.flatMap((change, i) => [
+      `# ${changeText(record.train.name, change)}`,
+      ...(change.teachers ? learns(afterChanges(record, i + 1)) : []),
+      changeCommand(record.train, change),
+    ]),
   ];
-  const own = [...notes, trainCommand(train)];
   // A teacher may be the source as well, or a stage before it.
   return [...new Set(before), ...own];
 }
@@ -121,8 +134,10 @@ function averageCommand(record: AverageRecord): string[] {
 /**
  * The command line of a training with every setting that its outcome depends on, defaults included: they
  * may be others in another version.
+ *
+ * @param goesBack it goes back to kept weights later: then which are kept matters too
  */
-function trainCommand(config: TrainConfig): string {
+function trainCommand(config: TrainConfig, goesBack: boolean): string {
   const { name, data, labels, ferplus, limit, from, teacher, teacher_share, teacher_temperature } =
     portableConfig(config);
   const start = {
@@ -132,6 +147,7 @@ function trainCommand(config: TrainConfig): string {
     ...(from === '' ? {} : { from }),
     ...(teacher === '' ? {} : { teacher, teacher_share, teacher_temperature }),
     ...(limit === 0 ? {} : { limit }),
+    ...(goesBack ? { save_freq: config.save_freq } : {}),
   };
   const settings = Object.entries(trialOptions).flatMap(([key, option]) => {
     const known = key as keyof typeof trialOptions;
@@ -148,9 +164,30 @@ function trainCommand(config: TrainConfig): string {
   return `fer train ${words.map(shellWord).join(' ')}`;
 }
 
+/** When a training was stopped, or what it went back to. */
+function changeText(name: string, { epoch, images, restored, after }: RunChange): string {
+  const others = Object.keys(after).length > 0 ? ' with other settings' : '';
+  if (restored !== undefined) return `${name} went back to epoch ${restored}${others}`;
+  const within = images === 0 ? '' : ` and ${images} images of the next one`;
+  return `after epoch ${epoch}${within} ${name} was stopped, and went on${others}`;
+}
+
+/** The command line that goes on with a run after a change. */
+function changeCommand(config: TrainConfig, { epoch, restored, after }: RunChange): string {
+  const { data, name } = portableConfig(config);
+  const how =
+    restored === undefined
+      ? ['resume=true']
+      : [`restore_epoch=${restored}`, ...(epoch === restored ? [] : [`start_epoch=${epoch}`])];
+  const settings = Object.entries(portableSettings(after)).map(
+    ([key, value]) => `${key}=${trainOptions[key as keyof TrainConfig].type.show(value as never)}`,
+  );
+  return `fer train ${[`data=${data}`, `name=${name}`, ...how, ...settings].map(shellWord).join(' ')}`;
+}
+
 function portableRecord(record: RunRecord): RunRecord {
   // Nothing else of the file: an exported folder's has what is true of that export alone.
-  const { version, git, model, data, train, from, teachers, averaged } = record;
+  const { version, git, model, data, train, changes, from, teachers, averaged } = record;
   const portable = (origins: readonly WeightsOrigin[]): WeightsOrigin[] =>
     origins.map((one) => ({ ...one, file: weightsPath(one.file) }));
   return {
@@ -159,6 +196,14 @@ function portableRecord(record: RunRecord): RunRecord {
     model,
     data: { ...data, source: endOf(data.source, 1) },
     train: portableConfig(train),
+    ...(changes && {
+      changes: changes.map((change) => ({
+        ...change,
+        before: portableSettings(change.before),
+        after: portableSettings(change.after),
+        ...(change.teachers && { teachers: portable(change.teachers) }),
+      })),
+    }),
     ...(from && { from: portable([from])[0] }),
     ...(teachers && { teachers: portable(teachers) }),
     ...(averaged && {
@@ -170,8 +215,13 @@ function portableRecord(record: RunRecord): RunRecord {
 function portableConfig(config: TrainConfig): TrainConfig {
   const labels = endOf(config.labels, 1);
   const from = weightsPath(config.from);
-  const teacher = teachersOf(config).map(weightsPath).join('+');
-  return { ...config, data: endOf(config.data, 1), labels, from, teacher, runs: 'runs' };
+  return { ...portableSettings(config), data: endOf(config.data, 1), labels, from, runs: 'runs' };
+}
+
+function portableSettings<S extends Partial<TrainConfig>>(settings: S): S {
+  const { teacher } = settings;
+  if (teacher === undefined) return settings;
+  return { ...settings, teacher: teachersOf({ teacher }).map(weightsPath).join('+') };
 }
 
 /** `runs/NAME`, or `runs/NAME/FILE.safetensors`. */

@@ -3,7 +3,14 @@ import os from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { FerError } from '../errors.ts';
-import { readFileBytes, removeStaleTemporaries, writeChunksAtomic, writeFileAtomic } from './files.ts';
+import {
+  fileSha256,
+  readFileBytes,
+  removeStaleTemporaries,
+  writeChunksAtomic,
+  writeFileAtomic,
+} from './files.ts';
+import { pieces } from './pieces.ts';
 
 let folder: string;
 beforeEach(() => {
@@ -73,9 +80,58 @@ describe('writeFileAtomic', () => {
   });
 });
 
-test('readFileBytes names the file it cannot read', () => {
-  expect(() => readFileBytes(join(folder, 'gone'))).toThrow(FerError);
-  expect(() => readFileBytes(folder)).toThrow(/it is a folder/);
+describe('readFileBytes', () => {
+  test('names the file it cannot read', () => {
+    expect(() => readFileBytes(join(folder, 'gone'))).toThrow(FerError);
+    for (const most of [undefined, 10]) {
+      expect(() => readFileBytes(folder, most)).toThrow(/^cannot read .*: it is a folder/);
+    }
+  });
+
+  test('reads a large file in pieces into one array, after short reads too', () => {
+    const path = join(folder, 'a');
+    const bytes = Uint8Array.from({ length: 100 }, (_, i) => i);
+    fs.writeFileSync(path, bytes);
+    const lengths: number[] = [];
+    const read = fs.readSync;
+    vi.spyOn(fs, 'readSync').mockImplementation(((
+      file: number,
+      to: Uint8Array,
+      at: number,
+      n: number,
+      from: number,
+    ) => {
+      lengths.push(n);
+      return read(file, to, at, Math.min(n, 25), from);
+    }) as typeof fs.readSync);
+    const found = readFileBytes(path, 30);
+    expect(found).toEqual(Buffer.from(bytes));
+    expect([found.byteOffset, found.buffer.byteLength]).toEqual([0, 100]);
+    expect(lengths).toEqual([30, 30, 30, 25]);
+  });
+
+  test('says so where a file becomes shorter, or is larger than memory', () => {
+    const path = join(folder, 'a');
+    fs.writeFileSync(path, 'abcdef');
+    vi.spyOn(fs, 'readSync').mockReturnValue(0);
+    expect(() => readFileBytes(path, 3)).toThrow(/a: it became shorter meanwhile/);
+    vi.spyOn(fs, 'fstatSync').mockReturnValue({ size: 2 ** 52 } as fs.Stats);
+    expect(() => readFileBytes(path)).toThrow(/a: it has 4194304\.0 GiB, more than fits into memory$/);
+  });
+});
+
+test('pieces cover all bytes once, and a hash of them is that of the whole', () => {
+  const bytes = Uint8Array.from({ length: 10 }, (_, i) => i);
+  expect([...pieces(bytes, 4)].map((piece) => [...piece])).toEqual([
+    [0, 1, 2, 3],
+    [4, 5, 6, 7],
+    [8, 9],
+  ]);
+  expect([...pieces(new Uint8Array(0), 4)]).toEqual([]);
+  fs.writeFileSync(join(folder, 'abc'), 'abc');
+  expect(fileSha256(join(folder, 'abc'))).toBe(
+    'ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad',
+  );
 });
 
 test('removeStaleTemporaries takes only the leftovers of dead processes', () => {

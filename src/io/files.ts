@@ -1,13 +1,11 @@
-import { randomBytes } from 'node:crypto';
+import { createHash, randomBytes } from 'node:crypto';
 import fs from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { FerError } from '../errors.ts';
+import { LARGEST_PIECE, pieces } from './pieces.ts';
 
 /** `.NAME.PID.HEX.tmp`: hidden, in the target's own folder so that the rename never crosses a file system. */
 const TEMPORARY = /^\..+\.(\d+)\.[0-9a-f]{8}\.tmp$/;
-
-/** Node refuses single writes of 2 GiB and more, and Linux cuts them short. */
-const LARGEST_WRITE = 1 << 30;
 
 /** What the user can do about an error of the file system, by its code. */
 const REMEDIES: Readonly<Record<string, string>> = {
@@ -24,7 +22,6 @@ const REMEDIES: Readonly<Record<string, string>> = {
   EIO: 'the disk reported an input/output error: check the disk',
   EMFILE: 'too many files are open: close other programs or raise the limit (ulimit -n)',
   ENFILE: 'too many files are open on this machine: close other programs',
-  ERR_FS_FILE_TOO_LARGE: 'it is larger than 2 GiB, more than can be read at once: is it the right file?',
 };
 
 /**
@@ -80,16 +77,31 @@ export function writeChunksAtomic(path: string, chunks: readonly Uint8Array[]): 
 }
 
 /**
- * Reads a whole file.
+ * Reads a whole file of any size.
  *
+ * @param most bytes of a single read
  * @throws FerError naming path and remedy
  */
-export function readFileBytes(path: string): Buffer {
+export function readFileBytes(path: string, most = LARGEST_PIECE): Buffer {
   try {
-    return fs.readFileSync(path);
+    const file = fs.openSync(path, 'r');
+    try {
+      const { size } = fs.fstatSync(file);
+      // A pipe does not know its size, and says 0.
+      return size <= most ? fs.readFileSync(file) : readFully(file, allocate(path, size), path, most);
+    } finally {
+      fs.closeSync(file);
+    }
   } catch (error) {
     throw explainFileError(error, 'read', path);
   }
+}
+
+/** Hexadecimal SHA-256 of a file's bytes; throws as `readFileBytes`. */
+export function fileSha256(path: string): string {
+  const hash = createHash('sha256');
+  for (const piece of pieces(readFileBytes(path))) hash.update(piece);
+  return hash.digest('hex');
 }
 
 /**
@@ -113,7 +125,32 @@ export function removeStaleTemporaries(folder: string): string[] {
 function writeFully(file: number, chunk: Uint8Array): void {
   let at = 0;
   while (at < chunk.byteLength) {
-    at += fs.writeSync(file, chunk, at, Math.min(chunk.byteLength - at, LARGEST_WRITE));
+    at += fs.writeSync(file, chunk, at, Math.min(chunk.byteLength - at, LARGEST_PIECE));
+  }
+}
+
+function readFully(file: number, bytes: Buffer, path: string, most: number): Buffer {
+  for (let at = 0; at < bytes.length; ) {
+    const read = fs.readSync(file, bytes, at, Math.min(bytes.length - at, most), at);
+    if (read === 0) {
+      throw new FerError(
+        `cannot read ${path}: it became shorter meanwhile: is something else writing to it?`,
+      );
+    }
+    at += read;
+  }
+  return bytes;
+}
+
+/** Room for a file's bytes in one piece: its arrays are views of it. */
+function allocate(path: string, size: number): Buffer {
+  try {
+    return Buffer.from(new ArrayBuffer(size));
+  } catch (error) {
+    const gib = (size / 2 ** 30).toFixed(1);
+    throw new FerError(`cannot read ${path}: it has ${gib} GiB, more than fits into memory`, {
+      cause: error,
+    });
   }
 }
 

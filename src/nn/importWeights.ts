@@ -1,5 +1,6 @@
 import { closeSync, existsSync, openSync, readSync, statSync } from 'node:fs';
 import { FER2013_LABELS } from '../data/dataset.ts';
+import { checkCropSize } from '../data/images.ts';
 import { canonicalLabel } from '../data/labels.ts';
 import { FerError } from '../errors.ts';
 import { explainFileError } from '../io/files.ts';
@@ -34,6 +35,7 @@ export function importWeights(file: string, options: ImportOptions): StoredModel
   if (!existsSync(file) || statSync(file).isDirectory()) {
     throw new FerError(`${file} is ${existsSync(file) ? 'a folder' : 'not there'}: give a .safetensors file`);
   }
+  checkCropSize(options.inputSize, options.imageSize);
   refusePickle(file);
   const weights = withoutPrefix(readSafetensors(file));
   const description = describe(weights, options, file);

@@ -1,5 +1,6 @@
 import { defaultsOf } from '../config/option.ts';
 import { type BenchConfig, optimizerOptions } from '../config.ts';
+import { FACE_SIZE } from '../data/dataset.ts';
 import { AUGMENTATIONS } from '../engine/augment.ts';
 import type { Backend, ProfileRow, Program } from '../engine/backend.ts';
 import { allocateData } from '../engine/deviceData.ts';
@@ -35,7 +36,6 @@ export interface ProfileSum {
 }
 
 const CLASSES = 7;
-const IMAGE_SIZE = 48;
 /** Steps before the clock starts: V8 compiles the kernels a second time while they run. */
 const WARM_UP_STEPS = 2;
 
@@ -52,10 +52,11 @@ export async function bench(
   // A released model's weights are float16.
   backend.write(parameters.values, config.what === 'infer' ? decodeHalf(encodeHalf(values)) : values);
   backend.write(parameters.statistics, statistics);
-  const data = allocateData(config.bs, IMAGE_SIZE);
+  const imageSize = Math.max(FACE_SIZE, inputSize);
+  const data = allocateData(config.bs, imageSize);
   backend.write(
     data.images,
-    Uint8Array.from({ length: config.bs * IMAGE_SIZE ** 2 }, (_, i) => bits(1, i)),
+    Uint8Array.from({ length: config.bs * imageSize ** 2 }, (_, i) => bits(1, i)),
   );
   backend.write(
     data.targets,

@@ -36,7 +36,7 @@ export function prepareRun(config: TrainConfig, explicit: ReadonlySet<string>): 
       start_epoch: 0,
       ...Object.fromEntries(given),
     };
-    checkTrainConfig(merged);
+    checkTrainConfig(merged, explicit);
     checkTeachers(merged);
     return resolveTrainConfig(merged);
   }
@@ -94,7 +94,7 @@ function differences<T>(before: T, now: T, keys: readonly (keyof T)[]): string {
     .join('; ');
 }
 
-/** Refuses ways to start that contradict each other. */
+/** Refuses ways to start that contradict each other, or themselves. */
 function checkStart(config: TrainConfig, explicit: ReadonlySet<string>): void {
   const { from, resume, overwrite, restore_epoch, start_epoch } = config;
   if (explicit.has('from') && from !== '' && (resume || restore_epoch > 0)) {
@@ -111,6 +111,12 @@ function checkStart(config: TrainConfig, explicit: ReadonlySet<string>): void {
   if (start_epoch > 0 && restore_epoch === 0) {
     throw new UsageError(
       `start_epoch=${start_epoch} numbers the epochs that follow restore_epoch=: give that too.`,
+    );
+  }
+  if (start_epoch > 0 && start_epoch < restore_epoch) {
+    throw new UsageError(
+      `start_epoch=${start_epoch} would number epochs as those before restore_epoch=${restore_epoch} are: ` +
+        `give start_epoch=${restore_epoch} or more, or leave it out.`,
     );
   }
 }

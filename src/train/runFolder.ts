@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, readdirSync, rmSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { configFromJson } from '../config/parse.ts';
 import { type TrainConfig, trainOptions } from '../config.ts';
@@ -8,6 +8,7 @@ import { FerError } from '../errors.ts';
 import { explainFileError, readFileBytes, removeStaleTemporaries, writeFileAtomic } from '../io/files.ts';
 import { readSafetensors, type Safetensors, type StoredTensor, writeSafetensors } from '../io/safetensors.ts';
 import { checkDescription, type ModelDescription } from '../nn/model.ts';
+import { checkedChanges, type RunChange } from './changes.ts';
 import { type EpochRow, historyCsv, isEpochRow, parseHistory } from './history.ts';
 import type { ProgramVersion } from './programVersion.ts';
 import { LOCK } from './runLock.ts';
@@ -48,6 +49,10 @@ export interface RunRecord extends ProgramVersion {
     readonly images: Readonly<Record<string, number>>;
   };
   readonly train: TrainConfig;
+  /** Where it went on with other settings, or went back: `train` is what holds since the last of them. */
+  readonly changes?: readonly RunChange[];
+  /** It is going back to kept weights, as the last of `changes` says, and has not arrived. */
+  readonly restoring?: boolean;
   /** The weights it started from, where those are another run's. */
   readonly from?: WeightsOrigin;
   /** The weights it learns the answers of, with `teacher=`, in its order. */
@@ -72,10 +77,13 @@ export interface AverageRecord {
 
 const CONFIG = 'config.json';
 const LAST = 'last.safetensors';
+const BEST = 'best.safetensors';
 const HISTORY = 'history.csv';
 /** The optimizer's part of a checkpoint, named by epoch and image; `last.safetensors` says which is its own. */
 const STATE = /^last\.state(-\d+){2,3}\.safetensors$/;
 const EPOCH = /^epoch_(\d+)\.safetensors$/;
+/** Weights of epochs that the run went back behind. */
+const ABANDONED = 'abandoned';
 /** The lock, and what a killed process left half-written: nothing that makes a folder a run. */
 const isOurRefuse = (name: string): boolean => name === LOCK || /^\..*\.tmp$/.test(name);
 
@@ -160,7 +168,8 @@ export class RunFolder {
       );
     }
     checkDescription(record.model, file);
-    return { ...(record as RunRecord), train: configFromJson(trainOptions, record.train, file) };
+    const train = configFromJson(trainOptions, record.train, file);
+    return { ...(record as RunRecord), train, changes: checkedChanges(record.changes, file) };
   }
 
   /** Writes weights alone: `best` or `epoch_N`. */
@@ -182,6 +191,32 @@ export class RunFolder {
     throw new FerError(`${file} does not exist: ${list} (save_freq says how often)`);
   }
 
+  /** The epoch that the best weights are of; undefined where they are missing or damaged. */
+  bestEpoch(): number | undefined {
+    try {
+      const { epoch } = readSafetensors(this.#file(BEST)).metadata;
+      return epoch === undefined ? undefined : Number(epoch);
+    } catch (error) {
+      if (error instanceof FerError) return undefined;
+      throw error;
+    }
+  }
+
+  /** Moves weights kept after a later epoch, and the best if asked to, to `abandoned/` under a free name. */
+  setAside(epoch: number, best: boolean): void {
+    const names = this.#names().filter(
+      (name) => Number(EPOCH.exec(name)?.[1] ?? 0) > epoch || (best && name === BEST),
+    );
+    if (names.length === 0) return;
+    this.#attempt('move weights in', () => {
+      mkdirSync(this.#file(ABANDONED), { recursive: true });
+      for (const name of names) {
+        const free = this.#freeName(join(ABANDONED, name.replace('.safetensors', '')));
+        renameSync(this.#file(name), this.#file(free));
+      }
+    });
+  }
+
   /** Writes a checkpoint and then the history; see the class comment for the order. */
   writeState(
     tensors: Readonly<Record<string, StoredTensor>>,
@@ -189,7 +224,8 @@ export class RunFolder {
     optimizer: Readonly<Record<string, StoredTensor>>,
     progress: RunProgress,
   ): void {
-    const state = this.#freeStateName(progress);
+    // The state that `last` refers to must outlive the writing of the next, which may be at the same place.
+    const state = this.#freeName(`last.state-${progress.epoch}-${progress.start}`);
     writeSafetensors(this.#file(state), optimizer, { progress: JSON.stringify(progress) });
     writeSafetensors(this.#file(LAST), tensors, { ...metadata, state });
     this.writeHistory(progress.history);
@@ -238,11 +274,11 @@ export class RunFolder {
     return this.#attempt('read', () => readdirSync(this.path));
   }
 
-  /** The state that `last` refers to must outlive the writing of the next, which may be at the same place. */
-  #freeStateName({ epoch, start }: RunProgress): string {
+  /** The first of `NAME.safetensors`, `NAME-2.safetensors`, … that is not there. */
+  #freeName(name: string): string {
     for (let n = 1; ; n++) {
-      const name = `last.state-${epoch}-${start}${n === 1 ? '' : `-${n}`}.safetensors`;
-      if (!existsSync(this.#file(name))) return name;
+      const free = `${name}${n === 1 ? '' : `-${n}`}.safetensors`;
+      if (!existsSync(this.#file(free))) return free;
     }
   }
 

@@ -1,8 +1,8 @@
-import { createHash } from 'node:crypto';
 import { dirname, resolve } from 'node:path';
 import type { TrainConfig } from '../config.ts';
 import { FerError } from '../errors.ts';
-import { readFileBytes } from '../io/files.ts';
+import { fileSha256 } from '../io/files.ts';
+import { pathList } from '../io/pathList.ts';
 import {
   buildModel,
   checkWeights,
@@ -106,12 +106,12 @@ export function originOf(path: string): WeightsOrigin {
 }
 
 function digested(file: string): WeightsOrigin {
-  return { file, sha256: createHash('sha256').update(readFileBytes(file)).digest('hex') };
+  return { file, sha256: fileSha256(file) };
 }
 
 /** The paths of `teacher=`; none where it is empty. */
 export function teachersOf({ teacher }: Pick<TrainConfig, 'teacher'>): string[] {
-  return teacher.split('+').filter((path) => path !== '');
+  return pathList(teacher, '+');
 }
 
 /**
@@ -121,10 +121,20 @@ export function teachersOf({ teacher }: Pick<TrainConfig, 'teacher'>): string[] 
  */
 export function checkTeachers(config: TrainConfig): void {
   for (const teacher of teachersOf(config)) {
-    const { file } = findModel(teacher, 'teacher');
+    const { file } = findTeacher(teacher, config.teacher);
     if (resolve(dirname(file)) === resolve(config.runs, config.name)) {
       throw new FerError(`teacher=${teacher} lies in the folder of the run itself: choose another name=`);
     }
+  }
+}
+
+/** As `findModel`; an error about one of several says what they were taken from. */
+function findTeacher(path: string, teacher: string): ReturnType<typeof findModel> {
+  try {
+    return findModel(path, 'teacher');
+  } catch (error) {
+    if (path === teacher || !(error instanceof FerError)) throw error;
+    throw new FerError(`teacher=${teacher}: ${error.message}`, { cause: error });
   }
 }
 

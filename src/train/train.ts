@@ -1,9 +1,11 @@
 import type { TrainConfig } from '../config.ts';
 import type { Dataset } from '../data/dataset.ts';
+import { checkCropSize } from '../data/images.ts';
 import type { Backend } from '../engine/backend.ts';
 import { FerError, Interrupted } from '../errors.ts';
 import { buildModel, loadModel, type ModelDescription } from '../nn/model.ts';
 import { shellWord } from '../term/shellWord.ts';
+import { changesOf, type RunChange } from './changes.ts';
 import { Checkpoints } from './checkpoint.ts';
 import { bestRow, type EpochRow } from './history.ts';
 import { Observers } from './observers.ts';
@@ -83,11 +85,7 @@ export async function train(config: TrainConfig, environment: TrainEnvironment):
 }
 
 function recordOf(config: TrainConfig, { source, hash, labels, size, splits }: Dataset): RunRecord {
-  if (config.crop_size > size) {
-    throw new FerError(
-      `crops of crop_size=${config.crop_size} do not fit into faces of ${size}x${size} pixels: give crop_size=${size} or less`,
-    );
-  }
+  checkCropSize(config.crop_size, size);
   const model: ModelDescription = {
     network: config.network,
     width: config.width,
@@ -121,32 +119,38 @@ async function start(
     ...record,
     train: { ...config, resume: false, overwrite: false, restore_epoch: 0, start_epoch: 0 },
   };
-  if (config.restore_epoch > 0) {
+  if (config.resume || config.restore_epoch > 0) {
     checkSame(folder, record);
-    restoreEpoch(folder, trainer, config);
-    // From here on a kill and resume=true goes on from the restored weights, no longer from the old end.
-    await checkpoints.save();
-    listener.onNote?.(
-      `restored epoch ${config.restore_epoch} of ${folder.path}; the optimizer starts afresh`,
-    );
-  } else if (config.resume) {
-    checkSame(folder, record);
+    const before = folder.readRecord();
+    const { from } = before;
+    const { restore_epoch: restored, start_epoch } = config;
+    // One that was cut short is finished first.
+    const back =
+      restored > 0
+        ? { epoch: start_epoch || restored, restored }
+        : before.restoring && before.changes?.at(-1);
+    if (back) {
+      const changes = changesOf(before, saved, { ...back, images: 0 });
+      await restoreEpoch(folder, { ...saved, from, changes }, trainer, checkpoints, back);
+      listener.onNote?.(`restored epoch ${back.restored} of ${folder.path}; the optimizer starts afresh`);
+      return;
+    }
     resume(folder, trainer, record, listener);
-  } else {
-    // Again, now that nobody else can make it.
-    refuseExisting(folder, config);
-    // Before anything is deleted: the source may be no good.
-    const source = config.from === '' ? undefined : readSource(config.from, record.model, config.seed);
-    folder.clear();
-    folder.writeRecord({ ...saved, from: source?.origin });
-    if (!source) return;
-    trainer.restore(source.model, source.origin.file, trainer.progress);
-    // From here on the source may go.
-    await checkpoints.save();
-    listener.onNote?.(`starting from the weights of ${source.origin.file}`);
+    const { epoch, start: images } = trainer.progress;
+    folder.writeRecord({ ...saved, from, changes: changesOf(before, saved, { epoch, images }) });
     return;
   }
-  folder.writeRecord({ ...saved, from: folder.readRecord().from });
+  // Again, now that nobody else can make it.
+  refuseExisting(folder, config);
+  // Before anything is deleted: the source may be no good.
+  const source = config.from === '' ? undefined : readSource(config.from, record.model, config.seed);
+  folder.clear();
+  folder.writeRecord({ ...saved, from: source?.origin });
+  if (!source) return;
+  trainer.restore(source.model, source.origin.file, trainer.progress);
+  // From here on the source may go.
+  await checkpoints.save();
+  listener.onNote?.(`starting from the weights of ${source.origin.file}`);
 }
 
 function resume(folder: RunFolder, trainer: Trainer, record: RunRecord, listener: TrainListener): void {
@@ -177,22 +181,37 @@ function resume(folder: RunFolder, trainer: Trainer, record: RunRecord, listener
   listener.onNote?.(`resumed ${folder.path} in epoch ${progress.epoch + 1}${within}`);
 }
 
-/** Goes back to the weights kept after an epoch; the optimizer starts afresh, as its state was not kept. */
-function restoreEpoch(folder: RunFolder, trainer: Trainer, config: TrainConfig): void {
-  const weights = folder.readEpoch(config.restore_epoch);
+/**
+ * Goes back to the weights kept after an epoch; the optimizer starts afresh, as its state was not kept. Weights of
+ * later epochs are set aside. The record is first: should this be cut short, resume=true does it again from there.
+ */
+async function restoreEpoch(
+  folder: RunFolder,
+  record: RunRecord,
+  trainer: Trainer,
+  checkpoints: Checkpoints,
+  { epoch, restored = epoch }: Pick<RunChange, 'epoch' | 'restored'>,
+): Promise<void> {
+  const weights = folder.readEpoch(restored);
   const { history, best } = past(folder);
-  const epoch = config.start_epoch || config.restore_epoch;
-  const steps = Math.ceil(trainer.epochImages / config.bs);
+  const rows = history.filter((row) => row.epoch <= restored);
+  const bestEpoch = folder.bestEpoch() ?? Number.POSITIVE_INFINITY;
+  const keepsBest = bestEpoch <= restored;
+  const bestSoFar = rows.find((row) => row.epoch === (keepsBest ? bestEpoch : restored)) ?? null;
   trainer.restore(weights, folder.path, {
     epoch,
     start: 0,
-    step: epoch * steps,
+    step: epoch * Math.ceil(trainer.epochImages / record.train.bs),
     optimizerStep: 0,
     totals: { loss: 0, correct: 0, samples: 0 },
     seconds: 0,
-    history: history.filter((row) => row.epoch <= epoch),
-    best,
+    history: rows,
+    best: bestSoFar ?? (best !== null && best.epoch <= restored ? best : null),
   });
+  folder.writeRecord({ ...record, restoring: true });
+  folder.setAside(restored, !keepsBest);
+  await checkpoints.save(keepsBest ? [] : ['best']);
+  folder.writeRecord(record);
 }
 
 /** The run's history; from `history.csv` if the last checkpoint is damaged, as this may be the way out. */

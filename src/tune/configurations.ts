@@ -93,7 +93,7 @@ function distinct(all: readonly TrialSettings[]): TrialSettings[] {
 /** Settings as a trial has them, checked. */
 function complete(settings: TrialSettings): TrialSettings {
   const resolved = resolveTrainConfig(withoutUnused(settings) as TrainConfig);
-  checkTrainConfig(resolved);
+  checkTrainConfig(resolved, new Set(Object.keys(resolved)));
   if (resolved.val === 'none') {
     throw new UsageError('fer tune: trials are ranked by their validation, and val=none has none.');
   }

@@ -4,7 +4,7 @@ import type { CheckedJob } from './trialJob.ts';
 /** The datasets that a worker has copies of, known by the hash of their content. */
 export class DataCopies {
   readonly #sources: readonly string[];
-  /** Hash of the first `limit` images of each split, by limit and source. */
+  /** Hash of `limit` images of each split, by limit and source. */
   readonly #hashes = new Map<string, Promise<string>>();
   readonly #onNotice: (line: string) => void;
 

@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
@@ -8,7 +7,7 @@ import { createBackend } from '../engine/createBackend.ts';
 import { Diverged, FerError, Interrupted } from '../errors.ts';
 import { computeMetrics } from '../evaluate/metrics.ts';
 import { Recognizer } from '../evaluate/recognizer.ts';
-import { readFileBytes, writeFileAtomic } from '../io/files.ts';
+import { fileSha256, readFileBytes, writeFileAtomic } from '../io/files.ts';
 import { readModel } from '../nn/model.ts';
 import type { EpochRow } from '../train/history.ts';
 import { prepareRun } from '../train/prepareRun.ts';
@@ -159,7 +158,7 @@ async function trainTrial(
       epoch: best.epoch,
       valAccuracy: best.valAccuracy,
       valLoss: best.valLoss,
-      weights: digest(join(folder.path, 'best.safetensors')),
+      weights: fileSha256(join(folder.path, 'best.safetensors')),
     },
     seconds: history.reduce((sum, { seconds }) => sum + seconds, 0),
     host: hostname(),
@@ -222,8 +221,4 @@ function validated(row: EpochRow): TrialRow {
   const { valLoss, valAccuracy } = row;
   if (valLoss === null || valAccuracy === null) throw new FerError('a trial needs validation: val= is none');
   return { ...row, valLoss, valAccuracy };
-}
-
-function digest(file: string): string {
-  return createHash('sha256').update(readFileBytes(file)).digest('hex');
 }

@@ -90,5 +90,5 @@ test('a trial is a configuration of fer train', () => {
     overwrite: false,
   });
   expect(Object.keys(config).sort()).toEqual(Object.keys(trainOptions).sort());
-  expect(() => checkTrainConfig(config)).not.toThrow();
+  expect(() => checkTrainConfig(config, new Set(Object.keys(config)))).not.toThrow();
 });

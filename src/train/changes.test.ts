@@ -1,0 +1,102 @@
+import { describe, expect, test } from 'vitest';
+import { defaultsOf } from '../config/option.ts';
+import { type TrainConfig, trainOptions } from '../config.ts';
+import { FerError } from '../errors.ts';
+import { afterChanges, type ChangingRun, changesOf, checkedChanges } from './changes.ts';
+
+const DEFAULTS = { ...defaultsOf(trainOptions), name: 'a', data: 'x' } as TrainConfig;
+const settings = (given: Partial<TrainConfig> = {}): ChangingRun => ({ train: { ...DEFAULTS, ...given } });
+/** The run as it is recorded after it went on with other settings at each of these places. */
+function changed(...steps: [Partial<TrainConfig>, Parameters<typeof changesOf>[2]][]): ChangingRun {
+  let run = settings();
+  for (const [given, place] of steps) {
+    const now = { train: { ...run.train, ...given } };
+    run = { ...now, changes: changesOf(run, now, place) };
+  }
+  return run;
+}
+const past = (epoch: number, images = 0) => ({ epoch, images });
+
+describe('changesOf', () => {
+  test('tells which settings changed where, and nothing where no weight depends on them', () => {
+    const run = changed(
+      [{ lr: 0.1, train: ['Training'], threads: 2 }, past(3)],
+      [{ curves: false, theme: 'dark', tensorboard: true }, past(4)],
+      [{ train: ['Training', 'PublicTest'], val: 'none' }, past(5, 64)],
+    );
+    expect(run.changes).toEqual([
+      { epoch: 3, images: 0, before: { lr: 0 }, after: { lr: 0.1 } },
+      {
+        epoch: 5,
+        images: 64,
+        before: { train: ['Training'], val: 'PublicTest' },
+        after: { train: ['Training', 'PublicTest'], val: 'none' },
+      },
+    ]);
+    expect(afterChanges(run, 0).train).toMatchObject({ lr: 0, val: 'PublicTest', train: ['Training'] });
+    expect(afterChanges(run, 1).train).toMatchObject({ lr: 0.1, val: 'PublicTest' });
+    expect(afterChanges(run, 2)).toMatchObject(run);
+  });
+
+  test('before anything was trained there is none', () => {
+    expect(changed([{ lr: 0.1 }, past(0)]).changes).toBeUndefined();
+    expect(changed([{ lr: 0.1 }, past(0, 16)]).changes).toHaveLength(1);
+  });
+
+  test('two at the same place are one, and one that is taken back is none', () => {
+    expect(changed([{ lr: 0.1 }, past(3)], [{ lr: 0.2, bs: 8 }, past(3)]).changes).toEqual([
+      { epoch: 3, images: 0, before: { lr: 0, bs: 64 }, after: { lr: 0.2, bs: 8 } },
+    ]);
+    expect(changed([{ lr: 0.1 }, past(3)], [{ lr: 0 }, past(3)]).changes).toBeUndefined();
+  });
+
+  test('going back leaves out what was changed later, but not what holds on', () => {
+    const run = changed(
+      [{ lr: 0.1 }, past(3)],
+      [{ bs: 8 }, past(6)],
+      [{ mixup: 1 }, { ...past(9), restored: 5 }],
+    );
+    expect(run.changes).toEqual([
+      { epoch: 3, images: 0, before: { lr: 0 }, after: { lr: 0.1 } },
+      { epoch: 9, images: 0, restored: 5, before: { bs: 64, mixup: 0 }, after: { bs: 8, mixup: 1 } },
+    ]);
+    // Settings that come before the first step after it belong to it.
+    const more = changesOf(run, { train: { ...run.train, mixup: 2 } }, past(9));
+    expect(more?.[1]).toMatchObject({ restored: 5, after: { mixup: 2 } });
+    expect(changesOf(run, run, { ...past(2), restored: 2 })).toMatchObject([
+      { epoch: 2, restored: 2, after: { lr: 0.1, bs: 8, mixup: 1 } },
+    ]);
+  });
+
+  test('another teacher: which files were the old ones', () => {
+    const [old, other] = ['old', 'other'].map((name) => ({ file: `${name}.safetensors`, sha256: name }));
+    const run: ChangingRun = { ...settings({ teacher: 'old' }), teachers: [old] };
+    const now: ChangingRun = { ...settings({ teacher: 'other' }), teachers: [other] };
+    const recorded = { ...now, changes: changesOf(run, now, past(2)) };
+    expect(recorded.changes).toMatchObject([{ after: { teacher: 'other' }, teachers: [old] }]);
+    expect(afterChanges(recorded, 0).teachers).toEqual([old]);
+    expect(afterChanges(recorded, 1).teachers).toEqual([other]);
+  });
+});
+
+describe('checkedChanges', () => {
+  const good = { epoch: 3, images: 0, restored: 1, before: { lr: 0.1, gone: 1 }, after: { lr: 0 } };
+
+  test('takes what was written, without settings that are none', () => {
+    expect(checkedChanges(undefined, 'f')).toBeUndefined();
+    expect(checkedChanges([good], 'f')).toEqual([{ ...good, before: { lr: 0.1 } }]);
+  });
+
+  test.each([
+    {},
+    [null],
+    [{ ...good, epoch: -1 }],
+    [{ ...good, images: 0.5 }],
+    [{ ...good, restored: 'x' }],
+    [{ ...good, teachers: 'x' }],
+    [{ ...good, before: undefined }],
+    [{ ...good, after: { lr: 'fast' } }],
+  ])('%j is damage', (json) => {
+    expect(() => checkedChanges(json, 'config.json')).toThrow(FerError);
+  });
+});

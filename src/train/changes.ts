@@ -1,0 +1,106 @@
+/** The settings of a run that went on with others: `train` in its `config.json` has those of its end. */
+import { configFromJson } from '../config/parse.ts';
+import { type TrainConfig, trainOptions, trialOptions } from '../config.ts';
+import { FerError } from '../errors.ts';
+import type { WeightsOrigin } from './source.ts';
+
+/** A moment at which a run went on with other settings, or went back. */
+export interface RunChange {
+  /** The last whole epoch before it, as what follows is numbered. */
+  readonly epoch: number;
+  /** Images of the next one that were trained before it. */
+  readonly images: number;
+  /** The epoch whose kept weights it went back to. */
+  readonly restored?: number;
+  /** The settings that changed, with their values until then and from then on. */
+  readonly before: Partial<TrainConfig>;
+  readonly after: Partial<TrainConfig>;
+  /** What it learned the answers of until then, where that changed. */
+  readonly teachers?: readonly WeightsOrigin[];
+}
+
+/** A run as far as changes matter. */
+export interface ChangingRun {
+  readonly train: TrainConfig;
+  readonly teachers?: readonly WeightsOrigin[];
+  /** In order, without those of epochs that were given up. */
+  readonly changes?: readonly RunChange[];
+}
+
+/** The settings that weights depend on; and what is kept, since a run may go back to it. */
+const KEYS = [
+  ...(Object.keys(trialOptions) as (keyof TrainConfig)[]),
+  ...(['save_freq', 'teacher', 'teacher_share', 'teacher_temperature'] as const),
+];
+
+/** A run as it was after the first `count` of its changes. */
+export function afterChanges<R extends ChangingRun>(run: R, count: number): R {
+  const { changes = [] } = run;
+  const undone = changes.slice(count).reverse();
+  return {
+    ...run,
+    train: Object.assign({}, run.train, ...undone.map(({ before }) => before)),
+    teachers: changes.slice(count).find(({ teachers }) => teachers)?.teachers ?? run.teachers,
+    changes: changes.slice(0, count),
+  };
+}
+
+/**
+ * The changes of a run that goes on as `now`, undefined if there are none. Those of epochs that are given up are
+ * left out, and one at the same place is taken together with this one; where nothing was trained before, there is
+ * nothing to tell.
+ */
+export function changesOf(
+  run: ChangingRun,
+  now: ChangingRun,
+  { epoch, images, restored }: Pick<RunChange, 'epoch' | 'images' | 'restored'>,
+): readonly RunChange[] | undefined {
+  const { changes = [] } = run;
+  const end = restored ?? epoch;
+  const kept = changes.filter((one) => one.epoch < end || (one.epoch === end && one.images < images));
+  const then = afterChanges(run, kept.length);
+  const show = ({ train }: ChangingRun, key: keyof TrainConfig): string =>
+    trainOptions[key].type.show(train[key] as never);
+  const keys = KEYS.filter((key) => show(then, key) !== show(now, key));
+  const here = changes.find((one) => one.epoch === epoch && one.images === images);
+  const back = restored ?? here?.restored;
+  if (back === undefined && (keys.length === 0 || (epoch === 0 && images === 0))) {
+    return kept.length > 0 ? kept : undefined;
+  }
+  const valuesOf = ({ train }: ChangingRun): Partial<TrainConfig> =>
+    Object.fromEntries(keys.map((key) => [key, train[key]]));
+  return [
+    ...kept,
+    {
+      epoch,
+      images,
+      ...(back !== undefined && { restored: back }),
+      before: valuesOf(then),
+      after: valuesOf(now),
+      ...(keys.includes('teacher') && { teachers: then.teachers ?? [] }),
+    },
+  ];
+}
+
+/**
+ * Checks `changes` of a `config.json`.
+ *
+ * @throws FerError naming the file and what is wrong
+ */
+export function checkedChanges(json: unknown, file: string): readonly RunChange[] | undefined {
+  if (json === undefined) return undefined;
+  const isCount = (value: unknown): boolean => Number.isSafeInteger(value) && (value as number) >= 0;
+  const isChange = ({ epoch, images, restored = 0, teachers = [] }: Partial<RunChange>): boolean =>
+    [epoch, images, restored].every(isCount) && Array.isArray(teachers);
+  if (
+    !Array.isArray(json) ||
+    !json.every((one) => typeof one === 'object' && one !== null && isChange(one))
+  ) {
+    throw new FerError(`${file}: "changes" is no list of changes of the settings; the file is damaged`);
+  }
+  const settings = (values: unknown): Partial<TrainConfig> => {
+    const given = Object.entries(trainOptions).filter(([key]) => Object.hasOwn(Object(values), key));
+    return configFromJson(Object.fromEntries(given), values, file) as Partial<TrainConfig>;
+  };
+  return json.map((one) => ({ ...one, before: settings(one.before), after: settings(one.after) }));
+}

@@ -1,0 +1,211 @@
+import { cpSync, existsSync, mkdirSync, readdirSync, rmSync, truncateSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
+import { readSafetensors } from '../src/io/safetensors.ts';
+import { RunFolder } from '../src/train/runFolder.ts';
+import { temporaryFolder } from './dataFiles.ts';
+import { configOf, faces, outcomeOf, snapshot, tensorsOf, trainTiny } from './training.ts';
+
+const folder = temporaryFolder();
+afterAll(() => folder.remove());
+afterEach(() => {
+  vi.restoreAllMocks();
+});
+const at = (...names: string[]): string => join(folder.path, ...names);
+
+const dataset = faces();
+/** A finished run of three epochs, each kept; its best is the last. */
+const DONE = at('done', 'a');
+const BEST = 'best.safetensors';
+beforeAll(async () => {
+  await trainTiny({ runs: at('done'), n_epochs: 3, save_freq: 1, lr: 0.02 }, { dataset });
+  cpSync(join(DONE, 'epoch_3.safetensors'), join(DONE, BEST));
+});
+
+let copies = 0;
+/** A copy of the finished run to do something to. */
+function copy(): { runs: string; run: string } {
+  const runs = at(`copy ${++copies}`);
+  cpSync(DONE, join(runs, 'a'), { recursive: true });
+  return { runs, run: join(runs, 'a') };
+}
+const abandoned = (run: string): string[] => readdirSync(join(run, 'abandoned')).sort();
+const epochsIn = (run: string): string[] => readdirSync(run).filter((name) => name.startsWith('epoch_'));
+const epochOf = (file: string): string => readSafetensors(file).metadata.epoch;
+
+/** A restore that ends with the first step that follows it, and where it began. */
+async function restored(settings: Parameters<typeof trainTiny>[0]) {
+  let start: unknown;
+  const listener = {
+    onEpochStart: (progress: unknown) => (start ??= progress),
+    onStep() {
+      throw new Error('killed');
+    },
+  };
+  await expect(trainTiny(settings, { dataset, listener })).rejects.toThrow('killed');
+  return start;
+}
+
+describe('restore_epoch', () => {
+  test('starts from kept weights with a fresh optimizer, and keeps the history until there', async () => {
+    const { runs, run } = copy();
+    const before = await trainTiny({ runs, resume: true }, { dataset });
+    const history = before.history.slice(0, 1);
+    const start = await restored({ runs, restore_epoch: 1 });
+    expect(start).toMatchObject({ epoch: 1, start: 0, step: 3, optimizerStep: 0, history, best: history[0] });
+    expect(tensorsOf(join(run, 'last.safetensors'))).toEqual(tensorsOf(join(DONE, 'epoch_1.safetensors')));
+    const { history: rows } = await trainTiny({ runs, resume: true, lr: 1e-9 }, { dataset });
+    expect(rows.map(({ epoch, lr }) => [epoch, lr])).toEqual([
+      [1, 0.02],
+      [2, 1e-9],
+      [3, 1e-9],
+    ]);
+    expect(readdirSync(run).filter((name) => name.startsWith('.'))).toEqual([]);
+  });
+
+  test('sets later weights aside, the best of them too, and begins with the restored ones as the best', async () => {
+    const { runs, run } = copy();
+    await restored({ runs, restore_epoch: 1 });
+    expect(epochsIn(run)).toEqual(['epoch_1.safetensors']);
+    expect(abandoned(run)).toEqual([BEST, 'epoch_2.safetensors', 'epoch_3.safetensors']);
+    for (const name of abandoned(run)) {
+      expect(tensorsOf(join(run, 'abandoned', name))).toEqual(tensorsOf(join(DONE, name)));
+    }
+    expect(tensorsOf(join(run, BEST))).toEqual(tensorsOf(join(DONE, 'epoch_1.safetensors')));
+    expect(epochOf(join(run, BEST))).toBe('1');
+    // A second branch that is given up takes the place of none of the first.
+    await trainTiny({ runs, resume: true }, { dataset });
+    await restored({ runs, restore_epoch: 1 });
+    expect(epochsIn(run)).toEqual(['epoch_1.safetensors']);
+    expect(abandoned(run).filter((name) => name.startsWith('epoch_'))).toEqual(
+      ['epoch_2', 'epoch_2-2', 'epoch_3', 'epoch_3-2'].map((name) => `${name}.safetensors`).sort(),
+    );
+    expect(tensorsOf(join(run, 'abandoned', 'epoch_2.safetensors'))).toEqual(
+      tensorsOf(join(DONE, 'epoch_2.safetensors')),
+    );
+  });
+
+  test('leaves a best epoch that is no later where it is', async () => {
+    const { runs, run } = copy();
+    cpSync(join(DONE, 'epoch_1.safetensors'), join(run, BEST));
+    const start = await restored({ runs, restore_epoch: 2 });
+    expect(start).toMatchObject({ epoch: 2, best: { epoch: 1 } });
+    expect(abandoned(run)).toEqual(['epoch_3.safetensors']);
+    expect(epochOf(join(run, BEST))).toBe('1');
+  });
+
+  test('moves nothing where nothing is later', async () => {
+    const { runs, run } = copy();
+    await restored({ runs, restore_epoch: 3, n_epochs: 4 });
+    expect(existsSync(join(run, 'abandoned'))).toBe(false);
+    expect(epochsIn(run)).toHaveLength(3);
+  });
+
+  test('takes the restored weights as the best where those are lost or damaged', async () => {
+    for (const damage of [rmSync, (file: string) => truncateSync(file, 99)]) {
+      const { runs, run } = copy();
+      damage(join(run, BEST));
+      expect(await restored({ runs, restore_epoch: 3, n_epochs: 4 })).toMatchObject({ best: { epoch: 3 } });
+      expect(tensorsOf(join(run, BEST))).toEqual(tensorsOf(join(DONE, 'epoch_3.safetensors')));
+    }
+  });
+
+  test('start_epoch numbers the epochs', async () => {
+    const { runs } = copy();
+    const result = await trainTiny({ runs, restore_epoch: 2, start_epoch: 7, n_epochs: 8 }, { dataset });
+    expect(result.history.map(({ epoch }) => epoch)).toEqual([1, 2, 8]);
+    expect(configOf({ runs, restore_epoch: 2, start_epoch: 2 }).start_epoch).toBe(2);
+  });
+
+  test('is the way out of a damaged checkpoint', async () => {
+    const { runs, run } = copy();
+    truncateSync(join(run, 'last.safetensors'), 1000);
+    const { history } = await trainTiny({ runs, restore_epoch: 2 }, { dataset });
+    const other = copy();
+    await trainTiny({ runs: other.runs, restore_epoch: 2 }, { dataset });
+    expect(history).toHaveLength(3);
+    expect(outcomeOf(run)).toEqual(outcomeOf(other.run));
+  });
+
+  test('of an epoch that was not kept', async () => {
+    const { runs, run } = copy();
+    rmSync(join(run, 'epoch_2.safetensors'));
+    const before = snapshot(run);
+    const attempt = trainTiny({ runs, restore_epoch: 2 }, { dataset });
+    await expect(attempt).rejects.toThrow(/epoch_2\.safetensors does not exist: kept are 1, 3 \(save_freq/);
+    expect(snapshot(run)).toEqual(before);
+  });
+
+  test('takes another optimizer with settings of its own, but no other network', async () => {
+    const { runs } = copy();
+    expect(configOf({ runs, restore_epoch: 1 })).toMatchObject({ optimizer: 'sgd_nesterov', lr: 0.02 });
+    expect(configOf({ runs, restore_epoch: 1, optimizer: 'adam', bs: 8 })).toMatchObject({ lr: 1e-3, bs: 8 });
+    const { history } = await trainTiny(
+      { runs, restore_epoch: 1, optimizer: 'adam', lr: 0.002 },
+      { dataset },
+    );
+    expect(history.map(({ lr }) => lr)).toEqual([0.02, 0.002, 0.002]);
+    await expect(trainTiny({ runs, restore_epoch: 1, width: 16 }, { dataset })).rejects.toThrow(
+      'another network',
+    );
+  });
+});
+
+describe('a restore that is cut short', () => {
+  const settings = { restore_epoch: 1, lr: 0.005 };
+  let whole: ReturnType<typeof outcomeOf>;
+  beforeAll(async () => {
+    const { runs, run } = copy();
+    await trainTiny({ ...settings, runs }, { dataset });
+    whole = outcomeOf(run);
+  });
+
+  /** What the process is killed in. */
+  const moments: Record<string, () => void> = {
+    'before it has moved anything': () => killIn('setAside'),
+    'half-way in the moving': () =>
+      vi.spyOn(RunFolder.prototype, 'setAside').mockImplementationOnce(function (this: RunFolder) {
+        mkdirSync(join(this.path, 'abandoned'));
+        cpSync(join(this.path, 'epoch_2.safetensors'), join(this.path, 'abandoned', 'epoch_2.safetensors'));
+        rmSync(join(this.path, 'epoch_2.safetensors'));
+        throw new Error('killed');
+      }),
+    'before the best is there': () => killIn('writeWeights'),
+    'before the checkpoint': () => killIn('writeState'),
+    'after the checkpoint': () => {
+      const write = RunFolder.prototype.writeRecord;
+      vi.spyOn(RunFolder.prototype, 'writeRecord').mockImplementation(function (this: RunFolder, record) {
+        if (!record.restoring) throw new Error('killed');
+        write.call(this, record);
+      });
+    },
+  };
+  function killIn(method: 'setAside' | 'writeWeights' | 'writeState'): void {
+    vi.spyOn(RunFolder.prototype, method).mockImplementationOnce(() => {
+      throw new Error('killed');
+    });
+  }
+
+  test.each(Object.keys(moments))('%s: resume=true finishes it with its settings', async (moment) => {
+    const { runs, run } = copy();
+    moments[moment]();
+    await expect(trainTiny({ ...settings, runs }, { dataset })).rejects.toThrow('killed');
+    vi.restoreAllMocks();
+    const places = [run, join(run, 'abandoned')].filter((place) => existsSync(place));
+    const names = places.flatMap((place) => readdirSync(place));
+    for (const epoch of [1, 2, 3]) expect(names).toContain(`epoch_${epoch}.safetensors`);
+    await trainTiny({ runs, resume: true }, { dataset });
+    expect(outcomeOf(run)).toEqual(whole);
+    expect(abandoned(run)).toEqual([BEST, 'epoch_2.safetensors', 'epoch_3.safetensors']);
+    const record = new RunFolder(runs, 'a').readRecord();
+    expect(record.restoring).toBeUndefined();
+    expect(record.changes).toMatchObject([{ epoch: 1, restored: 1, after: { lr: 0.005 } }]);
+  });
+
+  test('right after it, resume=true goes on from there', async () => {
+    const { runs, run } = copy();
+    await restored({ ...settings, runs });
+    await trainTiny({ runs, resume: true }, { dataset });
+    expect(outcomeOf(run)).toEqual(whole);
+  });
+});
