@@ -48,6 +48,21 @@ async function killAtFirstStep(settings: Parameters<typeof trainTiny>[0]) {
 }
 
 describe('a run that starts from other weights', () => {
+  test('knows what they had seen, for itself and for what is made of it', async () => {
+    const [runs, next] = [at('seen'), at('seen next')];
+    await trainTiny({ ...STAGE, runs, n_epochs: 1 }, { dataset });
+    const seen = { learned: ['Training', 'PublicTest'], watched: ['PublicTest'] };
+    const { from } = new RunFolder(runs, 'a').readRecord();
+    expect(from?.seen).toEqual({ learned: ['Training'], watched: ['PublicTest'] });
+    await trainTiny({ from: join(runs, 'a'), runs: next, val: 'none', n_epochs: 1 }, { dataset });
+    expect(new RunFolder(next, 'a').readRecord().from?.seen).toEqual(seen);
+    const settings = ['data=synthetic:70', 'split=PublicTest', 'crops=1', 'resamples=200', 'faces=0'];
+    const file = at('seen.html');
+    const { code } = await fer('report', join(next, 'a'), ...settings, 'mistakes=1', `out=${file}`);
+    expect(code).toBe(0);
+    expect(readFileSync(file, 'utf8')).toContain('learned from PublicTest, in a training before this one');
+  });
+
   test('has them as its first checkpoint, and says in config.json what they were', async () => {
     const runs = at('first checkpoint');
     const { notes, starts } = await killAtFirstStep({ ...STAGE, runs });

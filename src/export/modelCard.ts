@@ -4,6 +4,7 @@ import type { Interval } from '../evaluate/bootstrap.ts';
 import type { ModelDescription } from '../nn/model.ts';
 import { NETWORKS } from '../nn/networks.ts';
 import { counted, duration, grouped } from '../report/format.ts';
+import { ancestryOf } from '../train/ancestry.ts';
 import { bestRow } from '../train/history.ts';
 import type { AverageRecord } from '../train/runFolder.ts';
 import { isUsed } from '../tune/usedSettings.ts';
@@ -170,7 +171,9 @@ const FORBIDDEN = [
 function trainingData(card: ModelCard): string {
   const { provenance } = card;
   if (!provenance) return 'Not recorded: these weights were made by another program and imported.';
-  const { data, train } = provenance.record;
+  const { data } = provenance.record;
+  const { learned, watched, known } = ancestryOf(provenance.record);
+  const unknown = known ? '' : ', and what the weights it was made from had seen before is not recorded';
   const images = Object.entries(data.images)
     .filter(([, count]) => count > 0)
     .map(([split, count]) => `${split} ${grouped(count)}`);
@@ -188,8 +191,8 @@ function trainingData(card: ModelCard): string {
   return [
     `${name}${about}`,
     '',
-    `Images: ${images.join(', ')}. Learned from: ${train.train.join(', ')}. Watched during training: ` +
-      `${train.val === 'none' ? 'nothing' : train.val}. SHA-256 of the content (labels, splits, pixels): \`${data.hash}\`.`,
+    `Images: ${images.join(', ')}. Learned from: ${learned.join(', ')}. Watched during training: ` +
+      `${watched.length === 0 ? 'nothing' : watched.join(', ')}${unknown}. SHA-256 of the content (labels, splits, pixels): \`${data.hash}\`.`,
   ].join('\n');
 }
 

@@ -1,8 +1,8 @@
 import { existsSync } from 'node:fs';
-import { basename, dirname, isAbsolute, join } from 'node:path';
+import { basename, dirname, isAbsolute } from 'node:path';
 import { averageOptions, type TrainConfig, trainOptions, trialOptions } from '../config.ts';
-import { readFileBytes } from '../io/files.ts';
 import { shellWord } from '../term/shellWord.ts';
+import { trainingOf } from '../train/ancestry.ts';
 import { afterChanges, type RunChange } from '../train/changes.ts';
 import type { EpochRow } from '../train/history.ts';
 import { type AverageRecord, RunFolder, type RunRecord } from '../train/runFolder.ts';
@@ -34,7 +34,7 @@ const MOST_STAGES = 20;
  */
 export function readProvenance(file: string): Provenance | undefined {
   const folder = folderOf(file);
-  const record = recordOf(folder);
+  const record = trainingOf(file);
   if (!record) return undefined;
   return {
     record: portableRecord(record),
@@ -56,7 +56,7 @@ export function averageProvenance(
   hash: string,
 ): Provenance | undefined {
   const folder = folderOf(models[0].file);
-  const record = recordOf(folder);
+  const record = trainingOf(models[0].file);
   if (!record) return undefined;
   const averaged = { models, name, data, hash, train, limit, augmentations, bs, seed };
   const of = { ...record, averaged };
@@ -72,21 +72,13 @@ function folderOf(file: string): RunFolder {
   return new RunFolder(dirname(path), basename(path));
 }
 
-function recordOf(folder: RunFolder): RunRecord | undefined {
-  const file = join(folder.path, 'config.json');
-  if (!existsSync(file)) return undefined;
-  // A description alone has no training: whoever has one gets all of it checked.
-  const parsed = JSON.parse(readFileBytes(file).toString('utf8'));
-  return parsed?.train === undefined ? undefined : folder.readRecord();
-}
-
 /** The commands of all stages, the first one first; a stage whose folder is gone is a comment. */
 function commandsOf(record: RunRecord, most: number): string[] {
   const { from, teachers = [], averaged, changes = [] } = record;
   const stagesOf = (origins: readonly (WeightsOrigin | undefined)[]): string[] =>
     origins.flatMap((origin) => {
       const known = origin && most > 0 && existsSync(origin.file);
-      const source = known ? recordOf(folderOf(origin.file)) : undefined;
+      const source = known ? trainingOf(origin.file) : undefined;
       return source ? commandsOf(source, most - 1) : [];
     });
   if (averaged) {

@@ -1,4 +1,6 @@
 import type { Dataset, Split } from '../data/dataset.ts';
+import { ancestryOf } from '../train/ancestry.ts';
+import type { RunRecord } from '../train/runFolder.ts';
 import { type Html, html } from './html.ts';
 import type { StoredRun } from './judgedRun.ts';
 
@@ -17,20 +19,32 @@ export interface ReportContext {
 export function warnings(runs: readonly StoredRun[], { split }: ReportContext): Html[] {
   const names = (found: readonly StoredRun[]): string =>
     runs.length === 1 ? 'The network' : found.map(({ name }) => name).join(', ');
-  const learned = runs.filter(({ record }) => record.train.train.includes(split));
-  const watched = runs.filter(({ record }) => record.train.val === split);
+  const made = runs.map((run) => ({ ...run, ...ancestryOf(run.record) }));
+  const learned = made.filter((run) => run.learned.includes(split));
+  const watched = made.filter((run) => run.watched.includes(split));
+  const unknown = made.filter((run) => !run.known && !learned.includes(run) && !watched.includes(run));
   return [
     ...(learned.length > 0
       ? [
-          html`<p class="warning">${names(learned)} learned from ${split}: if these are the same images, the figures say how well they are known by heart, not how good a network is.</p>`,
+          html`<p class="warning">${names(learned)} learned from ${split}${inherited(learned, ({ train }) => train.train.includes(split))}: if these are the same images, the figures say how well they are known by heart, not how good a network is.</p>`,
         ]
       : []),
     ...(watched.length > 0
       ? [
-          html`<p class="warning">The weights of ${runs.length === 1 ? 'this network' : names(watched)} were chosen by their accuracy on ${split}, so the figures on these images are somewhat too good. Report those of a split that had no part in the training.</p>`,
+          html`<p class="warning">The weights of ${runs.length === 1 ? 'this network' : names(watched)} were chosen by their accuracy on ${split}${inherited(watched, ({ train }) => train.val === split)}, so the figures on these images are somewhat too good. Report those of a split that had no part in the training.</p>`,
+        ]
+      : []),
+    ...(unknown.length > 0
+      ? [
+          html`<p class="warning">What the weights that ${runs.length === 1 ? 'this network' : names(unknown)} started from, or was taught by, had seen before is not recorded: ${split} may be among it.</p>`,
         ]
       : []),
   ];
+}
+
+/** Says so where none did it in its last training. */
+function inherited(runs: readonly StoredRun[], own: (record: RunRecord) => boolean): string {
+  return runs.some(({ record }) => own(record)) ? '' : ', in a training before this one';
 }
 
 export function footer({ dataset, version, date }: ReportContext): Html {

@@ -12,12 +12,15 @@ import {
   type StoredModel,
 } from '../nn/model.ts';
 import { widen } from '../nn/widen.ts';
+import { type Seen, seenBy } from './ancestry.ts';
 
 /** Other weights that a run was made with: `from` and `teachers` in its `config.json`. */
 export interface WeightsOrigin {
   /** The file of the weights. */
   readonly file: string;
   readonly sha256: string;
+  /** What they had seen; missing where nobody knows. */
+  readonly seen?: Seen;
 }
 
 /**
@@ -106,7 +109,8 @@ export function originOf(path: string): WeightsOrigin {
 }
 
 function digested(file: string): WeightsOrigin {
-  return { file, sha256: fileSha256(file) };
+  const seen = seenBy(file);
+  return { file, sha256: fileSha256(file), ...(seen && { seen }) };
 }
 
 /** The paths of `teacher=`; none where it is empty. */

@@ -1,0 +1,71 @@
+/** What a network has seen while it was made: a figure on such images says less than it seems to. */
+import { existsSync } from 'node:fs';
+import { basename, dirname, join } from 'node:path';
+import type { Split } from '../data/dataset.ts';
+import { readFileBytes } from '../io/files.ts';
+import { RunFolder, type RunRecord } from './runFolder.ts';
+
+/** The splits that weights have learned from, and that they were chosen by, sources and teachers included. */
+export interface Seen {
+  readonly learned: readonly Split[];
+  readonly watched: readonly Split[];
+}
+
+/** What is known of a training and of all the weights it was made from; `known` is false where that is not all. */
+export interface Ancestry extends Seen {
+  readonly known: boolean;
+}
+
+/** As its record tells. */
+export function ancestryOf({
+  train,
+  changes = [],
+  from,
+  teachers = [],
+  averaged,
+}: Pick<RunRecord, 'train' | 'changes' | 'from' | 'teachers' | 'averaged'>): Ancestry {
+  const settings = [train, ...changes.map(({ before }) => before)];
+  const origins = [
+    ...(from ? [from] : []),
+    ...teachers,
+    ...changes.flatMap(({ teachers: before = [] }) => before),
+    ...(averaged?.models ?? []),
+  ];
+  const seen = origins.flatMap((origin) => origin.seen ?? []);
+  const learned = new Set([
+    ...settings.flatMap((each) => each.train ?? []),
+    ...seen.flatMap((each) => each.learned),
+  ]);
+  const watched = new Set([
+    ...settings.flatMap(({ val }) => (val === undefined || val === 'none' ? [] : [val])),
+    ...seen.flatMap((each) => each.watched),
+  ]);
+  return { learned: [...learned], watched: [...watched], known: seen.length === origins.length };
+}
+
+/**
+ * What weights have seen, undefined where that is not recorded.
+ *
+ * @param file the weights, in a run or model folder
+ * @throws FerError if the folder's `config.json` is damaged
+ */
+export function seenBy(file: string): Seen | undefined {
+  const record = trainingOf(file);
+  if (!record) return undefined;
+  const { learned, watched, known } = ancestryOf(record);
+  return known ? { learned, watched } : undefined;
+}
+
+/**
+ * The record of the training that weights are of, undefined for imported ones.
+ *
+ * @throws FerError if the folder's `config.json` is damaged
+ */
+export function trainingOf(file: string): RunRecord | undefined {
+  const path = dirname(file);
+  const config = join(path, 'config.json');
+  if (!existsSync(config)) return undefined;
+  // A description alone has no training: whoever has one gets all of it checked.
+  const parsed = JSON.parse(readFileBytes(config).toString('utf8'));
+  return parsed?.train === undefined ? undefined : new RunFolder(dirname(path), basename(path)).readRecord();
+}
