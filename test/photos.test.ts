@@ -72,6 +72,14 @@ test('every face of the sample photographs is found, and told', async () => {
   }
 });
 
+test('max_faces= keeps the most certain ones', async () => {
+  const [all, two] = [await predict(photo), await predict(photo, 'max_faces=2')];
+  const found = all.rows[0].faces ?? [];
+  expect(found.length).toBeGreaterThan(2);
+  expect(two.rows[0].faces?.map(({ box }) => box)).toEqual(found.slice(0, 2).map(({ box }) => box));
+  expect((await predict(photo, 'max_faces=all')).rows).toEqual(all.rows);
+});
+
 test('as a table, a line a face; a picture without one is told and the others go on', async () => {
   const empty = await write(
     'empty.png',

@@ -79,8 +79,8 @@ export class PhotoPredictor {
   }
 
   async #find({ image, scale }: Photo): Promise<FacePrediction[]> {
-    const { min_score: minScore, smallest } = this.#config;
-    const found = this.#detector.detect(image, { minScore, smallest });
+    const { min_score: minScore, max_faces, smallest } = this.#config;
+    const found = this.#detector.detect(image, { minScore, maxFaces: max_faces || undefined, smallest });
     const { imageSize } = this.#recognizer.description;
     const crops = new Uint8Array(found.length * imageSize ** 2);
     for (const [i, face] of found.entries()) crops.set(cropFace(image, face, imageSize), i * imageSize ** 2);

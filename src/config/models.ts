@@ -76,6 +76,11 @@ export const predictOptions = {
     DETECTION.minScore,
     'faces that the detector is less sure of are left out',
   ),
+  max_faces: option(
+    int({ min: 0, words: { all: 0 } }),
+    0,
+    'faces of a photograph at most, the most certain ones',
+  ),
   smallest: option(
     float({ above: 0, max: 1 }),
     DETECTION.smallest,
@@ -267,7 +272,7 @@ export const dataOptions = {
 export function checkPredictConfig({ faces }: PredictConfig, explicit: ReadonlySet<string>): void {
   if (faces !== 'none') return;
   const why = 'faces=none looks for no faces in a picture. Leave one of them out';
-  refuseUnused(explicit, ['annotate', 'min_score', 'smallest'], why);
+  refuseUnused(explicit, ['annotate', 'min_score', 'max_faces', 'smallest'], why);
 }
 
 /** @throws UsageError for options that were given and are about something else */
