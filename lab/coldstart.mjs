@@ -1,7 +1,7 @@
 // How long one answer takes from nothing: `fer predict one.png`, and a program that does the same with ONNX Runtime.
 // Whole processes, in turns; both find their files in the system's cache.
 //
-//     FER_ORT=FOLDER node lab/coldstart.mjs [rounds=9]
+//     FER_ORT=FOLDER node lab/coldstart.mjs [rounds=9] [threads=2]
 //
 // Lab book
 //  1. Ours spends its time on starting Node and sharp, reading 120 MB of weights and compiling the kernels; the network
@@ -12,11 +12,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import sharp from 'sharp';
+import { parseOptions } from './options.mjs';
 import { exportOnnx } from './peers/onnxruntime.mjs';
 
-const [, given] = /^rounds=(\d+)$/.exec(process.argv[2] ?? 'rounds=9') ?? [];
-if (!given) throw new Error(`${process.argv[2]}: expected rounds=NUMBER`);
-const rounds = Number(given);
+const { rounds, threads } = parseOptions(process.argv.slice(2), { rounds: 9, threads: 2 });
 const cli = fileURLToPath(new URL('../dist/cli.js', import.meta.url));
 const peer = fileURLToPath(new URL('peers/coldOnnx.mjs', import.meta.url));
 const folder = mkdtempSync(join(tmpdir(), 'fer-cold-'));
@@ -38,8 +37,8 @@ try {
   exportOnnx(network);
   // The network of the paper, hardly trained: its speed is what matters.
   timed([cli, 'train', 'data=synthetic:70', 'name=cold', 'n_epochs=1', `runs=${folder}`, 'curves=false']);
-  const ours = [cli, 'predict', picture, `model=${join(folder, 'cold')}`];
-  const theirs = [peer, network, picture];
+  const ours = [cli, 'predict', picture, `model=${join(folder, 'cold')}`, 'device=cpu', `threads=${threads}`];
+  const theirs = [peer, network, picture, String(threads)];
   for (const args of [ours, theirs]) timed(args);
   const turns = Array.from({ length: rounds }, () => timed(theirs) / timed(ours)).sort((a, b) => a - b);
   const [least, median, most] = [turns[0], turns[rounds >> 1], turns[rounds - 1]].map((x) => x.toFixed(2));

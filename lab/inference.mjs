@@ -63,7 +63,7 @@ try {
   for (const { name, bs, crops, steps } of CASES) {
     const turns = [];
     for (let round = 0; round < rounds; round++) {
-      const ours = await measureFer({ what: 'infer', bs, crops, threads, steps });
+      const ours = await measureFer({ what: 'infer', device: 'cpu', bs, crops, threads, steps });
       const ort = await onnx.measure({ samples: bs * crops, threads, steps });
       const pytorch = await torch.measure({
         what: 'infer',

@@ -39,7 +39,7 @@ for (let round = 0; round < rounds; round++) {
   for (const [i, threads] of THREADS.entries()) {
     for (const [roof, rate] of Object.entries(await roofs[i].measure(TURNS)))
       rates[i][roof] = Math.max(rate, rates[i][roof] ?? 0);
-    const row = await measureFer({ what: 'train', bs, steps, threads, profile: true });
+    const row = await measureFer({ what: 'train', device: 'cpu', bs, steps, threads, profile: true });
     seconds.push(row.seconds);
     for (const { kernel, seconds: time, gflops } of row.profile) {
       const known = times[i].get(kernel);

@@ -2,14 +2,15 @@
 //
 //     node lab/training.mjs [what=train|infer] [bs=64] [crops=1] [threads=2] [rounds=5] [steps=4]
 //                           [layout=channels_last|nchw]
-//                           [blas=optimised|reference] [isa=all|avx2] [device=cpu|gpu] [autocast=no|fp16] [json=true]
+//                           [blas=optimised|reference] [isa=all|avx2] [device=cpu|gpu] [precision=fp32|mixed]
+//                           [autocast=no|fp16] [json=true]
 //
 // Turns (A B A B ...) because a shared machine's speed drifts: each round gives one ratio, and the median of
 // the ratios is what counts. `steps` is how many steps a turn times, after warming up. `layout` is PyTorch's, which is
 // faster in channels_last: the peer gets its best.
 // `blas=reference` is PyTorch as Debian installs it, without an optimised BLAS beside it. `isa=avx2` keeps PyTorch from
 // using AVX-512, which shows what a processor without it does. `device=gpu` is our WebGPU backend next to PyTorch on CUDA,
-// without TF32, or with autocast to float16.
+// without TF32, or with `precision=mixed autocast=fp16` both in 16 bits where that is safe.
 //
 // Lab book (two cores of a Zen 4 server, Node 20, relaxed SIMD; shares are of our own step at the time)
 //  1. Points of a tile an odd number of cache lines apart. Predicted: the 49 stores of a transform no longer meet in
@@ -81,13 +82,14 @@ const defaults = {
   layout: 'channels_last',
   blas: 'optimised',
   device: 'cpu',
+  precision: 'fp32',
   autocast: 'no',
   isa: 'all',
   json: false,
 };
 
 async function main() {
-  const { rounds, layout, blas, isa, autocast, json, ...settings } = parseOptions(
+  const { rounds, layout, blas, isa, precision, autocast, json, ...settings } = parseOptions(
     process.argv.slice(2),
     defaults,
   );
@@ -97,7 +99,7 @@ async function main() {
   try {
     print('round   fer img/s   PyTorch img/s   ratio');
     for (let round = 1; round <= rounds; round++) {
-      const ours = await measureFer(settings);
+      const ours = await measureFer({ ...settings, precision });
       const theirs = await torch.measure({ ...settings, layout, autocast });
       const ratio = ours.imagesPerSecond / theirs.imagesPerSecond;
       turns.push({ ours, theirs, ratio });
@@ -113,6 +115,8 @@ async function main() {
     ...settings,
     layout,
     blas,
+    isa,
+    precision,
     autocast,
     rounds,
     fer: median(turns.map((turn) => turn.ours.imagesPerSecond)),

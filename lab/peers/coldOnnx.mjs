@@ -1,17 +1,17 @@
 // What `fer predict one.png` does, with ONNX Runtime: a whole program, timed from its start to its end.
-//     FER_ORT=FOLDER node lab/peers/coldOnnx.mjs NETWORK.onnx PICTURE
+//     FER_ORT=FOLDER node lab/peers/coldOnnx.mjs NETWORK.onnx PICTURE THREADS
 
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import sharp from 'sharp';
 
-const [network, picture] = process.argv.slice(2);
+const [network, picture, threads] = process.argv.slice(2);
 const { InferenceSession, Tensor } = createRequire(join(process.env.FER_ORT, 'index.js'))('onnxruntime-node');
 const SIZE = 48;
 const CROP = 40;
 const LABELS = ['angry', 'disgust', 'fear', 'happy', 'sad', 'surprise', 'neutral'];
 
-const session = InferenceSession.create(network, { intraOpNumThreads: 2, interOpNumThreads: 1 });
+const session = InferenceSession.create(network, { intraOpNumThreads: Number(threads), interOpNumThreads: 1 });
 const face = await sharp(picture).greyscale().resize(SIZE, SIZE, { fit: 'fill' }).raw().toBuffer();
 const corners = [0, 8].flatMap((y) => [0, 8].map((x) => [y, x])).concat([[4, 4]]);
 const pixels = new Float32Array(10 * CROP * CROP);

@@ -10,7 +10,7 @@ async function open() {
   const { FaceDetector } = await from('face/detector.js');
   const { loadFaceModels } = await from('face/loadModels.js');
   const { cropFace } = await from('face/crop.js');
-  const backend = await createBackend({ device: 'auto', threads: Number(threads) });
+  const backend = await createBackend({ device: 'cpu', threads: Number(threads) });
   const recognizer = new Recognizer(backend, readModel(model), { crops: Number(crops) || 1, batch: 6 });
   const detector = FaceDetector.create(await loadFaceModels());
   const side = recognizer.description.imageSize;
