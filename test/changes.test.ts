@@ -32,6 +32,16 @@ afterAll(() => {
 });
 
 describe('a run that went on with other settings', () => {
+  test('says the settings that another optimizer would bring along', async () => {
+    const runs = at('optimizer');
+    await trainTiny({ ...where, runs, n_epochs: 1, save_freq: 1 }, { dataset });
+    const other = { restore_epoch: 1, n_epochs: 2, optimizer: 'adam', lr: 0.01 } as const;
+    await trainTiny({ ...where, runs, ...other }, { dataset });
+    expect(recordOf(runs).train.lr).toBe(0.01);
+    const { lines } = await exported(runs, 'with adam');
+    expect(lines.at(-1)).toMatch(/restore_epoch=1 .*lr=0\.01 .*optimizer=adam/);
+  });
+
   test('keeps what held until when, and its commands make the same weights', async () => {
     const { runs } = where;
     await trainTiny({ ...where, n_epochs: 2, save_freq: 1 }, { dataset });

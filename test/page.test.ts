@@ -121,12 +121,15 @@ describe.runIf(hasChromium())('the page', { timeout: PATIENCE }, () => {
     await ready(page);
     await choose(page);
     await recognised(page);
+    await page.check('text=The photo is one face');
+    await page.waitForFunction(() => document.querySelectorAll('.box').length === 1);
     const boxes = await boxesOf(page);
     await page.click('nav a >> nth=2');
     await page.waitForSelector('h1:has-text("Runs")');
     await page.click('nav a >> nth=0');
     await recognised(page);
     expect(await boxesOf(page)).toEqual(boxes);
+    expect(await page.isChecked('text=The photo is one face')).toBe(true);
   });
 
   test('takes what is dropped and what is pasted, and says what is no picture', async () => {

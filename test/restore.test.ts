@@ -2,6 +2,7 @@ import { cpSync, existsSync, mkdirSync, readdirSync, rmSync, truncateSync } from
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
 import { readSafetensors } from '../src/io/safetensors.ts';
+import { readModel } from '../src/nn/model.ts';
 import { RunFolder } from '../src/train/runFolder.ts';
 import { temporaryFolder } from './dataFiles.ts';
 import { configOf, faces, outcomeOf, snapshot, tensorsOf, trainTiny } from './training.ts';
@@ -29,7 +30,9 @@ function copy(): { runs: string; run: string } {
   cpSync(DONE, join(runs, 'a'), { recursive: true });
   return { runs, run: join(runs, 'a') };
 }
-const abandoned = (run: string): string[] => readdirSync(join(run, 'abandoned')).sort();
+const abandoned = (run: string, branch = '1'): string[] => readdirSync(join(run, 'abandoned', branch)).sort();
+const LAST = 'last.safetensors';
+const ABOUT = ['config.json', 'history.csv'];
 const epochsIn = (run: string): string[] => readdirSync(run).filter((name) => name.startsWith('epoch_'));
 const epochOf = (file: string): string => readSafetensors(file).metadata.epoch;
 
@@ -67,20 +70,28 @@ describe('restore_epoch', () => {
     const { runs, run } = copy();
     await restored({ runs, restore_epoch: 1 });
     expect(epochsIn(run)).toEqual(['epoch_1.safetensors']);
-    expect(abandoned(run)).toEqual([BEST, 'epoch_2.safetensors', 'epoch_3.safetensors']);
-    for (const name of abandoned(run)) {
-      expect(tensorsOf(join(run, 'abandoned', name))).toEqual(tensorsOf(join(DONE, name)));
+    const names = [BEST, 'epoch_2.safetensors', 'epoch_3.safetensors', LAST];
+    expect(abandoned(run)).toEqual([BEST, 'config.json', ...names.slice(1, 3), 'history.csv', LAST]);
+    for (const name of names) {
+      expect(tensorsOf(join(run, 'abandoned', '1', name))).toEqual(tensorsOf(join(DONE, name)));
     }
+    // A folder like that of a run.
+    const given = new RunFolder(join(run, 'abandoned'), '1');
+    expect(given.readHistory()).toEqual(new RunFolder(at('done'), 'a').readHistory());
+    expect(given.readRecord()).toEqual(new RunFolder(at('done'), 'a').readRecord());
+    expect(readModel(join(run, 'abandoned', '1')).metadata.epoch).toBe('3');
     expect(tensorsOf(join(run, BEST))).toEqual(tensorsOf(join(DONE, 'epoch_1.safetensors')));
     expect(epochOf(join(run, BEST))).toBe('1');
     // A second branch that is given up takes the place of none of the first.
     await trainTiny({ runs, resume: true }, { dataset });
     await restored({ runs, restore_epoch: 1 });
     expect(epochsIn(run)).toEqual(['epoch_1.safetensors']);
-    expect(abandoned(run).filter((name) => name.startsWith('epoch_'))).toEqual(
-      ['epoch_2', 'epoch_2-2', 'epoch_3', 'epoch_3-2'].map((name) => `${name}.safetensors`).sort(),
-    );
-    expect(tensorsOf(join(run, 'abandoned', 'epoch_2.safetensors'))).toEqual(
+    for (const branch of ['1', '2']) {
+      expect(abandoned(run, branch)).toEqual(
+        expect.arrayContaining(['epoch_2.safetensors', 'epoch_3.safetensors', LAST]),
+      );
+    }
+    expect(tensorsOf(join(run, 'abandoned', '1', 'epoch_2.safetensors'))).toEqual(
       tensorsOf(join(DONE, 'epoch_2.safetensors')),
     );
   });
@@ -90,7 +101,7 @@ describe('restore_epoch', () => {
     cpSync(join(DONE, 'epoch_1.safetensors'), join(run, BEST));
     const start = await restored({ runs, restore_epoch: 2 });
     expect(start).toMatchObject({ epoch: 2, best: { epoch: 1 } });
-    expect(abandoned(run)).toEqual(['epoch_3.safetensors']);
+    expect(abandoned(run)).toEqual(['config.json', 'epoch_3.safetensors', 'history.csv', LAST]);
     expect(epochOf(join(run, BEST))).toBe('1');
   });
 
@@ -111,8 +122,10 @@ describe('restore_epoch', () => {
   });
 
   test('start_epoch numbers the epochs', async () => {
-    const { runs } = copy();
-    const result = await trainTiny({ runs, restore_epoch: 2, start_epoch: 7, n_epochs: 8 }, { dataset });
+    const { runs, run } = copy();
+    await restored({ runs, restore_epoch: 2, start_epoch: 7, n_epochs: 8 });
+    expect(epochOf(join(run, BEST))).toBe('2');
+    const result = await trainTiny({ runs, resume: true }, { dataset });
     expect(result.history.map(({ epoch }) => epoch)).toEqual([1, 2, 8]);
     expect(configOf({ runs, restore_epoch: 2, start_epoch: 2 }).start_epoch).toBe(2);
   });
@@ -165,8 +178,9 @@ describe('a restore that is cut short', () => {
     'before it has moved anything': () => killIn('setAside'),
     'half-way in the moving': () =>
       vi.spyOn(RunFolder.prototype, 'setAside').mockImplementationOnce(function (this: RunFolder) {
-        mkdirSync(join(this.path, 'abandoned'));
-        cpSync(join(this.path, 'epoch_2.safetensors'), join(this.path, 'abandoned', 'epoch_2.safetensors'));
+        mkdirSync(join(this.path, 'abandoned', '1'), { recursive: true });
+        for (const name of [...ABOUT, 'epoch_2.safetensors'])
+          cpSync(join(this.path, name), join(this.path, 'abandoned', '1', name));
         rmSync(join(this.path, 'epoch_2.safetensors'));
         throw new Error('killed');
       }),
@@ -191,12 +205,14 @@ describe('a restore that is cut short', () => {
     moments[moment]();
     await expect(trainTiny({ ...settings, runs }, { dataset })).rejects.toThrow('killed');
     vi.restoreAllMocks();
-    const places = [run, join(run, 'abandoned')].filter((place) => existsSync(place));
+    const places = [run, join(run, 'abandoned', '1')].filter((place) => existsSync(place));
     const names = places.flatMap((place) => readdirSync(place));
     for (const epoch of [1, 2, 3]) expect(names).toContain(`epoch_${epoch}.safetensors`);
     await trainTiny({ runs, resume: true }, { dataset });
     expect(outcomeOf(run)).toEqual(whole);
-    expect(abandoned(run)).toEqual([BEST, 'epoch_2.safetensors', 'epoch_3.safetensors']);
+    expect(readdirSync(join(run, 'abandoned'))).toEqual(['1']);
+    const given = [BEST, 'epoch_2.safetensors', 'epoch_3.safetensors', LAST];
+    expect(abandoned(run)).toEqual([...ABOUT, ...given].sort());
     const record = new RunFolder(runs, 'a').readRecord();
     expect(record.restoring).toBeUndefined();
     expect(record.changes).toMatchObject([{ epoch: 1, restored: 1, after: { lr: 0.005 } }]);

@@ -95,7 +95,6 @@ describe('going on', () => {
       expect(attempt).toThrow(message);
     };
     refused({ scheduler: 'plateau' }, /scheduler=plateau looks at the accuracy/);
-    refused({ min_lr: 2e-3 }, /min_lr=0\.002 is above lr=0\.001/);
     refused({ teacher_share: 0.1 }, /teacher_share= would have no effect/);
   });
 

@@ -8,7 +8,7 @@ import { type ConfigOf, group, option, required, variant } from './option.ts';
 import { DTYPES, shared } from './shared.ts';
 import { trainOptions } from './training.ts';
 import { refuseUnused } from './unused.ts';
-import { bool, choice, float, int, several, text } from './value.ts';
+import { bool, choice, float, int, several, text, type ValueType } from './value.ts';
 
 export const evaluateOptions = {
   model: shared.model,
@@ -235,7 +235,12 @@ export const benchOptions = {
   json: shared.json,
 };
 
-/** What the outcome of a training depends on, beside the data and the program. */
+const written = text(/^(https?:\/\/[^/\s]+(\/\S*)?)?$/, 'an address such as https://fer.example.org');
+const address: ValueType<string> = {
+  ...written,
+  parse: (given) => (given === '' || URL.canParse(given) ? written.parse(given) : undefined),
+};
+
 export const serveOptions = {
   model: shared.model,
   host: option(text(), '127.0.0.1', 'address to listen on; the default is reached from this machine alone'),
@@ -254,7 +259,7 @@ export const serveOptions = {
     'origin whose pages may ask the service; empty: none',
   ),
   url: option(
-    text(/^(https?:\/\/[^/\s]+(\/\S*)?)?$/, 'an address such as https://fer.example.org'),
+    address,
     '',
     'address that people reach it by through a proxy, whose name and pages are then its own; empty: none',
   ),

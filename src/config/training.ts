@@ -319,12 +319,6 @@ export function checkTrainConfig(config: TrainConfig, explicit: ReadonlySet<stri
   if (config.optimizer === 'sgd_nesterov' && config.momentum === 0) {
     throw new UsageError('optimizer=sgd_nesterov needs momentum > 0: give momentum=0.9, or optimizer=sgd.');
   }
-  const { lr } = resolveTrainConfig(config);
-  if (config.min_lr > lr && (explicit.has('min_lr') || explicit.has('lr'))) {
-    throw new UsageError(
-      `min_lr=${config.min_lr} is above lr=${lr}, the highest rate: give a lower min_lr=, or a higher lr=.`,
-    );
-  }
   // Who says that there is no teacher may say the rest, too.
   if (config.teacher === '' && !explicit.has('teacher')) {
     const why = 'no network is learned from. Give teacher= too, or leave it out';
@@ -342,7 +336,15 @@ export function checkTrainArguments(config: TrainConfig, explicit: ReadonlySet<s
   if (config.resume && config.overwrite) {
     throw new UsageError('resume=true goes on with a run and overwrite=true deletes it: give one of them.');
   }
-  if (!config.resume && config.restore_epoch === 0) checkTrainConfig(config, explicit);
+  if (config.resume || config.restore_epoch > 0) return;
+  checkTrainConfig(config, explicit);
+  // Not of a study, where one of many combinations may be like that.
+  const { lr } = resolveTrainConfig(config);
+  if (config.min_lr > lr && (explicit.has('min_lr') || explicit.has('lr'))) {
+    throw new UsageError(
+      `min_lr=${config.min_lr} is above lr=${lr}, the highest rate: give a lower min_lr=, or a higher lr=.`,
+    );
+  }
 }
 
 /** Refuses what would look at the accuracy of a validation that is not done. */

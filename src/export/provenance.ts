@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs';
 import { basename, dirname, isAbsolute } from 'node:path';
-import { averageOptions, type TrainConfig, trainOptions, trialOptions } from '../config.ts';
+import { AUTO_SETTINGS, averageOptions, type TrainConfig, trainOptions, trialOptions } from '../config.ts';
 import { shellWord } from '../term/shellWord.ts';
 import { trainingOf } from '../train/ancestry.ts';
 import { afterChanges, type RunChange } from '../train/changes.ts';
@@ -101,7 +101,7 @@ function commandsOf(record: RunRecord, most: number): string[] {
     ...changes.flatMap((change, i) => [
       `# ${changeText(record.train.name, change)}`,
       ...(change.teachers ? learns(afterChanges(record, i + 1)) : []),
-      changeCommand(record.train, change),
+      changeCommand(afterChanges(record, i + 1).train, change),
     ]),
   ];
   // A teacher may be the source as well, or a stage before it.
@@ -171,10 +171,16 @@ function changeCommand(config: TrainConfig, { epoch, restored, after }: RunChang
     restored === undefined
       ? ['resume=true']
       : [`restore_epoch=${restored}`, ...(epoch === restored ? [] : [`start_epoch=${epoch}`])];
-  const settings = Object.entries(portableSettings(after)).map(
+  // A change of the optimizer brings settings of its own along, so those that hold are said.
+  const own = 'optimizer' in after ? pick(config, Object.keys(AUTO_SETTINGS) as (keyof TrainConfig)[]) : {};
+  const settings = Object.entries(portableSettings({ ...own, ...after })).map(
     ([key, value]) => `${key}=${trainOptions[key as keyof TrainConfig].type.show(value as never)}`,
   );
   return `fer train ${[`data=${data}`, `name=${name}`, ...how, ...settings].map(shellWord).join(' ')}`;
+}
+
+function pick(config: TrainConfig, keys: readonly (keyof TrainConfig)[]): Partial<TrainConfig> {
+  return Object.fromEntries(keys.map((key) => [key, config[key]]));
 }
 
 function portableRecord(record: RunRecord): RunRecord {

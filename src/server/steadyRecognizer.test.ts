@@ -6,13 +6,14 @@ import { SteadyRecognizer, Unavailable } from './steadyRecognizer.ts';
 /** A recogniser that answers with its number, or fails with what it is told. */
 class Fake {
   readonly model = {} as PhotoRecognizer<string>['model'];
-  readonly device = 'none';
+  readonly device: string;
   readonly #number: number;
   problem: Error | undefined;
   closed = 0;
 
   constructor(number: number) {
     this.#number = number;
+    this.device = `device ${number}`;
   }
 
   async recognize(picture: string): Promise<RecognizedFace[]> {
@@ -71,7 +72,11 @@ test('is loaded anew once it has ended, once for all that fail together', async 
   expect(steady.problem).toBeUndefined();
   expect(await labelOf(steady)).toBe('1');
   expect(loaded.map(({ closed }) => closed)).toEqual([1, 0]);
-  expect(log).toHaveBeenCalledOnce();
+  expect(log.mock.calls.map(([line]) => String(line).slice(0, 23))).toEqual([
+    'the network does not an',
+    'the network answers aga',
+  ]);
+  expect(steady.device).toBe('device 1');
 });
 
 test('a probe finds that it has ended, and tries again where it could not be loaded', async () => {

@@ -12,8 +12,6 @@ export class Unavailable extends Error {
  * until that is there requests are refused.
  */
 export class SteadyRecognizer<Picture> {
-  readonly model: ModelDescription;
-  readonly device: string;
   readonly #load: () => Promise<PhotoRecognizer<Picture>>;
   #recognizer: PhotoRecognizer<Picture>;
   #problem: Error | undefined;
@@ -23,14 +21,20 @@ export class SteadyRecognizer<Picture> {
   private constructor(load: () => Promise<PhotoRecognizer<Picture>>, recognizer: PhotoRecognizer<Picture>) {
     this.#load = load;
     this.#recognizer = recognizer;
-    this.model = recognizer.model;
-    this.device = recognizer.device;
   }
 
   static async open<Picture>(
     load: () => Promise<PhotoRecognizer<Picture>>,
   ): Promise<SteadyRecognizer<Picture>> {
     return new SteadyRecognizer(load, await load());
+  }
+
+  get model(): ModelDescription {
+    return this.#recognizer.model;
+  }
+
+  get device(): string {
+    return this.#recognizer.device;
   }
 
   /** Why it cannot answer now; undefined while it can. */
@@ -74,6 +78,7 @@ export class SteadyRecognizer<Picture> {
         await broken.close();
         this.#recognizer = await this.#load();
         this.#problem = undefined;
+        console.error(`the network answers again, on ${this.device}`);
       } catch (error) {
         console.error(`the network cannot be loaded: ${(error as Error).message}`);
       } finally {

@@ -34,8 +34,13 @@ test('and those of all it was made from, each once', () => {
     watched: ['PublicTest', 'PrivateTest'],
     known: true,
   });
-  const averaged = { models: [teachers[0], from] } as unknown as RunRecord['averaged'];
-  expect(ancestryOf(training(['Training'], 'none', { averaged })).watched).toEqual(['PrivateTest']);
+  const models = [teachers[0], from];
+  const averaged = { models, train: ['PrivateTest'] } as unknown as RunRecord['averaged'];
+  const mean = ancestryOf(training(['Training'], 'none', { averaged }));
+  expect(mean).toMatchObject({
+    learned: ['PrivateTest', 'Training', 'PublicTest'],
+    watched: ['PrivateTest'],
+  });
 });
 
 test('and those it had seen before its settings changed', () => {

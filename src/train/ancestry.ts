@@ -33,6 +33,8 @@ export function ancestryOf({
   ];
   const seen = origins.flatMap((origin) => origin.seen ?? []);
   const learned = new Set([
+    // Statistics of batch norm are learned, too.
+    ...(averaged?.train ?? []),
     ...settings.flatMap((each) => each.train ?? []),
     ...seen.flatMap((each) => each.learned),
   ]);

@@ -36,7 +36,11 @@ export class Checkpoints {
     const memory = await this.#trainer.memory();
     if (!allFinite(weights) || !allFinite(memory)) throw this.#trainer.diverged();
     const metadata = { ...this.#about, epoch: String(progress.epoch) };
-    for (const name of kept) this.#folder.writeWeights(name, weights, metadata);
+    for (const name of kept) {
+      // Weights that were gone back to keep their number where those that follow have others.
+      const { epoch } = (name === 'best' && progress.best) || progress;
+      this.#folder.writeWeights(name, weights, { ...metadata, epoch: String(epoch) });
+    }
     this.#folder.writeState(weights, metadata, memory, progress);
     this.#written = performance.now();
   }

@@ -68,9 +68,12 @@ export function checkSame(folder: RunFolder, now: RunRecord): void {
   }
   if (before.data.hash !== now.data.hash) {
     const name = ({ source, hash }: RunRecord['data']): string => `${source}, ${hash.slice(0, 12)}`;
+    const same = before.data.source === now.data.source && before.train.limit === now.train.limit;
     throw new FerError(
       `${folder.path} was trained on other data (${name(before.data)}; now ${name(now.data)}): ` +
-        'give the same data= and limit=, or choose another name=',
+        (same
+          ? 'it has changed since, or an earlier version of fer read its pictures otherwise; choose another name='
+          : 'give the same data= and limit=, or choose another name='),
     );
   }
   // `best` and the schedule compare accuracies of one split. The optimizer's state means something to that

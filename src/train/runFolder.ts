@@ -144,7 +144,7 @@ export class RunFolder {
   }
 
   writeRecord(record: RunRecord): void {
-    writeFileAtomic(this.#file(CONFIG), `${JSON.stringify(record, null, 2)}\n`);
+    writeFileAtomic(this.#file(CONFIG), recordText(record));
   }
 
   /** @throws FerError if the record is missing or damaged */
@@ -193,28 +193,45 @@ export class RunFolder {
 
   /** The epoch that the best weights are of; undefined where they are missing or damaged. */
   bestEpoch(): number | undefined {
+    return this.#epochOf(BEST);
+  }
+
+  /**
+   * Moves what came after an epoch to `abandoned/N/`, a folder like that of a run: the weights kept later, the last
+   * ones, the best if asked to, with the history and the record until now. One that was cut short is completed.
+   */
+  setAside(epoch: number, best: boolean, { restoring, ...record }: RunRecord): void {
+    const isLater = (name: string): boolean => (this.#epochOf(name) ?? 0) > epoch;
+    const names = this.#names().filter(
+      (name) =>
+        Number(EPOCH.exec(name)?.[1] ?? 0) > epoch ||
+        (name === LAST && isLater(name)) ||
+        (name === BEST && best),
+    );
+    if (names.length === 0) return;
+    this.#attempt('move weights in', () => {
+      let n = 1;
+      while (existsSync(this.#file(join(ABANDONED, String(n))))) n++;
+      const branch = this.#file(join(ABANDONED, String(restoring && n > 1 ? n - 1 : n)));
+      mkdirSync(branch, { recursive: true });
+      const copy = (name: string, text: string): void => {
+        if (!existsSync(join(branch, name))) writeFileAtomic(join(branch, name), text);
+      };
+      copy(CONFIG, recordText(record));
+      copy(HISTORY, historyCsv(this.readHistory()));
+      for (const name of names) renameSync(this.#file(name), join(branch, name));
+    });
+  }
+
+  /** What the weights in a file say of themselves. */
+  #epochOf(name: string): number | undefined {
     try {
-      const { epoch } = readSafetensors(this.#file(BEST)).metadata;
+      const { epoch } = readSafetensors(this.#file(name)).metadata;
       return epoch === undefined ? undefined : Number(epoch);
     } catch (error) {
       if (error instanceof FerError) return undefined;
       throw error;
     }
-  }
-
-  /** Moves weights kept after a later epoch, and the best if asked to, to `abandoned/` under a free name. */
-  setAside(epoch: number, best: boolean): void {
-    const names = this.#names().filter(
-      (name) => Number(EPOCH.exec(name)?.[1] ?? 0) > epoch || (best && name === BEST),
-    );
-    if (names.length === 0) return;
-    this.#attempt('move weights in', () => {
-      mkdirSync(this.#file(ABANDONED), { recursive: true });
-      for (const name of names) {
-        const free = this.#freeName(join(ABANDONED, name.replace('.safetensors', '')));
-        renameSync(this.#file(name), this.#file(free));
-      }
-    });
   }
 
   /** Writes a checkpoint and then the history; see the class comment for the order. */
@@ -314,4 +331,8 @@ function progressOf({ metadata }: Safetensors): RunProgress | undefined {
   } catch {
     return undefined;
   }
+}
+
+function recordText(record: RunRecord): string {
+  return `${JSON.stringify(record, null, 2)}\n`;
 }

@@ -131,7 +131,7 @@ async function start(
         : before.restoring && before.changes?.at(-1);
     if (back) {
       const changes = changesOf(before, saved, { ...back, images: 0 });
-      await restoreEpoch(folder, { ...saved, from, changes }, trainer, checkpoints, back);
+      await restoreEpoch(folder, before, { ...saved, from, changes }, trainer, checkpoints, back);
       listener.onNote?.(`restored epoch ${back.restored} of ${folder.path}; the optimizer starts afresh`);
       return;
     }
@@ -182,11 +182,12 @@ function resume(folder: RunFolder, trainer: Trainer, record: RunRecord, listener
 }
 
 /**
- * Goes back to the weights kept after an epoch; the optimizer starts afresh, as its state was not kept. Weights of
- * later epochs are set aside. The record is first: should this be cut short, resume=true does it again from there.
+ * Goes back to the weights kept after an epoch; the optimizer starts afresh, as its state was not kept. What came
+ * later is set aside. The record is first: should this be cut short, resume=true does it again from there.
  */
 async function restoreEpoch(
   folder: RunFolder,
+  before: RunRecord,
   record: RunRecord,
   trainer: Trainer,
   checkpoints: Checkpoints,
@@ -209,7 +210,7 @@ async function restoreEpoch(
     best: bestSoFar ?? (best !== null && best.epoch <= restored ? best : null),
   });
   folder.writeRecord({ ...record, restoring: true });
-  folder.setAside(restored, !keepsBest);
+  folder.setAside(restored, !keepsBest, before);
   await checkpoints.save(keepsBest ? [] : ['best']);
   folder.writeRecord(record);
 }

@@ -1,7 +1,5 @@
 import type { JSX } from 'preact';
-import { useState } from 'preact/hooks';
-import type { Photo } from './photo.ts';
-import { PhotosView } from './photosView.tsx';
+import { PhotosView, useAlbum } from './photosView.tsx';
 import { useRoute, VIEWS, type View } from './route.ts';
 import { RunsView } from './runsView.tsx';
 import { useRecognizer } from './useRecognizer.ts';
@@ -11,7 +9,7 @@ import { WebcamView } from './webcamView.tsx';
 export function App(): JSX.Element {
   const { view, item } = useRoute();
   const loading = useRecognizer(view !== 'runs');
-  const [photos, setPhotos] = useState<readonly Photo[]>([]);
+  const album = useAlbum();
   return (
     <>
       {/* biome-ignore lint/a11y/useValidAnchor: it leads to a place of the page; the view stands in the address */}
@@ -32,7 +30,7 @@ export function App(): JSX.Element {
         {loading.state === 'ready' && view !== 'runs' && <p class="device">{loading.recognizer.device}</p>}
       </header>
       <main id="main" tabIndex={-1}>
-        {view === 'photos' && <PhotosView loading={loading} photos={photos} setPhotos={setPhotos} />}
+        {view === 'photos' && <PhotosView loading={loading} album={album} />}
         {view === 'webcam' && <WebcamView loading={loading} />}
         {view === 'runs' && <RunsView name={item} />}
       </main>

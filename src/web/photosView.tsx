@@ -12,19 +12,28 @@ import { Stage } from './stage.tsx';
 import { useExplanation } from './useExplanation.ts';
 import type { Loading } from './useRecognizer.ts';
 
-interface PhotosProps {
-  readonly loading: Loading;
-  /** Kept by the page: they are there again after a look at another view. */
+/** What the page keeps of this view: it is there again after a look at another. */
+export interface Album {
   readonly photos: readonly Photo[];
   readonly setPhotos: Dispatch<StateUpdater<readonly Photo[]>>;
+  readonly shownId: number | undefined;
+  readonly setShownId: Dispatch<StateUpdater<number | undefined>>;
+  readonly faces: FacesMode;
+  readonly setFaces: Dispatch<StateUpdater<FacesMode>>;
+}
+
+export function useAlbum(): Album {
+  const [photos, setPhotos] = useState<readonly Photo[]>([]);
+  const [shownId, setShownId] = useState<number>();
+  const [faces, setFaces] = useState<FacesMode>('auto');
+  return { photos, setPhotos, shownId, setShownId, faces, setFaces };
 }
 
 /** Photos that are dropped, chosen or pasted: their faces, the answers, and where these come from. */
-export function PhotosView({ loading, photos, setPhotos }: PhotosProps): JSX.Element {
+export function PhotosView({ loading, album }: { loading: Loading; album: Album }): JSX.Element {
+  const { photos, setPhotos, shownId, setShownId, faces, setFaces } = album;
   const recognizer = loading.state === 'ready' ? loading.recognizer : undefined;
-  const [shownId, setShownId] = useState(photos[0]?.id);
   const [selected, setSelected] = useState(0);
-  const [faces, setFaces] = useState<FacesMode>('auto');
   const [method, setMethod] = useState<MethodName>();
   const [target, setTarget] = useState<string>();
   const [dragged, setDragged] = useState(false);
@@ -38,7 +47,7 @@ export function PhotosView({ loading, photos, setPhotos }: PhotosProps): JSX.Ele
       setShownId(opened[0].id);
       setSelected(0);
     },
-    [setPhotos],
+    [setPhotos, setShownId],
   );
 
   useEffect(() => {
