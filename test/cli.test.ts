@@ -21,6 +21,7 @@ const TRAIN = [
   'scheduler=constant',
   'eval_crops=1',
   'threads=2',
+  'device=cpu',
   `runs=${at('runs')}`,
 ];
 beforeAll(async () => {
@@ -92,7 +93,8 @@ describe('json=true: one JSON value on standard output and nothing else', () => 
     ['train', 1],
     ['infer', 10],
   ] as const)('bench what=%s', async (what, crops) => {
-    const args = ['width=8', 'bs=4', 'steps=3', 'threads=2', `what=${what}`, `crops=${crops}`];
+    const size = ['width=8', 'bs=4', 'steps=3', 'threads=2', 'device=cpu'];
+    const args = [...size, `what=${what}`, `crops=${crops}`];
     const result = one(await cli('bench', ...args, 'json=true'));
     const row = {
       what,

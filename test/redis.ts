@@ -37,9 +37,12 @@ export class RedisServer {
     return `redis://127.0.0.1:${this.port}`;
   }
 
+  /** Starts it again; one that runs is left alone. */
   async start(): Promise<void> {
+    if (this.#runs()) return;
     const settings = ['--bind', '127.0.0.1', '--port', String(this.port), '--dir', this.#folder];
-    const log = ['--appendonly', 'yes', '--save', ''];
+    // What it has answered outlives it. Otherwise the last second may be lost, and with it a result that was taken.
+    const log = ['--appendonly', 'yes', '--appendfsync', 'always', '--save', ''];
     this.#process = spawn('redis-server', [...settings, ...log, ...this.#args], { stdio: 'ignore' });
     const client = new Redis(this.port, '127.0.0.1', { retryStrategy: () => 50, maxRetriesPerRequest: null });
     client.on('error', () => undefined);
@@ -48,12 +51,23 @@ export class RedisServer {
     client.disconnect();
   }
 
+  /** Has it forget everything. */
+  async clear(): Promise<void> {
+    const client = new Redis(this.port, '127.0.0.1');
+    await client.flushall();
+    client.disconnect();
+  }
+
   /** Ends it as a power cut would. */
   async kill(): Promise<void> {
     const running = this.#process;
-    if (!running || running.exitCode !== null || running.signalCode !== null) return;
+    if (!running || !this.#runs()) return;
     running.kill('SIGKILL');
     await once(running, 'exit');
+  }
+
+  #runs(): boolean {
+    return this.#process?.exitCode === null && this.#process.signalCode === null;
   }
 }
 

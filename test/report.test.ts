@@ -289,6 +289,28 @@ describe('the report of several runs', () => {
     const settings = tableIn(page, 'settings').map(([key]) => key);
     expect(settings).toEqual(['', 'val', 'augment', 'n_epochs', 'lr', 'seed', 'warmup']);
   });
+
+  test('a run has one colour, and its name, in every chart, though the first was not validated', async () => {
+    const out = at('colours.html');
+    await must('report', at('other'), at('one'), ...PLAIN, `out=${out}`);
+    const page = readFileSync(out, 'utf8');
+    const charts = (id: string): Element[] => elements(section(page, id), 'svg');
+    const colours = (chart: Element, mark: string, key: string): string[] => {
+      const own = elements(chart, (each) =>
+        (attribute(each, 'class') ?? '').includes(`mark-${mark} role-mark`),
+      );
+      const found = own.flatMap((group) => elements(group, 'path')).map((path) => attribute(path, key) ?? '');
+      return [...new Set(found)];
+    };
+    const [first, second] = ['var(--chart-series-0)', 'var(--chart-series-1)'];
+    const [accuracy, loss, training] = charts('curves');
+    for (const chart of [accuracy, loss]) {
+      expect(colours(chart, 'line', 'stroke')).toEqual([second]);
+      expect(placedTexts(chart).map(({ text }) => text)).toContain('one');
+    }
+    expect(colours(training, 'line', 'stroke')).toEqual([first, second]);
+    for (const chart of charts('classes')) expect(colours(chart, 'symbol', 'fill')).toEqual([first, second]);
+  });
 });
 
 describe('text is text', () => {

@@ -29,7 +29,8 @@ async function deadPid(): Promise<number> {
 describe('kill -9', () => {
   // With all that a run can remember: the optimizer's two memories, an average, draws of every step.
   const remembers = { optimizer: 'adam', lr: 1e-3, ema: 0.9, mixup: 0.4, cutmix: 1 };
-  const settings = { ...TINY, ...remembers, name: 'a', data: 'synthetic:80', n_epochs: 4, save_freq: 2 };
+  const place = { name: 'a', data: 'synthetic:80', device: 'cpu' };
+  const settings = { ...TINY, ...remembers, ...place, n_epochs: 4, save_freq: 2 };
   const run = (runs: string, more: object, saveSeconds: number) =>
     start(process.execPath, [
       TRAIN_PROCESS,
@@ -218,6 +219,7 @@ describe('signals', () => {
     'n_epochs=3',
     'eval_crops=1',
     'threads=2',
+    'device=cpu',
     'curves=false',
   ];
   const args = (name: string) => ['train', ...settings, `name=${name}`, `runs=${at('runs')}`];

@@ -3,8 +3,8 @@ import { join } from 'node:path';
 import type { StudyRecord } from '../src/tune/studyFolder.ts';
 import { CLI, type Running, start } from './process.ts';
 
-/** Settings of trials that take a moment each. */
-export const QUICK = ['data=synthetic:120', 'width=8', 'bs=16', 'eval_crops=1', 'n_epochs=3'];
+/** Settings of trials that take a moment each, on the CPU. */
+export const QUICK = ['data=synthetic:120', 'width=8', 'bs=16', 'eval_crops=1', 'n_epochs=3', 'device=cpu'];
 
 export function recordOf(study: string): StudyRecord {
   return JSON.parse(readFileSync(join(study, 'study.json'), 'utf8'));
@@ -25,7 +25,22 @@ export function fer(...args: string[]): Running {
   return start(process.execPath, [CLI, ...args]);
 }
 
-/** Resolves when `wanted` holds; it is asked every few milliseconds. */
-export async function until(wanted: () => boolean): Promise<void> {
-  while (!wanted()) await new Promise((resolve) => setTimeout(resolve, 10));
+/** Less than a test may take, so that what was said so far is told. */
+const PATIENCE = 50;
+
+/**
+ * Resolves when `wanted` holds; it is asked every few milliseconds.
+ *
+ * @param output what is told where it does not come to hold
+ */
+export async function until(
+  wanted: () => boolean | Promise<boolean>,
+  output: () => string,
+  seconds = PATIENCE,
+): Promise<void> {
+  const end = performance.now() + 1000 * seconds;
+  while (!(await wanted())) {
+    if (performance.now() > end) throw new Error(`not within ${seconds} s: ${wanted}\n${output()}`);
+    await new Promise((resolve) => setTimeout(resolve, 10));
+  }
 }

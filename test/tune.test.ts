@@ -70,7 +70,15 @@ describe('a grid', () => {
     const { names: __, ...same } = outcomeOf(at('whole', 'trials', trial?.trial ?? ''));
     expect(same).toEqual(alone);
     const evaluated = await cli(
-      ...['evaluate', `model=${at('alone')}`, QUICK[0], 'split=PrivateTest', 'crops=1', 'json=true'],
+      ...[
+        'evaluate',
+        `model=${at('alone')}`,
+        QUICK[0],
+        'split=PrivateTest',
+        'crops=1',
+        'device=cpu',
+        'json=true',
+      ],
     );
     expect(trial?.test).toEqual({
       split: 'PrivateTest',
@@ -156,7 +164,7 @@ test('Ctrl-C saves the trials under way and says how to go on', async () => {
     (existsSync(at('stopped', 'trials')) ? readdirSync(at('stopped', 'trials')) : []).filter((name) =>
       existsSync(at('stopped', 'trials', name, 'last.safetensors')),
     );
-  await until(() => lasts().length === 2);
+  await until(() => lasts().length === 2, running.output);
   running.child.kill('SIGINT');
   const { code, stdout, stderr } = await running.ended;
   expect({ code, stdout }).toEqual({ code: 130, stdout: '' });
@@ -226,7 +234,7 @@ describe('what goes wrong with one trial', () => {
       const runs = existsSync(at('crash', 'trials')) ? readdirSync(at('crash', 'trials')) : [];
       return runs.map((run) => at('crash', 'trials', run, '.lock')).find((file) => existsSync(file));
     };
-    await until(() => lock() !== undefined);
+    await until(() => lock() !== undefined, running.output);
     process.kill(JSON.parse(readFileSync(lock() ?? '', 'utf8')).pid, 'SIGKILL');
     const { code, stderr } = await running.ended;
     expect(code).toBe(1);

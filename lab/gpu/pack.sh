@@ -4,21 +4,33 @@
 #     lab/gpu/pack.sh FOLDER [fer2013.csv]
 #
 # Makes FOLDER/1, FOLDER/2, ... of at most PART_MIB (40) each, to be carried over one by one where a transfer has
-# a limit. Needs xz, the npm registry for the node binary (NODE_VERSION), a built dist/ and, for the Vulkan loader,
-# Debian's libvulkan1; a csv is left out where none is given, and drawn faces are trained on instead.
+# a limit; those of an earlier call are removed, nothing else in there is. Needs xz, the npm registry for the node
+# binary (NODE_VERSION), a built dist/ and, for the Vulkan loader, Debian's libvulkan1; a csv is left out where none
+# is given, and drawn faces are trained on instead.
 set -euo pipefail
+out=$(realpath -m -- "${1:?usage: lab/gpu/pack.sh FOLDER [fer2013.csv]}")
+csv=${2:+$(realpath -m -- "$2")}
 cd "$(dirname "$0")/../.."
-out=${1:?usage: lab/gpu/pack.sh FOLDER [fer2013.csv]}
-csv=${2:-}
 NODE_VERSION=${NODE_VERSION:-24.21.0}
 PART_MIB=${PART_MIB:-40}
 [ -f dist/cli.js ] || { echo 'dist/cli.js is missing: run "npm run build" first' >&2; exit 1; }
 [ -z "$csv" ] || [ -f "$csv" ] || { echo "no file $csv" >&2; exit 1; }
 
+# What an earlier call made is known by its name and its sums.
+old=()
+for entry in "$out"/*; do
+  [[ ${entry##*/} =~ ^[0-9]+$ ]] || continue
+  [ -d "$entry" ] && [ ! -L "$entry" ] && [ -f "$entry/sums" ] || {
+    echo "$entry is none of the folders that this makes: choose another FOLDER, or move it away" >&2
+    exit 1
+  }
+  old+=("$entry")
+done
+
 stage=$(mktemp -d)
 trap 'rm -rf "$stage"' EXIT
 mkdir -p "$stage/fer/bin" "$stage/fer/lib" "$out"
-rm -rf "${out:?}"/[0-9]*
+[ ${#old[@]} -eq 0 ] || rm -rf -- "${old[@]}"
 
 # The program: what is built, the packages that training and inference load, the lab.
 cp -r package.json dist build lab "$stage/fer/"
@@ -49,7 +61,8 @@ add() { # add NAME FILE: cut into pieces that fill up the folders
   size=$(stat -c %s "$file")
   while [ "$taken" -lt "$size" ]; do
     if [ "$free" -eq 0 ]; then part=$((part + 1)); free=$((PART_MIB * 1024 * 1024)); fi
-    mkdir -p "$out/$part"
+    # With its sums from the start, so that one of a call that was stopped is known too.
+    mkdir -p "$out/$part" && touch "$out/$part/sums"
     take=$((size - taken < free ? size - taken : free))
     tail -c +"$((taken + 1))" "$file" | head -c "$take" >"$out/$part/$name.$(printf %03d "$piece")" || true
     taken=$((taken + take)); free=$((free - take)); piece=$((piece + 1))
@@ -63,5 +76,7 @@ if [ -n "$csv" ]; then
   add fer2013.csv.xz "$stage/fer2013.csv.xz"
 fi
 # Small enough to be everywhere; whichever comes first starts the work.
-for folder in "$out"/[0-9]*; do cp "$stage/sums" lab/gpu/run.sh "$folder/"; done
-du -sm "$out"/[0-9]*
+for ((n = 1; n <= part; n++)); do
+  cp "$stage/sums" lab/gpu/run.sh "$out/$n/"
+  du -sm "$out/$n"
+done

@@ -11,7 +11,10 @@ const SIZE = 48;
 const CROP = 40;
 const LABELS = ['angry', 'disgust', 'fear', 'happy', 'sad', 'surprise', 'neutral'];
 
-const session = InferenceSession.create(network, { intraOpNumThreads: Number(threads), interOpNumThreads: 1 });
+const session = InferenceSession.create(network, {
+  intraOpNumThreads: Number(threads),
+  interOpNumThreads: 1,
+});
 const face = await sharp(picture).greyscale().resize(SIZE, SIZE, { fit: 'fill' }).raw().toBuffer();
 const corners = [0, 8].flatMap((y) => [0, 8].map((x) => [y, x])).concat([[4, 4]]);
 const pixels = new Float32Array(10 * CROP * CROP);

@@ -1,6 +1,7 @@
 import type { ClassFigure } from './classBarsChart.ts';
 import { legendColumns } from './linesChart.ts';
 import type { Chart } from './renderSvg.ts';
+import { runScales } from './runScales.ts';
 
 /** The classes of one run. */
 export interface RunClasses {
@@ -25,18 +26,15 @@ export function classDotsChart(figure: string, runs: readonly RunClasses[]): Cha
       })
       .join('; '),
     spec: (palette) => {
-      const color = {
-        field: 'name',
-        type: 'nominal',
-        scale: { domain: names, range: names.map((_, i) => palette.series[i % palette.series.length]) },
-        legend: {
-          orient: 'top',
-          symbolType: 'circle',
-          symbolSize: 60,
-          columns: legendColumns(names, WIDTH),
-          labelLimit: 150,
-        },
+      const scales = runScales(names, palette);
+      const legend = {
+        orient: 'top',
+        symbolSize: 60,
+        columns: legendColumns(names, WIDTH),
+        labelLimit: 150,
       } as const;
+      const color = { field: 'name', type: 'nominal', scale: scales.color, legend } as const;
+      const shape = { field: 'name', type: 'nominal', scale: scales.shape, legend } as const;
       const x = {
         type: 'quantitative',
         scale: { domain: [0, 1] as number[], nice: false },
@@ -64,8 +62,8 @@ export function classDotsChart(figure: string, runs: readonly RunClasses[]): Cha
             encoding: { x: { ...x, field: 'low', title: null }, x2: { field: 'high' }, color },
           },
           {
-            mark: { type: 'circle', size: 50, opacity: 1 },
-            encoding: { x: { ...x, field: 'value' }, color },
+            mark: { type: 'point', filled: true, size: 50, opacity: 1 },
+            encoding: { x: { ...x, field: 'value' }, color, shape },
           },
         ],
       };

@@ -1,9 +1,11 @@
 import { textWidth } from './font.ts';
 import type { Chart } from './renderSvg.ts';
+import { runScales } from './runScales.ts';
 
 /** A figure over the epochs of one run. */
 export interface Line {
   readonly name: string;
+  /** None where the run has no such figure. */
   readonly points: readonly { readonly epoch: number; readonly value: number }[];
 }
 
@@ -20,13 +22,17 @@ const MOST_DOTS = 40;
 
 const WIDTH = 268;
 
-/** One line for each run, in the order of the series' colours, with a legend if there are several. */
+/**
+ * One line for each run that has the figure. Where several runs are given there is a legend, and all of them
+ * have a colour, so that a run has the same one in the charts of figures that others lack.
+ */
 export function linesChart(lines: readonly Line[], { figure, format, zero = false }: LinesOptions): Chart {
   const values = lines.flatMap(({ name, points }) => points.map((point) => ({ name, ...point })));
   const epochs = values.map(({ epoch }) => epoch);
   const [first, last] = [Math.min(...epochs), Math.max(...epochs)];
   const margin = first === last ? 0.5 : 0;
   const names = lines.map(({ name }) => name);
+  const drawn = lines.filter(({ points }) => points.length > 0).map(({ name }) => name);
   return {
     title: `${figure} by epoch`,
     description: lines
@@ -38,21 +44,22 @@ export function linesChart(lines: readonly Line[], { figure, format, zero = fals
       })
       .join('; '),
     spec: (palette) => {
-      const color = {
-        field: 'name',
-        type: 'nominal',
-        scale: { domain: names, range: names.map((_, i) => palette.series[i % palette.series.length]) },
-        legend:
-          names.length > 1
-            ? {
-                orient: 'top',
-                offset: 24,
-                symbolType: 'stroke',
-                columns: legendColumns(names, WIDTH),
-                labelLimit: 150,
-              }
-            : null,
-      } as const;
+      const scales = runScales(names, palette);
+      const legend =
+        names.length > 1
+          ? {
+              values: drawn,
+              orient: 'top' as const,
+              offset: 24,
+              symbolType: 'stroke',
+              // Long enough for two dashes.
+              symbolSize: 320,
+              columns: legendColumns(drawn, WIDTH),
+              labelLimit: 150,
+            }
+          : null;
+      const color = { field: 'name', type: 'nominal', scale: scales.color, legend } as const;
+      const strokeDash = { field: 'name', type: 'nominal', scale: scales.dash, legend } as const;
       const y = {
         field: 'value',
         type: 'quantitative',
@@ -85,7 +92,7 @@ export function linesChart(lines: readonly Line[], { figure, format, zero = fals
           },
         },
         layer: [
-          { mark: { type: 'line' }, encoding: { y, color } },
+          { mark: { type: 'line' }, encoding: { y, color, strokeDash } },
           ...(last - first <= MOST_DOTS
             ? [{ mark: { type: 'circle' as const, size: 26, opacity: 1 }, encoding: { y, color } }]
             : []),
@@ -98,6 +105,6 @@ export function linesChart(lines: readonly Line[], { figure, format, zero = fals
 /** How many columns of a legend of names fit over a chart. */
 export function legendColumns(names: readonly string[], width: number): number {
   // Symbol and gaps.
-  const column = Math.max(...names.map((name) => Math.min(150, textWidth(name, 12)))) + 34;
+  const column = Math.max(...names.map((name) => Math.min(150, textWidth(name, 12)))) + 42;
   return Math.max(1, Math.floor(width / column));
 }

@@ -12,18 +12,53 @@ const marks = (svg: string, name: string) =>
     new RegExp(`\\bmark-${name} role-mark\\b`).test(attribute(element, 'class') ?? ''),
   );
 
+const line = (name: string, values: number[]) => ({
+  name,
+  points: values.map((value, i) => ({ epoch: i + 1, value })),
+});
+const options = { figure: 'Validation accuracy', format: '.0%' };
+
 test('a line a run, each in a colour of its own, with a legend where there are several', async () => {
-  const line = (name: string, values: number[]) => ({
-    name,
-    points: values.map((value, i) => ({ epoch: i + 1, value })),
-  });
-  const options = { figure: 'Validation accuracy', format: '.0%' };
   const svg = await renderSvg(linesChart([line('a', [0.1, 0.2]), line('b', [0.3, 0.2, 0.4])], options));
   const paths = marks(svg, 'line').flatMap((group) => elements(group, 'path'));
   expect(paths.map((path) => attribute(path, 'stroke'))).toEqual(PALETTES.light.series.slice(0, 2));
   expect(paths.map((path) => attribute(path, 'd')?.split(/[ML]/).length)).toEqual([3, 4]);
   expect(texts(svg)).toEqual(expect.arrayContaining(['a', 'b', 'Validation accuracy', '1', '2', '3']));
   expect(texts(await renderSvg(linesChart([line('a', [0.1])], options)))).not.toContain('a');
+});
+
+test('a run keeps its colour, and the legend its name, where another has no such figure', async () => {
+  const svg = await renderSvg(linesChart([line('a', []), line('b', [0.3, 0.2])], options));
+  const paths = marks(svg, 'line').flatMap((group) => elements(group, 'path'));
+  expect(paths.map((path) => attribute(path, 'stroke'))).toEqual([PALETTES.light.series[1]]);
+  expect(texts(svg)).toContain('b');
+  expect(texts(svg)).not.toContain('a');
+});
+
+test('more runs than colours are told apart, by dashes and by shapes', async () => {
+  const names = Array.from({ length: 15 }, (_, i) => `run ${i}`);
+  const lines = await renderSvg(
+    linesChart(
+      names.map((name, i) => line(name, [i / 20, i / 30])),
+      options,
+    ),
+  );
+  const classes = [{ label: 'happy', value: 0.5, low: 0.4, high: 0.6 }];
+  const dots = await renderSvg(
+    classDotsChart(
+      'Recall',
+      names.map((name) => ({ name, classes })),
+    ),
+  );
+  const looks = (svg: string, mark: string, keys: string[]): string[] =>
+    marks(svg, mark)
+      .flatMap((group) => elements(group, 'path'))
+      .map((path) => keys.map((key) => attribute(path, key)).join());
+  const colors = names.map((_, i) => PALETTES.light.series[i % 7]);
+  expect(looks(lines, 'line', ['stroke'])).toEqual(colors);
+  expect(new Set(looks(lines, 'line', ['stroke', 'stroke-dasharray'])).size).toBe(names.length);
+  expect(looks(dots, 'symbol', ['fill'])).toEqual(colors);
+  expect(new Set(looks(dots, 'symbol', ['fill', 'd'])).size).toBe(names.length);
 });
 
 test('a legend has as many columns as fit', () => {

@@ -90,20 +90,18 @@ function verdict({ first, second, onlyFirst, onlySecond, corrected }: Pair): str
 
 async function curvesSection(runs: readonly JudgedRun[]): Promise<Html> {
   const lines = (value: (row: EpochRow) => number | null): Line[] =>
-    runs
-      .map(({ name, history }) => ({
-        name,
-        points: history.flatMap((row) => {
-          const found = value(row);
-          return found === null ? [] : [{ epoch: row.epoch, value: found }];
-        }),
-      }))
-      .filter((line) => line.points.length > 0);
+    runs.map(({ name, history }) => ({
+      name,
+      points: history.flatMap((row) => {
+        const found = value(row);
+        return found === null ? [] : [{ epoch: row.epoch, value: found }];
+      }),
+    }));
   const panels = [
     { lines: lines((row) => row.valAccuracy), figure: 'Validation accuracy', format: '.0%' },
     { lines: lines((row) => row.valLoss), figure: 'Validation loss', format: '~g' },
     { lines: lines((row) => row.trainLoss), figure: 'Training loss', format: '~g' },
-  ].filter((panel) => panel.lines.length > 0);
+  ].filter((panel) => panel.lines.some(({ points: own }) => own.length > 0));
   return charts(
     await Promise.all(panels.map(({ lines: found, ...options }) => chartFigure(linesChart(found, options)))),
   );

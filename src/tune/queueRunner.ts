@@ -13,7 +13,10 @@ const LOOK = 500;
 const LOOK_EACH = 3;
 /** Seconds without any worker before that is told. */
 const LONELY = 5;
-/** Of the server's priorities, where a lower one comes first. */
+/**
+ * Of the server's priorities the one that comes last: there a lower one comes first, and before all others what
+ * has none.
+ */
 const LEAST_PRIORITY = 1000;
 /** Milliseconds that leaving may take where the server is gone. */
 const FAREWELL = 3000;
@@ -111,7 +114,7 @@ export class QueueRunner implements Runner {
     const job = makeJob(trial, { study, epochs, test, ...data });
     await this.#queue.add('trial', job, {
       jobId: id,
-      ...(priority > 0 ? { priority: Math.max(1, LEAST_PRIORITY - priority) } : {}),
+      priority: Math.max(1, LEAST_PRIORITY - priority),
       // Kept until they were collected, however long nobody comes for them.
       removeOnComplete: false,
       removeOnFail: false,

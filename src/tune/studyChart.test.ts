@@ -6,18 +6,27 @@ import type { TrialResult } from './result.ts';
 import type { Configuration } from './search.ts';
 import { studyChart } from './studyChart.ts';
 
+/** Where the labels of a heat map stand, in the groups of its axes. */
+const LABELS_X = -6;
+const LABELS_Y = 15;
+/** Of the axes that lines go through. */
+const HEIGHT = 280;
+
+type Settings = Configuration['settings'];
+
 /** The figure of a study in which each configuration has this accuracy (with the first seed; others are like it). */
 function chartOf(
   args: string[],
-  accuracy: (settings: Configuration['settings'], seed: number) => number,
-  test = false,
+  accuracy: (settings: Settings, seed: number) => number,
+  { test = false, epochs = () => 2 }: { test?: boolean; epochs?: (settings: Settings) => number } = {},
 ) {
   const { study, space } = asked('n_epochs=2', ...args);
   const results = new Map<string, TrialResult>();
   for (const trial of study.configurations.flatMap(({ trials }) => trials)) {
     const value = accuracy(trial.settings, trial.settings.seed);
     const judged = test ? { split: 'PrivateTest' as const, accuracy: value / 2, images: 10 } : null;
-    results.set(trial.hash, resultOf(trial, [value / 3, value], { test: judged }));
+    const accuracies = [value / 3, value].slice(-epochs(trial.settings));
+    results.set(trial.hash, resultOf(trial, accuracies, { test: judged }));
   }
   return studyChart(study.record(results, []), space);
 }
@@ -29,6 +38,21 @@ async function draw(chart: Chart | undefined) {
     ({ text }) => text,
   );
   return { svg, texts };
+}
+
+/** Figures of a heat map, each with the labels under it and beside it: `30.0 at 0.1 sgd`. */
+async function cellsOf(chart: Chart | undefined): Promise<string[]> {
+  const texts = placedTexts(await renderSvg(chart as Chart));
+  const labels = texts.filter(({ size }) => size === 12);
+  const near = (a: number, b: number): boolean => Math.abs(a - b) < 2;
+  return texts
+    .filter(({ size }) => size === 14)
+    .map(({ text, x, y }) => {
+      const under = labels.find((label) => label.y === LABELS_Y && near(label.x, x));
+      const beside = labels.find((label) => label.x === LABELS_X && near(label.y, y));
+      return `${text} at ${under?.text} ${beside?.text}`;
+    })
+    .sort();
 }
 
 const rank = (names: readonly string[], name: string): number => 0.1 + 0.05 * names.indexOf(name);
@@ -52,7 +76,7 @@ test('optimizers: a bar for each with each rate, the best to the left', async ()
 });
 
 test('schedules: validation and test beside each other', async () => {
-  const chart = chartOf(['study=schedulers', 'seeds=2'], (_, seed) => 0.4 + 0.1 * seed, true);
+  const chart = chartOf(['study=schedulers', 'seeds=2'], (_, seed) => 0.4 + 0.1 * seed, { test: true });
   const { texts } = await draw(chart);
   expect(chart?.title).toBe('Learning-rate schedules');
   expect(texts.filter((text) => text === '45.0')).toHaveLength(6);
@@ -118,6 +142,66 @@ describe('many settings: a line for each configuration', () => {
   });
 });
 
+describe('values that are not those of the command line', () => {
+  test('auto is what it came to: a bar', () => {
+    const chart = chartOf(['lr=auto,0.1', 'optimizer=adam'], ({ lr }) => lr);
+    expect(chart?.description).toBe('Bars: 0.001 0.10 %; 0.1 10.00 %.');
+  });
+
+  test('auto is another for each: in its cell', async () => {
+    const chart = chartOf(['lr=auto,0.01', 'optimizer=sgd,adam'], ({ lr }) => lr * 9);
+    expect(await cellsOf(chart)).toEqual([
+      '0.9 at 0.001 adam',
+      '9.0 at 0.01 adam',
+      '9.0 at 0.01 sgd',
+      '90.0 at 0.1 sgd',
+    ]);
+  });
+
+  test('what one configuration does not use has a column of its own', async () => {
+    const momenta = ['optimizer=sgd,sgd_nesterov', 'momentum=0.8,0.9'];
+    const chart = chartOf(momenta, ({ optimizer, momentum }) => (optimizer === 'sgd' ? 0.5 : momentum));
+    expect(await cellsOf(chart)).toEqual([
+      '50.0 at – sgd',
+      '80.0 at 0.8 sgd_nesterov',
+      '90.0 at 0.9 sgd_nesterov',
+    ]);
+  });
+
+  test('what no configuration uses is no axis', () => {
+    expect(chartOf(['optimizer=adam', 'momentum=0.8,0.9'], () => 0.4)).toBeUndefined();
+    const bars = chartOf(['optimizer=adam,sgd', 'momentum=0.8,0.9'], () => 0.4);
+    expect(bars?.description).toBe('Bars: adam 40.00 %; sgd 40.00 %.');
+  });
+
+  test.each([
+    [
+      ['lr=auto,0.1', 'bs=32,64', 'momentum=0.8,0.9'],
+      ['0.001', '0.01', '0.1', '–', '0.8', '0.9'],
+    ],
+    [
+      ['search=random', 'trials=9', 'lr=1e-4..1e-1', 'momentum=0.5..0.9'],
+      ['0.1', '–', '0.5', '0.9'],
+    ],
+  ])('%j: no line leaves its axes', async (args, labels) => {
+    const chart = chartOf([...args, 'optimizer=sgd,sgd_nesterov,adam', 'drop=0,0.5'], ({ lr }) => lr);
+    const { svg, texts } = await draw(chart);
+    expect(texts).toEqual(expect.arrayContaining(labels));
+    const lines = elements(
+      svg,
+      (each) => each.tagName === 'path' && /^[23]$/.test(attribute(each, 'stroke-width') ?? ''),
+    );
+    expect(lines.length).toBeGreaterThan(8);
+    for (const line of lines) {
+      const heights = (attribute(line, 'd')?.match(/-?[\d.]+/g) ?? [])
+        .filter((_, i) => i % 2 === 1)
+        .map(Number);
+      expect(Math.min(...heights)).toBeGreaterThanOrEqual(0);
+      expect(Math.max(...heights)).toBeLessThanOrEqual(HEIGHT);
+    }
+  });
+});
+
 test('what everything was made with', async () => {
   const { texts } = await draw(
     chartOf(['lr=0.1,0.01', 'width=16', 'limit=4000', 'eval_crops=1'], ({ lr }) => lr),
@@ -125,6 +209,13 @@ test('what everything was made with', async () => {
   const text = texts.join(' ');
   for (const fact of ['best of 2 epochs', '(PublicTest)', 'limit=4000', 'width=16', 'eval_crops=1'])
     expect(text).toContain(fact);
+});
+
+test('names the epochs that were trained, where halving left some behind', async () => {
+  const args = ['search=asha', 'trials=6', 'lr=1e-4..1e-1', 'min_epochs=1'];
+  const epochs = ({ lr }: Settings): number => (lr > 0.01 ? 2 : 1);
+  const { texts } = await draw(chartOf(args, ({ lr }) => lr, { epochs }));
+  expect(texts.join(' ')).toContain('best of 1 to 2 epochs');
 });
 
 test('nothing to compare: no figure', () => {

@@ -11,6 +11,10 @@ import type { Row } from './summary.ts';
 /** Bars beside each other that can still be told apart, and panels that fit beside each other. */
 const MOST_SERIES = 4;
 const MOST_PANELS = 4;
+/** Where a setting has no effect beside the others. */
+const UNUSED = '–';
+/** On a parallel axis, where its range begins if some configurations make no use of it. */
+const ABOVE_UNUSED = 0.15;
 
 type Key = keyof TrialSettings;
 
@@ -22,30 +26,34 @@ type Key = keyof TrialSettings;
  */
 export function studyChart(record: StudyRecord, space: Space): Chart | undefined {
   const rows = record.configurations.filter(({ val }) => val !== null);
+  const values = (key: Key): string[] => valuesOf(record.configurations, space, key);
   // The rate of an optimizer that has its own is no choice of the study.
   const keys = (Object.keys(record.varied) as Key[]).filter((key) => {
-    const values = space[key];
-    return values.kind === 'range' || values.list.length > 1;
+    const given = space[key];
+    return (given.kind === 'range' || given.list.length > 1) && values(key).length > 1;
   });
   if (rows.length === 0 || keys.length === 0) return undefined;
-  const head = { title: titleOf(record, keys), subtitle: subtitleOf(record) };
+  const head = { title: titleOf(record, keys), subtitle: subtitleOf(record, rows) };
+  const axes = keys.map((key) => ({ key, name: key, values: values(key) }));
   const ranges = keys.filter((key) => space[key].kind === 'range');
-  const [first] = keys;
-  if (keys.length === 1)
-    return ranges.length === 1 ? points(rows, first, head) : bars(rows, first, space, head);
-  if (ranges.length > 0 || keys.length > 3) return parallel(rows, keys, space, head);
-  const byLength = [...keys].sort((a, b) => valuesOf(space, b).length - valuesOf(space, a).length);
-  const fewest = byLength.at(-1) as Key;
+  const [first] = axes;
+  if (keys.length === 1) return ranges.length === 1 ? points(rows, first.key, head) : bars(rows, first, head);
+  if (ranges.length > 0 || keys.length > 3) return parallel(rows, axes, space, head);
+  const byLength = [...axes].sort((a, b) => b.values.length - a.values.length);
+  const fewest = byLength[keys.length - 1];
   if (keys.length === 2) {
     const names = keys.every((key) => trialOptions[key].type.numeric === undefined);
-    const few = valuesOf(space, fewest).length <= MOST_SERIES;
-    return names && few
-      ? groupedBars(rows, byLength[0], fewest, space, head)
-      : heat(rows, byLength, space, head);
+    const few = fewest.values.length <= MOST_SERIES;
+    return names && few ? groupedBars(rows, byLength[0], fewest, head) : heat(rows, byLength, head);
   }
-  return valuesOf(space, fewest).length <= MOST_PANELS
-    ? heat(rows, byLength, space, head)
-    : parallel(rows, keys, space, head);
+  return fewest.values.length <= MOST_PANELS ? heat(rows, byLength, head) : parallel(rows, axes, space, head);
+}
+
+/** A setting, and the values that the configurations have of it. */
+interface Axis {
+  readonly key: Key;
+  readonly name: string;
+  readonly values: readonly string[];
 }
 
 interface Head {
@@ -53,30 +61,29 @@ interface Head {
   readonly subtitle: string;
 }
 
-function bars(rows: readonly Row[], key: Key, space: Space, head: Head): Chart {
+function bars(rows: readonly Row[], { key, values }: Axis, head: Head): Chart {
   const test = rows.some((row) => row.test !== null);
   const series = test ? ['validation', 'test'] : ['validation'];
-  const groups = valuesOf(space, key).flatMap((name) => {
-    const row = rows.find(({ settings }) => settings[key] === name);
+  const groups = values.flatMap((name) => {
+    const row = rows.find((each) => textOf(each, key) === name);
     return row ? [{ name, values: { validation: row.val, test: row.test } }] : [];
   });
   const ordered = trialOptions[key].type.numeric !== undefined;
   return barsChart(groups, series, { ...head, axis: key, ordered });
 }
 
-/** Groups by the first key, a bar for each value of the second. */
-function groupedBars(rows: readonly Row[], groupKey: Key, seriesKey: Key, space: Space, head: Head): Chart {
-  const series = valuesOf(space, seriesKey);
-  const groups = valuesOf(space, groupKey).map((name) => {
-    const own = rows.filter(({ settings }) => settings[groupKey] === name);
+/** Groups by the first setting, a bar for each value of the second. */
+function groupedBars(rows: readonly Row[], group: Axis, series: Axis, head: Head): Chart {
+  const groups = group.values.map((name) => {
+    const own = rows.filter((row) => textOf(row, group.key) === name);
     // The rows come best first.
-    const values = series.map((value) => [
+    const values = series.values.map((value) => [
       value,
-      own.find(({ settings }) => settings[seriesKey] === value)?.val ?? null,
+      own.find((row) => textOf(row, series.key) === value)?.val ?? null,
     ]);
     return { name, values: Object.fromEntries(values) };
   });
-  return barsChart(groups, series, { ...head, axis: groupKey });
+  return barsChart(groups, series.values, { ...head, axis: group.key });
 }
 
 function points(rows: readonly Row[], key: Key, head: Head): Chart {
@@ -85,60 +92,61 @@ function points(rows: readonly Row[], key: Key, head: Head): Chart {
   return pointsChart(values, { ...head, name: key, log });
 }
 
-/** @param keys the one with the most values first: it lies across */
-function heat(rows: readonly Row[], [x, y, panel]: readonly Key[], space: Space, head: Head): Chart {
-  const axis = (key: Key) => ({ name: key, values: valuesOf(space, key) });
-  const cells = rows.map(({ settings, val }) => ({
-    x: settings[x] ?? '–',
-    y: settings[y] ?? '–',
-    panel: panel === undefined ? '' : (settings[panel] ?? '–'),
-    value: val?.mean ?? null,
+/** @param axes the one with the most values first: it lies across */
+function heat(rows: readonly Row[], [x, y, panel]: readonly Axis[], head: Head): Chart {
+  const cells = rows.map((row) => ({
+    x: textOf(row, x.key),
+    y: textOf(row, y.key),
+    panel: panel === undefined ? '' : textOf(row, panel.key),
+    value: row.val?.mean ?? null,
   }));
-  return heatChart(cells, {
-    ...head,
-    x: axis(x),
-    y: axis(y),
-    ...(panel === undefined ? {} : { panel: axis(panel) }),
-  });
+  return heatChart(cells, { ...head, x, y, ...(panel === undefined ? {} : { panel }) });
 }
 
-function parallel(rows: readonly Row[], keys: readonly Key[], space: Space, head: Head): Chart {
-  const axes = keys.map((key) => parallelAxis(key, space));
-  const lines = rows.map(({ settings, val }) => ({
-    at: keys.map((key, i) => (settings[key] === undefined ? null : axes[i].place(settings[key]))),
-    value: val?.mean ?? 0,
+function parallel(rows: readonly Row[], axes: readonly Axis[], space: Space, head: Head): Chart {
+  const scales = axes.map((axis) => scaleOf(axis, space));
+  const lines = rows.map((row) => ({
+    at: axes.map(({ key }, i) => scales[i].place(textOf(row, key))),
+    value: row.val?.mean ?? 0,
   }));
-  return parallelChart(axes, lines, head);
+  return parallelChart(scales, lines, head);
 }
 
-/** A range from end to end on its own scale; listed values at equal distances. */
-function parallelAxis(key: Key, space: Space): ParallelAxis & { place(text: string): number } {
-  const values = space[key];
-  if (values.kind === 'list') {
-    const list = valuesOf(space, key);
-    const place = (text: string): number => (list.length > 1 ? list.indexOf(text) / (list.length - 1) : 0.5);
-    return { name: key, ticks: list.map((label) => ({ at: place(label), label })), place };
+/** Listed values at equal distances; a range from end to end on its own scale, what is unused at the foot. */
+function scaleOf({ key, name, values }: Axis, space: Space): ParallelAxis & { place(text: string): number } {
+  const given = space[key];
+  if (given.kind === 'list') {
+    const place = (text: string): number => values.indexOf(text) / (values.length - 1);
+    return { name, ticks: values.map((label) => ({ at: place(label), label })), place };
   }
-  const { low, high } = values;
+  const { low, high } = given;
   const log = trialOptions[key].type.numeric?.log ?? false;
-  const place = (text: string): number =>
-    log ? Math.log(Number(text) / low) / Math.log(high / low) : (Number(text) - low) / (high - low);
+  const foot = values.includes(UNUSED) ? ABOVE_UNUSED : 0;
+  const share = (x: number): number =>
+    log ? Math.log(x / low) / Math.log(high / low) : (x - low) / (high - low);
+  const place = (text: string): number => (text === UNUSED ? 0 : foot + (1 - foot) * share(Number(text)));
   const middle = log ? Math.sqrt(low * high) : (low + high) / 2;
-  const ticks = [low, Number(middle.toPrecision(2)), high].map((x) => ({
-    at: place(String(x)),
-    label: String(x),
-  }));
-  return { name: key, ticks, place };
+  const labels = [low, Number(middle.toPrecision(2)), high].map(String);
+  const ticks = [...(foot > 0 ? [UNUSED] : []), ...labels].map((label) => ({ at: place(label), label }));
+  return { name, ticks, place };
 }
 
-/** As text, numbers in ascending order, names as they were given. */
-function valuesOf(space: Space, key: Key): string[] {
-  const values = space[key];
-  if (values.kind === 'range') return [];
+function textOf({ settings }: Row, key: Key): string {
+  return settings[key] ?? UNUSED;
+}
+
+/**
+ * What the configurations have of a setting, each once: numbers in ascending order, names as they were given.
+ * `auto` is what it came to in each, and first stands that some make no use of it.
+ */
+function valuesOf(rows: readonly Row[], space: Space, key: Key): string[] {
   const { type } = trialOptions[key];
-  const list = [...values.list] as never[];
-  if (type.numeric) list.sort((a, b) => a - b);
-  return [...new Set(list.map((value) => type.show(value)))];
+  const values = space[key];
+  const given = values.kind === 'list' ? values.list.map((value) => type.show(value as never)) : [];
+  const place = (text: string): number => (type.numeric ? Number(type.parse(text)) : given.indexOf(text));
+  const found = [...new Set(rows.map((row) => textOf(row, key)))];
+  const used = found.filter((text) => text !== UNUSED).sort((a, b) => place(a) - place(b));
+  return found.length > used.length ? [UNUSED, ...used] : used;
 }
 
 function titleOf({ name, search }: StudyRecord, keys: readonly Key[]): string {
@@ -149,8 +157,7 @@ function titleOf({ name, search }: StudyRecord, keys: readonly Key[]): string {
 }
 
 /** What the figures are, and at which scale they were made: every setting that is not a default. */
-function subtitleOf({ data, search, fixed, varied }: StudyRecord): string {
-  const epochs = fixed.n_epochs === undefined ? 'any epoch' : `${fixed.n_epochs} epochs`;
+function subtitleOf({ data, search, fixed, varied }: StudyRecord, rows: readonly Row[]): string {
   const changed = (Object.keys(fixed) as Key[]).filter(
     (key) =>
       key !== 'n_epochs' &&
@@ -164,5 +171,13 @@ function subtitleOf({ data, search, fixed, varied }: StudyRecord): string {
   ];
   const seeds = Number(search.seeds) > 1 ? `, mean of ${search.seeds} seeds` : '';
   const val = varied.val === undefined ? ` (${fixed.val})` : '';
-  return `validation accuracy${val} of the best of ${epochs}${seeds}${scale.length > 0 ? `; ${scale.join(' ')}` : ''}`;
+  return `validation accuracy${val} of the best of ${epochsText(rows)}${seeds}${scale.length > 0 ? `; ${scale.join(' ')}` : ''}`;
+}
+
+/** How long the configurations trained: not all alike where some were left behind. */
+function epochsText(rows: readonly Row[]): string {
+  const epochs = rows.map((row) => row.epochs);
+  const [least, most] = [Math.min(...epochs), Math.max(...epochs)];
+  if (least < most) return `${least} to ${most} epochs`;
+  return most === 1 ? '1 epoch' : `${most} epochs`;
 }

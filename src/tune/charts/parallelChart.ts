@@ -10,8 +10,8 @@ export interface ParallelAxis {
 
 /** One configuration: a line from axis to axis. */
 export interface ParallelLine {
-  /** Its place on each axis, in their order; null where the setting has no effect. */
-  readonly at: readonly (number | null)[];
+  /** Its place on each axis, in their order. */
+  readonly at: readonly number[];
   /** Validation accuracy. */
   readonly value: number;
 }
@@ -41,19 +41,13 @@ export function parallelChart(
   const share = (value: number): number => (high > low ? (value - low) / (high - low) : 1);
   const names = [...axes.map(({ name }) => name), 'accuracy'];
   const points = sorted.flatMap(({ at, value }, line) =>
-    [...at, share(value)].flatMap((y, i) =>
-      y === null
-        ? []
-        : [
-            {
-              line,
-              axis: names[i],
-              y,
-              share: FAINT + (1 - FAINT) * share(value),
-              best: line === sorted.length - 1,
-            },
-          ],
-    ),
+    [...at, share(value)].map((y, i) => ({
+      line,
+      axis: names[i],
+      y,
+      share: FAINT + (1 - FAINT) * share(value),
+      best: line === sorted.length - 1,
+    })),
   );
   const percent = (value: number): string => `${(100 * value).toFixed(1)} %`;
   const ends =
