@@ -34,6 +34,8 @@ mkdir -p "$stage/fer/bin" "$stage/fer/lib" "$out"
 
 # The program: what is built, the packages that training and inference load, the lab.
 cp -r package.json dist build lab "$stage/fer/"
+# What only tests here want, hundreds of megabytes.
+rm -rf "$stage/fer/build/onnxruntime" "$stage/fer/build/lavapipe"
 mkdir -p "$stage/fer/test" && cp test/trainingSteps.mjs "$stage/fer/test/"
 find "$stage/fer/dist" \( -name '*.d.ts' -o -name '*.map' \) -delete
 for name in env-paths fastest-levenshtein picocolors is-safe-filename; do
