@@ -2,7 +2,7 @@
  * The library: what the command line does, for programs. Everything works on this machine and opens no
  * connection. Errors the caller can mend are `FerError`; wrong settings are `UsageError`.
  */
-import type { Options } from './config/option.ts';
+import { given, type Options } from './config/option.ts';
 import { parseArguments } from './config/parse.ts';
 import { checkTrainArguments, RECIPES, SYNONYMS, type TrainConfig, trainOptions } from './config.ts';
 import { prepareRun } from './train/prepareRun.ts';
@@ -79,10 +79,9 @@ export function prepareTraining(settings: TrainSettings): TrainConfig {
     check: checkTrainArguments,
     examples: [],
   };
-  const given = Object.entries(settings).filter(([, value]) => value !== undefined);
   const { config, explicit } = parseArguments(
     spec,
-    given.map(([key, value]) => `${key}=${textOf(key, value)}`),
+    Object.entries(given(settings)).map(([key, value]) => `${key}=${textOf(key, value)}`),
   );
   return prepareRun(config, explicit);
 }

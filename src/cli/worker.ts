@@ -1,8 +1,8 @@
 import { hostname } from 'node:os';
 import type { workerOptions } from '../config.ts';
 import { availableThreads } from '../engine/createBackend.ts';
-import { FerError, Interrupted } from '../errors.ts';
-import { pathList } from '../io/pathList.ts';
+import { Interrupted } from '../errors.ts';
+import { errorOfList, pathList } from '../io/pathList.ts';
 import { DataCopies } from '../tune/dataCopies.ts';
 import { connect, queueServer } from '../tune/queueServer.ts';
 import { percentText } from '../tune/studyTable.ts';
@@ -17,9 +17,10 @@ export const run: Run<typeof workerOptions> = async ({ config }, out) => {
   const onNote = (line: string): void => out.note(line);
   const sources = pathList(config.data, ',');
   const data = new DataCopies(sources, onNote);
-  for (const { source, hash } of await checked(data, config.data, sources.length)) {
-    out.note(`data ${source}: ${hash.slice(0, 12)}`);
-  }
+  const copies = await data.check().catch((error) => {
+    throw errorOfList(error, 'data', config.data, sources.length > 1);
+  });
+  for (const { source, hash } of copies) out.note(`data ${source}: ${hash.slice(0, 12)}`);
   const threads = config.threads || (await availableThreads());
   const client = await connect(server, onNote);
   const signal = untilSignal(() =>
@@ -38,13 +39,3 @@ export const run: Run<typeof workerOptions> = async ({ config }, out) => {
   signal.ignore();
   throw new Interrupted('stopped');
 };
-
-/** As `check`; an error about one of several says what they were taken from. */
-async function checked(data: DataCopies, given: string, count: number): ReturnType<DataCopies['check']> {
-  try {
-    return await data.check();
-  } catch (error) {
-    if (count < 2 || !(error instanceof FerError)) throw error;
-    throw new FerError(`data=${given}: ${error.message}`, { cause: error });
-  }
-}

@@ -53,3 +53,8 @@ export function omit<O extends Options, K extends keyof O>(options: O, keys: rea
     Object.entries(options).filter(([key]) => !keys.includes(key as unknown as K)),
   ) as unknown as Omit<O, K>;
 }
+
+/** Without what is undefined, which would hide a default in a spread. */
+export function given<T extends object>(options: T): Partial<T> {
+  return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined)) as Partial<T>;
+}

@@ -1,4 +1,4 @@
-import { defaultsOf, type Option } from '../config/option.ts';
+import { defaultsOf, given, type Option } from '../config/option.ts';
 import { didYouMean } from '../config/suggest.ts';
 import { methodOptions } from '../config.ts';
 import { canonicalLabel } from '../data/labels.ts';
@@ -165,8 +165,8 @@ function methodOf(name: MethodName): Method {
 
 /** Settings with others on top; what is undefined changes nothing. */
 function settled(base: MethodSettings, settings: Partial<MethodSettings> = {}): MethodSettings {
-  const given = Object.entries(settings).filter(([, value]) => value !== undefined);
-  for (const [key, value] of given) {
+  const chosen = given(settings);
+  for (const [key, value] of Object.entries(chosen)) {
     if (!Object.hasOwn(methodOptions, key)) {
       const known = Object.keys(methodOptions);
       const hint = didYouMean(key, known, (setting) => setting);
@@ -177,5 +177,5 @@ function settled(base: MethodSettings, settings: Partial<MethodSettings> = {}): 
       throw new UsageError(`${key} is ${JSON.stringify(value)}: it must be ${type.expects}`);
     }
   }
-  return { ...base, ...Object.fromEntries(given) };
+  return { ...base, ...chosen };
 }

@@ -1,3 +1,4 @@
+import { given } from '../config/option.ts';
 import type { Backend } from '../engine/backend.ts';
 import { UsageError } from '../errors.ts';
 import { Recognizer } from '../evaluate/recognizer.ts';
@@ -148,9 +149,4 @@ function joined(crops: readonly Uint8Array[]): Uint8Array {
     at += crop.length;
   }
   return all;
-}
-
-/** Without what is undefined, which would hide a default in a spread. */
-function given<T extends object>(options: T): Partial<T> {
-  return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined)) as Partial<T>;
 }

@@ -2,7 +2,7 @@ import { dirname, resolve } from 'node:path';
 import type { TrainConfig } from '../config.ts';
 import { FerError } from '../errors.ts';
 import { fileSha256 } from '../io/files.ts';
-import { pathList } from '../io/pathList.ts';
+import { errorOfList, pathList } from '../io/pathList.ts';
 import {
   buildModel,
   checkWeights,
@@ -132,13 +132,11 @@ export function checkTeachers(config: TrainConfig): void {
   }
 }
 
-/** As `findModel`; an error about one of several says what they were taken from. */
-function findTeacher(path: string, teacher: string): ReturnType<typeof findModel> {
+function findTeacher(path: string, given: string): ReturnType<typeof findModel> {
   try {
     return findModel(path, 'teacher');
   } catch (error) {
-    if (path === teacher || !(error instanceof FerError)) throw error;
-    throw new FerError(`teacher=${teacher}: ${error.message}`, { cause: error });
+    throw errorOfList(error, 'teacher', given, path !== given);
   }
 }
 
