@@ -19,7 +19,13 @@ const quick = 'smallest=0.08';
 
 interface Row {
   file: string;
-  faces?: { box: Box; faceScore: number; label: string; scores: Record<string, number> }[];
+  faces?: {
+    box: Box;
+    keypoints: Record<string, { x: number; y: number }> | null;
+    faceScore: number;
+    label: string;
+    scores: Record<string, number>;
+  }[];
   annotated?: string;
   error?: string;
 }
@@ -63,8 +69,16 @@ test('every face of the sample photographs is found, and told', async () => {
     const { code, rows } = await predict(path);
     expect(code).toBe(0);
     expect(rows[0].faces, path).toHaveLength(count);
-    for (const { box, faceScore, label, scores } of rows[0].faces ?? []) {
+    for (const { box, keypoints, faceScore, label, scores } of rows[0].faces ?? []) {
       expect(box.width).toBeGreaterThan(100);
+      // The nose lies within the face, the person's right eye left of the left one.
+      const { nose, rightEye, leftEye } = keypoints ?? {};
+      expect(Math.abs(nose.x - box.x - box.width / 2)).toBeLessThan(box.width / 2);
+      expect(Math.abs(nose.y - box.y - box.height / 2)).toBeLessThan(box.height / 2);
+      expect(rightEye.x).toBeLessThan(leftEye.x);
+      for (const number of [...Object.values(box), nose.x, nose.y]) {
+        expect(number).toBe(Math.round(10 * number) / 10);
+      }
       expect(faceScore).toBeGreaterThan(0.7);
       expect(Object.values(scores).reduce((a, b) => a + b)).toBeCloseTo(1, 6);
       expect(scores[label]).toBe(Math.max(...Object.values(scores)));
@@ -129,7 +143,7 @@ test('a picture as small as FER2013 is a face crop; faces=none makes one of any'
   );
   const [auto, none] = [await predict(crop), await predict(crop, 'faces=none')];
   const [face] = auto.rows[0].faces ?? [];
-  expect(face).toMatchObject({ box: { x: 0, y: 0, width: 48, height: 48 }, faceScore: 1 });
+  expect(face).toMatchObject({ box: { x: 0, y: 0, width: 48, height: 48 }, keypoints: null, faceScore: 1 });
   const { label, scores } = none.rows[0] as unknown as typeof face;
   expect({ label: face.label, scores: face.scores }).toEqual({ label, scores });
   expect(none.rows[0].faces).toBeUndefined();

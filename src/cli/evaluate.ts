@@ -7,19 +7,19 @@ import { argmax, type Metrics } from '../evaluate/metrics.ts';
 import { Recognizer } from '../evaluate/recognizer.ts';
 import { metricsText } from '../evaluate/table.ts';
 import { writeFileAtomic } from '../io/files.ts';
-import { modelName, readModel } from '../nn/model.ts';
+import { findModel, loadFound, modelName } from '../nn/model.ts';
 import { readData } from './common.ts';
 import type { Run } from './verb.ts';
 
 /** `fer evaluate`: the figures of a model on a split. */
 export const run: Run<typeof evaluateOptions> = async ({ config }, out) => {
-  const model = readModel(config.model);
+  const model = findModel(config.model);
   const dataset = await readData(config, out);
   const faces = facesOf(dataset, config.split, model.description);
   const backend = await createBackend(config);
   try {
     const batch = Math.max(1, Math.floor(config.bs / config.crops));
-    const recognizer = new Recognizer(backend, model, { crops: config.crops, batch });
+    const recognizer = new Recognizer(backend, loadFound(backend, model), { crops: config.crops, batch });
     const bar = out.progress({
       label: `${config.split} on ${backend.name}`,
       total: faces.targets.length,

@@ -1,10 +1,11 @@
 import type { ExplainConfig, explainOptions } from '../config.ts';
 import { createBackend } from '../engine/createBackend.ts';
 import { Explainer, type Explanation, targetIndex } from '../explain/explainer.ts';
-import { type ExplanationFiles, makeFolder, resultNames, writeExplanation } from '../explain/files.ts';
-import { readModel } from '../nn/model.ts';
+import { type ExplanationFiles, writeExplanation } from '../explain/files.ts';
+import { makeFolder } from '../io/files.ts';
+import { findModel, loadFound } from '../nn/model.ts';
 import type { Output } from './output.ts';
-import { type Failure, facesOf, picturesOf, readPictures } from './pictures.ts';
+import { type Failure, facesOf, picturesOf, readPictures, resultNames } from './pictures.ts';
 import type { Run } from './verb.ts';
 
 /** A sum of attributions is called complete if it misses no more of the score difference. */
@@ -23,13 +24,17 @@ type Explained =
 /** `fer explain`: maps of what a score comes from. A bad picture is reported and the others go on. */
 export const run: Run<typeof explainOptions> = async ({ config, positionals }, out) => {
   const { files, failures } = picturesOf(positionals);
-  const model = readModel(config.model);
+  const model = findModel(config.model);
   // A wrong name is told before the work, not after it.
   if (config.target !== '') targetIndex(config.target, model.description.labels);
   const backend = await createBackend(config);
   try {
     const batch = Math.max(1, Math.floor(config.bs / config.crops));
-    const explainer = new Explainer(backend, model, { ...config, methods: config.method, batch });
+    const explainer = new Explainer(backend, loadFound(backend, model), {
+      ...config,
+      methods: config.method,
+      batch,
+    });
     makeFolder(config.out);
     const names = resultNames(files);
     const results: Explained[] = [...failures];

@@ -5,7 +5,6 @@ import { synthetic } from '../data/synthetic.ts';
 import { FerError } from '../errors.ts';
 import { facesOf, type JudgedFaces } from '../evaluate/judge.ts';
 import { computeMetrics } from '../evaluate/metrics.ts';
-import { makeFolder } from '../explain/files.ts';
 import { exportedTensors } from '../export/modelFolder.ts';
 import {
   asExported,
@@ -18,7 +17,7 @@ import { onnxModel } from '../export/onnx/network.ts';
 import { encodeModel } from '../export/onnx/protobuf.ts';
 import { loadOnnxRuntime, type OnnxRuntime } from '../export/onnx/runtime.ts';
 import { preprocessorOf } from '../export/preprocessor.ts';
-import { writeFileAtomic } from '../io/files.ts';
+import { makeFolder, writeFileAtomic } from '../io/files.ts';
 import { type ModelDescription, readModel } from '../nn/model.ts';
 import { programVersion } from '../train/programVersion.ts';
 import { readData } from './common.ts';

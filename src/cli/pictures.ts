@@ -1,3 +1,4 @@
+import { basename, extname } from 'node:path';
 import { FerError } from '../errors.ts';
 import { listImages } from '../image/list.ts';
 import { readGrayImage } from '../image/read.ts';
@@ -51,4 +52,19 @@ export function facesOf(pictures: readonly ({ readonly pixels: Uint8Array } | Fa
     faces.set(pixels, i * area);
   });
   return faces;
+}
+
+/**
+ * A name for each picture's results: that of the picture without its ending, with a number where two
+ * pictures have the same, also for file systems that do not tell capitals.
+ */
+export function resultNames(files: readonly string[]): string[] {
+  const taken = new Set<string>();
+  return files.map((file) => {
+    const plain = basename(file, extname(file));
+    let name = plain;
+    for (let number = 2; taken.has(name.toLowerCase()); number++) name = `${plain}-${number}`;
+    taken.add(name.toLowerCase());
+    return name;
+  });
 }

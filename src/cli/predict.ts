@@ -1,7 +1,8 @@
 import type { PredictConfig, predictOptions } from '../config.ts';
+import type { Backend } from '../engine/backend.ts';
 import { createBackend } from '../engine/createBackend.ts';
 import { type Recognition, Recognizer } from '../evaluate/recognizer.ts';
-import { readModel } from '../nn/model.ts';
+import { findModel, type LoadedModel, loadFound } from '../nn/model.ts';
 import type { Output } from './output.ts';
 import { type PhotoPrediction, PhotoPredictor } from './photos.ts';
 import { type Failure, facesOf, picturesOf, readPictures } from './pictures.ts';
@@ -14,42 +15,45 @@ export type CropPrediction = ({ readonly file: string } & Recognition) | Failure
 /** `fer predict`: the expressions in photographs, or in face crops. A bad picture is reported and the others go on. */
 export const run: Run<typeof predictOptions> = async ({ config, positionals }, out) => {
   const { files, failures } = picturesOf(positionals);
-  const model = readModel(config.model);
+  const found = findModel(config.model);
   const backend = await createBackend({ ...config, samples: files.length * config.crops });
   try {
-    const batch = Math.max(1, Math.floor(config.bs / config.crops));
-    const crops = config.faces === 'none';
-    const recognizer = new Recognizer(backend, model, {
-      crops: config.crops,
-      batch: crops ? Math.min(files.length, batch) : batch,
-    });
+    const model = loadFound(backend, found);
     const { labels } = model.description;
-    const answer = crops ? predictCrops : predictPhotos;
-    const predictions = await answer(files, recognizer, batch, config, out, backend.name);
-    const all = [...failures, ...predictions];
-    const bad = all.filter((prediction) => 'error' in prediction);
-    for (const { error } of bad) out.note(error);
-    out.result(all, () =>
-      crops
-        ? cropsTable(all as readonly CropPrediction[], labels)
-        : photosTable(all as readonly PhotoPrediction[], labels),
-    );
-    return bad.length > 0 ? 1 : 0;
+    if (config.faces === 'none') {
+      const all = [...failures, ...(await predictCrops(backend, model, files, config, out))];
+      return tell(all, () => cropsTable(all, labels), out);
+    }
+    const all = [...failures, ...(await predictPhotos(backend, model, files, config, out))];
+    return tell(all, () => photosTable(all, labels), out);
   } finally {
     await backend.close();
   }
 };
 
-async function predictCrops(
-  files: readonly string[],
-  recognizer: Recognizer,
-  batch: number,
-  _: PredictConfig,
+/** @returns the exit code */
+function tell(
+  predictions: readonly (CropPrediction | PhotoPrediction)[],
+  table: () => string,
   out: Output,
-  device: string,
+): number {
+  const bad = predictions.filter((prediction) => 'error' in prediction);
+  for (const { error } of bad) out.note(error);
+  out.result(predictions, table);
+  return bad.length > 0 ? 1 : 0;
+}
+
+async function predictCrops(
+  backend: Backend,
+  model: LoadedModel,
+  files: readonly string[],
+  { bs, crops }: PredictConfig,
+  out: Output,
 ): Promise<CropPrediction[]> {
+  const batch = Math.min(files.length, Math.max(1, Math.floor(bs / crops)));
+  const recognizer = new Recognizer(backend, model, { crops, batch });
   const predictions: CropPrediction[] = [];
-  const bar = out.progress({ label: `predicting on ${device}`, total: files.length });
+  const bar = out.progress({ label: `predicting on ${backend.name}`, total: files.length });
   for (let first = 0; first < files.length; first += batch) {
     const read = await readPictures(files.slice(first, first + batch), recognizer.description.imageSize);
     const answers = (await recognizer.recognize(facesOf(read))).values();
@@ -64,16 +68,18 @@ async function predictCrops(
 }
 
 async function predictPhotos(
+  backend: Backend,
+  model: LoadedModel,
   files: readonly string[],
-  recognizer: Recognizer,
-  _: number,
   config: PredictConfig,
   out: Output,
-  device: string,
 ): Promise<PhotoPrediction[]> {
-  const predictor = await PhotoPredictor.create(recognizer, files, config);
+  const predictor = new PhotoPredictor(backend, model, files, config);
   const predictions: PhotoPrediction[] = [];
-  const bar = out.progress({ label: `looking for faces, predicting on ${device}`, total: files.length });
+  const bar = out.progress({
+    label: `looking for faces, predicting on ${backend.name}`,
+    total: files.length,
+  });
   // One after another: the memory of one photograph at a time.
   for (const file of files) {
     const prediction = await predictor.predict(file);

@@ -1,33 +1,12 @@
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, expect, it } from 'vitest';
-import { FerError } from '../errors.ts';
-import { makeFolder, resultNames, writeExplanation } from './files.ts';
+import { makeFolder } from '../io/files.ts';
+import { writeExplanation } from './files.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'fer-explain-'));
 afterAll(() => rmSync(folder, { recursive: true }));
-
-it('pictures of the same name have results of different names', () => {
-  expect(resultNames(['a/face.png', 'b/face.jpg', 'b/FACE.webp', 'face-2.png', 'x.y.png', 'plain'])).toEqual([
-    'face',
-    'face-2',
-    'FACE-3',
-    'face-2-2',
-    'x.y',
-    'plain',
-  ]);
-});
-
-it('a folder is made, or the reason is told', () => {
-  const deep = join(folder, 'a', 'b');
-  makeFolder(deep);
-  makeFolder(deep);
-  expect(existsSync(deep)).toBe(true);
-  writeFileSync(join(folder, 'file'), '');
-  expect(() => makeFolder(join(folder, 'file', 'c'))).toThrow(FerError);
-  expect(() => makeFolder(join(folder, 'file'))).toThrow(/cannot make the folder .*file/);
-});
 
 it('an explanation is written as PNG, SVG and raw maps, and nothing else', async () => {
   const out = join(folder, 'out');

@@ -1,8 +1,7 @@
-import { mkdirSync } from 'node:fs';
-import { basename, extname, join } from 'node:path';
+import { join } from 'node:path';
 import { svgToPng } from '../charts/svgToPng.ts';
 import type { ThemeName } from '../charts/theme.ts';
-import { explainFileError, writeFileAtomic } from '../io/files.ts';
+import { writeFileAtomic } from '../io/files.ts';
 import { encodeNpy } from '../io/npy.ts';
 import type { Explanation } from './explainer.ts';
 import type { MethodName } from './methods.ts';
@@ -14,34 +13,6 @@ export interface ExplanationFiles {
   readonly svg: string;
   /** The raw map of each method. */
   readonly npy: Readonly<Partial<Record<MethodName, string>>>;
-}
-
-/**
- * Makes a folder that may be there already.
- *
- * @throws FerError naming path and remedy
- */
-export function makeFolder(path: string): void {
-  try {
-    mkdirSync(path, { recursive: true });
-  } catch (error) {
-    throw explainFileError(error, 'make the folder', path);
-  }
-}
-
-/**
- * A name for each picture's results: that of the picture without its ending, with a number where two
- * pictures have the same, also for file systems that do not tell capitals.
- */
-export function resultNames(files: readonly string[]): string[] {
-  const taken = new Set<string>();
-  return files.map((file) => {
-    const plain = basename(file, extname(file));
-    let name = plain;
-    for (let number = 2; taken.has(name.toLowerCase()); number++) name = `${plain}-${number}`;
-    taken.add(name.toLowerCase());
-    return name;
-  });
 }
 
 /**

@@ -5,7 +5,9 @@ import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { FerError } from '../errors.ts';
 import {
   fileSha256,
+  makeFolder,
   readFileBytes,
+  readInPlaces,
   removeStaleTemporaries,
   writeChunksAtomic,
   writeFileAtomic,
@@ -118,6 +120,48 @@ describe('readFileBytes', () => {
     vi.spyOn(fs, 'fstatSync').mockReturnValue({ size: 2 ** 52 } as fs.Stats);
     expect(() => readFileBytes(path)).toThrow(/a: it has 4194304\.0 GiB, more than fits into memory$/);
   });
+});
+
+describe('reading here and there', () => {
+  test('gives the bytes of the file that was opened, also where another takes its name', () => {
+    const path = join(folder, 'a');
+    fs.writeFileSync(path, 'abcdef');
+    const read = readInPlaces(path, (source) => {
+      writeFileAtomic(path, 'other bytes');
+      const places: [number, number][] = [
+        [4, 2],
+        [0, 3],
+        [6, 0],
+        [0, source.length],
+      ];
+      return places.map(([at, length]) => Buffer.from(source.read(at, length)).toString());
+    });
+    expect(read).toEqual(['ef', 'abc', '', 'abcdef']);
+  });
+
+  test('closes the file, and tells what cannot be read', () => {
+    const path = join(folder, 'a');
+    fs.writeFileSync(path, 'abc');
+    const close = vi.spyOn(fs, 'closeSync');
+    expect(() => readInPlaces(path, ({ read }) => read(1, 3))).toThrow(/a: it became shorter meanwhile/);
+    const mistake = () => {
+      throw new TypeError('mine');
+    };
+    expect(() => readInPlaces(path, mistake)).toThrow(TypeError);
+    expect(close).toHaveBeenCalledTimes(2);
+    expect(() => readInPlaces(join(folder, 'b'), () => 0)).toThrow(/cannot read .*b: there is no such file/);
+    expect(() => readInPlaces(folder, ({ read }) => read(0, 1))).toThrow(/it is a folder/);
+  });
+});
+
+test('a folder is made, or the reason is told', () => {
+  const deep = join(folder, 'a', 'b');
+  makeFolder(deep);
+  makeFolder(deep);
+  expect(fs.existsSync(deep)).toBe(true);
+  fs.writeFileSync(join(folder, 'file'), '');
+  expect(() => makeFolder(join(folder, 'file', 'c'))).toThrow(FerError);
+  expect(() => makeFolder(join(folder, 'file'))).toThrow(/cannot make the folder .*file/);
 });
 
 test('pieces cover all bytes once, and a hash of them is that of the whole', () => {

@@ -97,11 +97,53 @@ export function readFileBytes(path: string, most = LARGEST_PIECE): Buffer {
   }
 }
 
+/**
+ * Opens a file for `use` to read from, here and there: `read(at, length)` gives bytes that are valid until the next call.
+ *
+ * @throws FerError naming path and remedy, also from within `use`
+ */
+export function readInPlaces<T>(
+  path: string,
+  use: (source: { readonly length: number; read(at: number, length: number): Uint8Array }) => T,
+): T {
+  try {
+    const file = fs.openSync(path, 'r');
+    try {
+      const { size } = fs.fstatSync(file);
+      let buffer: Buffer = Buffer.from(new ArrayBuffer(0));
+      return use({
+        length: size,
+        read(at, length) {
+          if (buffer.length < length) buffer = allocate(path, length);
+          return readFully(file, buffer.subarray(0, length), path, LARGEST_PIECE, at);
+        },
+      });
+    } finally {
+      fs.closeSync(file);
+    }
+  } catch (error) {
+    throw explainFileError(error, 'read', path);
+  }
+}
+
 /** Hexadecimal SHA-256 of a file's bytes; throws as `readFileBytes`. */
 export function fileSha256(path: string): string {
   const hash = createHash('sha256');
   for (const piece of pieces(readFileBytes(path))) hash.update(piece);
   return hash.digest('hex');
+}
+
+/**
+ * Makes a folder that may be there already.
+ *
+ * @throws FerError naming path and remedy
+ */
+export function makeFolder(path: string): void {
+  try {
+    fs.mkdirSync(path, { recursive: true });
+  } catch (error) {
+    throw explainFileError(error, 'make the folder', path);
+  }
 }
 
 /**
@@ -129,9 +171,10 @@ function writeFully(file: number, chunk: Uint8Array): void {
   }
 }
 
-function readFully(file: number, bytes: Buffer, path: string, most: number): Buffer {
+/** @param from where in the file */
+function readFully(file: number, bytes: Buffer, path: string, most: number, from = 0): Buffer {
   for (let at = 0; at < bytes.length; ) {
-    const read = fs.readSync(file, bytes, at, Math.min(bytes.length - at, most), at);
+    const read = fs.readSync(file, bytes, at, Math.min(bytes.length - at, most), from + at);
     if (read === 0) {
       throw new FerError(
         `cannot read ${path}: it became shorter meanwhile: is something else writing to it?`,

@@ -8,8 +8,11 @@ import {
   encodeSafetensors,
   readSafetensors,
   type StoredTensor,
+  type TensorData,
+  withSafetensors,
   writeSafetensors,
 } from './safetensors.ts';
+import { PIECE } from './safetensorsFormat.ts';
 
 const EXAMPLE: Record<string, StoredTensor> = {
   flags: { dtype: 'U8', shape: [3], data: new Uint8Array([1, 2, 3]) },
@@ -20,6 +23,13 @@ const EXAMPLE: Record<string, StoredTensor> = {
   count: { dtype: 'I32', shape: [2], data: new Int32Array([-1, 7]) },
   none: { dtype: 'F32', shape: [0, 4], data: new Float32Array(0) },
 };
+
+/** All of a tensor, and how many values each of its pieces had. */
+function joined(pieces: Iterable<TensorData>): { values: (number | bigint)[]; lengths: number[] } {
+  const copies: (number | bigint)[][] = [];
+  for (const piece of pieces) copies.push([...piece]);
+  return { values: copies.flat(), lengths: copies.map(({ length }) => length) };
+}
 
 function file(header: string | object, data = 0, length?: bigint): Uint8Array {
   const json = Buffer.from(typeof header === 'string' ? header : JSON.stringify(header));
@@ -92,6 +102,31 @@ describe('round trip', () => {
     fs.writeFileSync(path, Buffer.concat([start, header, padding, ...chunks.slice(1)]));
     try {
       expect(readSafetensors(path).tensors).toEqual(EXAMPLE);
+    } finally {
+      fs.rmSync(folder, { recursive: true });
+    }
+  });
+
+  test.each(['F16', 'F32', 'F64'] as const)('a piece at a time: %s', (dtype) => {
+    const numbers = Array.from({ length: 2 * PIECE + 3 }, (_, i) => (i % 2000) / 4);
+    const data = dtype === 'F64' ? new Float64Array(numbers) : new Float32Array(numbers);
+    const folder = fs.mkdtempSync(join(os.tmpdir(), 'fer-pieces-'));
+    const path = join(folder, 'a.safetensors');
+    writeSafetensors(path, { ...EXAMPLE, data: { dtype, shape: [data.length], data } }, { a: 'b' });
+    try {
+      withSafetensors(path, (reader) => {
+        const { lengths, values } = joined(reader.pieces('data'));
+        expect(lengths).toEqual([PIECE, PIECE, 3]);
+        expect(values).toEqual(numbers);
+        for (const [name, tensor] of Object.entries(EXAMPLE)) {
+          expect(joined(reader.pieces(name)).values).toEqual([...tensor.data]);
+        }
+        expect(reader.tensors.step).toEqual({ dtype: 'I64', shape: [] });
+        expect(reader.metadata).toEqual({ a: 'b' });
+        expect(() => [...reader.pieces('nobody')]).toThrow(RangeError);
+      });
+      fs.truncateSync(path, 1000);
+      expect(() => withSafetensors(path, () => 0)).toThrow(/a\.safetensors is not a usable safetensors file/);
     } finally {
       fs.rmSync(folder, { recursive: true });
     }

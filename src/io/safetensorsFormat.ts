@@ -40,10 +40,14 @@ export type TensorData =
   | Int8Array
   | Uint8Array;
 
-/** A tensor in a file: `data` is row-major and holds the product of `shape` elements. */
-export interface StoredTensor {
+/** What a file says of a tensor. */
+export interface TensorHeader {
   readonly dtype: Dtype;
   readonly shape: readonly number[];
+}
+
+/** A tensor in a file: `data` is row-major and holds the product of `shape` elements. */
+export interface StoredTensor extends TensorHeader {
   readonly data: TensorData;
 }
 
@@ -51,6 +55,16 @@ export interface Safetensors {
   readonly tensors: Record<string, StoredTensor>;
   readonly metadata: Record<string, string>;
 }
+
+/** Where a file's bytes are: in memory, or on a disk. */
+export interface ByteSource {
+  readonly length: number;
+  /** So many bytes from a place on, which are there; only valid until the next call. */
+  read(at: number, length: number): Uint8Array;
+}
+
+/** Elements of a piece: what is read and what it becomes stay in the second cache. */
+export const PIECE = 1 << 17;
 
 /** Limit of the format's own reader. */
 const MAX_HEADER_BYTES = 100_000_000;
@@ -102,20 +116,53 @@ export function encodeSafetensors(
  * @throws FerError naming the file, what was found and what was expected
  */
 export function decodeSafetensors(bytes: Uint8Array, fileName: string): Safetensors {
-  const header = readHeader(bytes, fileName);
-  const { __metadata__: metadata = {}, ...rest } = header.json;
-  checkMetadata(metadata, fileName);
-  const dataBytes = bytes.subarray(header.end);
-  const specs = Object.entries(rest).map(([name, value]) =>
-    checkSpec(name, value, dataBytes.length, fileName),
-  );
-  checkLayout(specs, dataBytes.length, fileName);
+  const source = { length: bytes.length, read: (at: number, n: number) => bytes.subarray(at, at + n) };
+  const { metadata, specs, start } = readHeader(source, fileName);
   const tensors = Object.fromEntries(
     specs.map(({ name, dtype, shape, begin, end }) => {
-      return [name, { dtype, shape, data: decodeData(dtype, dataBytes.subarray(begin, end)) }];
+      const data = decodeData(dtype, bytes.subarray(start + begin, start + end));
+      return [name, { dtype, shape, data }];
     }),
   );
   return { tensors, metadata };
+}
+
+/** A file whose tensors are read when they are asked for, a piece at a time. */
+export class SafetensorsReader {
+  readonly tensors: Readonly<Record<string, TensorHeader>>;
+  readonly metadata: Readonly<Record<string, string>>;
+  readonly #source: ByteSource;
+  readonly #specs: ReadonlyMap<string, TensorSpec>;
+  /** Of the first tensor in the file. */
+  readonly #start: number;
+  /** Where halves are widened: memory that is in use already costs less than fresh one. */
+  readonly #widened = new Float32Array(PIECE);
+
+  /**
+   * Reads the header.
+   *
+   * @param fileName only for messages
+   * @throws FerError as `decodeSafetensors`
+   */
+  constructor(source: ByteSource, fileName: string) {
+    const { metadata, specs, start } = readHeader(source, fileName);
+    this.tensors = Object.fromEntries(specs.map(({ name, dtype, shape }) => [name, { dtype, shape }]));
+    this.metadata = metadata;
+    this.#source = source;
+    this.#specs = new Map(specs.map((spec) => [spec.name, spec]));
+    this.#start = start;
+  }
+
+  /** The values of a tensor in order; each piece is only valid until the next. */
+  *pieces(name: string): Generator<TensorData> {
+    const spec = this.#specs.get(name);
+    if (!spec) throw new RangeError(`no tensor named ${name}`);
+    const { dtype, begin, end } = spec;
+    const most = PIECE * DTYPES[dtype].bytes;
+    for (let at = begin; at < end; at += most) {
+      yield decodeData(dtype, this.#source.read(this.#start + at, Math.min(most, end - at)), this.#widened);
+    }
+  }
 }
 
 interface TensorSpec {
@@ -133,27 +180,46 @@ function refuse(fileName: string, found: string, expected: string): never {
   );
 }
 
-function readHeader(bytes: Uint8Array, fileName: string): { json: Record<string, unknown>; end: number } {
-  if (bytes.length < LENGTH_BYTES)
-    refuse(fileName, `it has ${bytes.length} bytes`, 'at least 8 (header length)');
-  const length = new DataView(bytes.buffer, bytes.byteOffset).getBigUint64(0, true);
+interface Header {
+  readonly specs: readonly TensorSpec[];
+  readonly metadata: Record<string, string>;
+  /** Where the tensors' bytes start. */
+  readonly start: number;
+}
+
+function readHeader(source: ByteSource, fileName: string): Header {
+  const { json, end: start } = readJson(source, fileName);
+  const { __metadata__: metadata = {}, ...rest } = json;
+  checkMetadata(metadata, fileName);
+  const available = source.length - start;
+  const specs = Object.entries(rest).map(([name, value]) => checkSpec(name, value, available, fileName));
+  checkLayout(specs, available, fileName);
+  return { specs, metadata, start };
+}
+
+function readJson(source: ByteSource, fileName: string): { json: Record<string, unknown>; end: number } {
+  if (source.length < LENGTH_BYTES)
+    refuse(fileName, `it has ${source.length} bytes`, 'at least 8 (header length)');
+  const head = source.read(0, LENGTH_BYTES);
+  const length = new DataView(head.buffer, head.byteOffset).getBigUint64(0, true);
   if (length > MAX_HEADER_BYTES)
     refuse(fileName, `a header of ${length} bytes`, `${MAX_HEADER_BYTES} at most`);
   const end = LENGTH_BYTES + Number(length);
-  if (end > bytes.length) {
+  if (end > source.length) {
     refuse(
       fileName,
-      `a header of ${length} bytes in a file of ${bytes.length}`,
+      `a header of ${length} bytes in a file of ${source.length}`,
       'a file longer than its header',
     );
   }
   let json: unknown;
   try {
     const text = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(
-      bytes.subarray(LENGTH_BYTES, end),
+      source.read(LENGTH_BYTES, Number(length)),
     );
     json = parseStrictJson(text, MAX_DEPTH);
   } catch (error) {
+    if (error instanceof FerError) throw error;
     refuse(fileName, `its header cannot be read: ${(error as Error).message}`, 'a JSON object');
   }
   if (!isRecord(json)) refuse(fileName, `its header is ${describe(json)}`, 'a JSON object');
@@ -219,12 +285,13 @@ function checkLayout(specs: readonly TensorSpec[], available: number, fileName: 
   if (covered !== available) refuse(fileName, `${available} bytes of data`, `the ${covered} its tensors use`);
 }
 
-function decodeData(dtype: Dtype, raw: Uint8Array): TensorData {
+/** @param widened where halves go, with room for them; fresh memory where it is missing */
+function decodeData(dtype: Dtype, raw: Uint8Array, widened?: Float32Array<ArrayBuffer>): TensorData {
   const { bytes } = DTYPES[dtype];
   const aligned = raw.byteOffset % bytes === 0 ? raw : new Uint8Array(raw);
   // Shared memory serves as well as any other; only the constructors' types say ArrayBuffer.
   const view = [aligned.buffer as ArrayBuffer, aligned.byteOffset, aligned.byteLength / bytes] as const;
-  if (dtype === 'F16') return decodeHalf(new Uint16Array(...view));
+  if (dtype === 'F16') return decodeHalf(new Uint16Array(...view), widened?.subarray(0, view[2]));
   return new DTYPES[dtype].array(...view);
 }
 

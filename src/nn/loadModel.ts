@@ -1,8 +1,14 @@
 import type { Backend } from '../engine/backend.ts';
 import type { Graph } from '../engine/graph.ts';
 import { Parameters } from '../engine/parameters.ts';
+import { view } from '../engine/tensor.ts';
 import { FerError } from '../errors.ts';
-import type { Safetensors, StoredTensor } from '../io/safetensorsFormat.ts';
+import {
+  type Safetensors,
+  SafetensorsReader,
+  type StoredTensor,
+  type TensorHeader,
+} from '../io/safetensorsFormat.ts';
 import type { ModelDescription } from './description.ts';
 import { buildNetwork } from './networks.ts';
 
@@ -11,6 +17,11 @@ export interface StoredModel extends Safetensors {
   readonly description: ModelDescription;
   /** The file of the weights. */
   readonly file: string;
+}
+
+/** A model whose weights are still in their file. */
+export interface UnreadModel extends Pick<StoredModel, 'description' | 'file'> {
+  readonly weights: SafetensorsReader;
 }
 
 /** A model whose weights are in a backend. */
@@ -34,7 +45,11 @@ export function buildModel({ network, width, drop, labels, inputSize }: ModelDes
  *
  * @throws FerError if a tensor is missing, unknown, of another shape or no floating point
  */
-export function checkWeights({ state }: Parameters, { tensors }: Safetensors, file: string): void {
+export function checkWeights(
+  { state }: Parameters,
+  { tensors }: { readonly tensors: Readonly<Record<string, TensorHeader>> },
+  file: string,
+): void {
   for (const [name, { shape }] of state) {
     const found = tensors[name];
     if (!found) throw new FerError(`${file} has no tensor "${name}": it is of another network`);
@@ -58,29 +73,35 @@ export function checkWeights({ state }: Parameters, { tensors }: Safetensors, fi
 /**
  * Copies stored weights into a backend, by name.
  *
+ * @param weights in memory, or still in their file: that is read a piece at a time then, and never whole in memory
  * @throws FerError as `checkWeights`: nothing is copied then
  */
 export function loadWeights(
   backend: Backend,
   parameters: Parameters,
-  weights: Safetensors,
+  weights: Safetensors | SafetensorsReader,
   file: string,
 ): void {
   checkWeights(parameters, weights, file);
-  for (const [name, view] of parameters.state) {
-    backend.write(view, weights.tensors[name].data as Float32Array);
+  for (const [name, to] of parameters.state) {
+    let at = 0;
+    const pieces = weights instanceof SafetensorsReader ? weights.pieces(name) : [weights.tensors[name].data];
+    for (const values of pieces as Iterable<Float32Array>) {
+      backend.write(view(to, at, [values.length]), values);
+      at += values.length;
+    }
   }
 }
 
 /**
- * Copies a stored model into a backend.
+ * Copies a model into a backend.
  *
  * @throws FerError if the weights are of another network
  */
-export function loadModel(backend: Backend, model: StoredModel): LoadedModel {
-  const { description } = model;
+export function loadModel(backend: Backend, model: StoredModel | UnreadModel): LoadedModel {
+  const { description, file } = model;
   const { graph, parameters } = buildModel(description);
-  loadWeights(backend, parameters, model, model.file);
+  loadWeights(backend, parameters, 'weights' in model ? model.weights : model, file);
   return { description, graph, parameters };
 }
 

@@ -6,7 +6,18 @@ import { ReferenceBackend } from '../engine/backend/reference.ts';
 import { sizeOf } from '../engine/tensor.ts';
 import { FerError } from '../errors.ts';
 import { type StoredTensor, writeSafetensors } from '../io/safetensors.ts';
-import { buildModel, loadWeights, type ModelDescription, readModel, readWeights, stored } from './model.ts';
+import { PIECE } from '../io/safetensorsFormat.ts';
+import {
+  buildModel,
+  findModel,
+  loadFound,
+  loadModel,
+  loadWeights,
+  type ModelDescription,
+  readModel,
+  readWeights,
+  stored,
+} from './model.ts';
 
 const DESCRIPTION: ModelDescription = {
   network: 'vgg',
@@ -105,6 +116,35 @@ describe('readModel', () => {
     writeFileSync(join(folder.path, 'config.json'), JSON.stringify({ model: DESCRIPTION }));
   });
   afterEach(() => folder.remove());
+
+  test.each(['F16', 'F32'] as const)('a piece at a time gives what all at once gives: %s', async (dtype) => {
+    const description = { ...DESCRIPTION, width: 8 };
+    const { state } = buildModel(description).parameters;
+    const tensors = Object.fromEntries(
+      state.map(([name, { shape }], t): [string, StoredTensor] => {
+        const data = Float32Array.from({ length: sizeOf(shape) }, (_, i) => ((i * 31 + t) % 2039) / 1024);
+        return [name, { dtype, shape, data }];
+      }),
+    );
+    expect(Math.max(...state.map(([, { shape }]) => sizeOf(shape)))).toBeGreaterThan(PIECE);
+    writeFileSync(join(folder.path, 'config.json'), JSON.stringify({ model: description }));
+    writeSafetensors(join(folder.path, 'model.safetensors'), tensors);
+    const found = findModel(folder.path);
+    const loaded = await Promise.all(
+      [
+        (backend: ReferenceBackend) => loadFound(backend, found),
+        (backend: ReferenceBackend) => loadModel(backend, readModel(folder.path)),
+      ].map(async (load) => {
+        const backend = new ReferenceBackend();
+        return readWeights(backend, load(backend).parameters);
+      }),
+    );
+    expect(loaded[0]).toEqual(loaded[1]);
+    expect([...(loaded[0]['lin1.weight'].data as Float64Array)]).toEqual([...tensors['lin1.weight'].data]);
+    const { 'bn1a.weight': _, ...others } = tensors;
+    writeSafetensors(found.file, others);
+    expect(() => loadFound(new ReferenceBackend(), found)).toThrow(/has no tensor "bn1a\.weight"/);
+  });
 
   test('takes best, else model, else last; or the file that is named', () => {
     for (const name of ['best', 'model', 'last', 'epoch_3']) {

@@ -1,11 +1,12 @@
 /** Models on disk. What they are made of lies in modules that a browser can load too. */
 import { existsSync, statSync } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
+import type { Backend } from '../engine/backend.ts';
 import { FerError } from '../errors.ts';
 import { readFileBytes } from '../io/files.ts';
-import { readSafetensors } from '../io/safetensors.ts';
+import { readSafetensors, withSafetensors } from '../io/safetensors.ts';
 import { checkDescription, type ModelDescription } from './description.ts';
-import type { StoredModel } from './loadModel.ts';
+import { type LoadedModel, loadModel, type StoredModel } from './loadModel.ts';
 import { releasedModel } from './released.ts';
 
 export { checkDescription, type ModelDescription } from './description.ts';
@@ -33,6 +34,18 @@ const WEIGHT_FILES = ['best.safetensors', 'model.safetensors', 'last.safetensors
 export function readModel(path = ''): StoredModel {
   const found = findModel(path);
   return { ...found, ...readSafetensors(found.file) };
+}
+
+/**
+ * Copies the weights of a model that was found into a backend, a piece at a time: they are never in memory twice.
+ *
+ * @throws FerError if they are damaged or of another network
+ */
+export function loadFound(
+  backend: Backend,
+  { description, file }: Pick<StoredModel, 'description' | 'file'>,
+): LoadedModel {
+  return withSafetensors(file, (weights) => loadModel(backend, { description, file, weights }));
 }
 
 /**

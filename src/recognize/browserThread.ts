@@ -1,12 +1,12 @@
 /** The thread of a recogniser in a browser: a module worker. */
 import { createBackend } from '../engine/createBackend.ts';
 import { FaceDetector } from '../face/detector.ts';
+import { loadModel } from '../nn/loadModel.ts';
 import type { BrowserSetup } from './browser.ts';
 import { BitmapReader, type SentBrowserPicture } from './browserPicture.ts';
 import { fetchFaceModels } from './fetchFaceModels.ts';
 import { fetchModel } from './fetchModel.ts';
 import { host } from './host.ts';
-import { PictureRecognizer } from './pictureRecognizer.ts';
 
 const reader = new BitmapReader();
 const scope = globalThis as unknown as Pick<Worker, 'postMessage' | 'addEventListener'>;
@@ -18,7 +18,7 @@ host<BrowserSetup, SentBrowserPicture>(
   },
   {
     async open({ model, device = 'auto', threads = 0, ...options }, onProgress) {
-      const [stored, faceModels] = await Promise.all([
+      const [fetched, faceModels] = await Promise.all([
         fetchModel(model, onProgress),
         options.faces === 'none' ? undefined : fetchFaceModels(),
       ]);
@@ -26,7 +26,7 @@ host<BrowserSetup, SentBrowserPicture>(
       const shared = globalThis.crossOriginIsolated ? threads : 1;
       const backend = await createBackend({ device, threads: shared });
       const detector = faceModels && FaceDetector.create(faceModels);
-      return { recognizer: new PictureRecognizer(backend, stored, detector, options), backend };
+      return { backend, model: loadModel(backend, fetched), detector, options };
     },
     pixels: async (picture) => reader.read(picture),
   },

@@ -35,8 +35,8 @@ describe('weights that are fetched', () => {
   ])('%s', async (_, length) => {
     serve(length === undefined ? {} : { 'content-length': String(length) });
     const shares: number[] = [];
-    const { tensors } = await fetchModel('https://models.example/a/', (share) => shares.push(share));
-    expect(Object.keys(tensors)).toContain('conv1a.weight');
+    const fetched = await fetchModel('https://models.example/a/', (share) => shares.push(share));
+    expect(Object.keys(fetched.weights.tensors)).toContain('conv1a.weight');
     expect(Math.max(0, ...shares)).toBe(length === undefined ? 0 : 1);
     expect(shares).toEqual([...shares].sort((a, b) => a - b));
   });

@@ -1,7 +1,7 @@
 import { FerError } from '../errors.ts';
-import { decodeSafetensors } from '../io/safetensorsFormat.ts';
+import { SafetensorsReader } from '../io/safetensorsFormat.ts';
 import { checkDescription } from '../nn/description.ts';
-import type { StoredModel } from '../nn/loadModel.ts';
+import type { UnreadModel } from '../nn/loadModel.ts';
 
 /** The weights of a folder, the released model's first. */
 const WEIGHT_FILES = ['model.safetensors', 'best.safetensors', 'last.safetensors'];
@@ -16,7 +16,7 @@ const WEIGHT_FILES = ['model.safetensors', 'best.safetensors', 'last.safetensors
 export async function fetchModel(
   folder: string,
   onProgress: (share: number) => void = () => {},
-): Promise<StoredModel> {
+): Promise<UnreadModel> {
   const base = folder.endsWith('/') ? folder : `${folder}/`;
   const configFile = `${base}config.json`;
   const config = await found(configFile);
@@ -32,7 +32,9 @@ export async function fetchModel(
     const file = `${base}${name}`;
     const response = await found(file);
     if (!response) continue;
-    return { description, file, ...decodeSafetensors(await bytesOf(response, onProgress), file) };
+    const bytes = await bytesOf(response, onProgress);
+    const source = { length: bytes.length, read: (at: number, n: number) => bytes.subarray(at, at + n) };
+    return { description, file, weights: new SafetensorsReader(source, file) };
   }
   throw new FerError(`${base} serves no weights: expected ${WEIGHT_FILES.join(' or ')}`);
 }

@@ -3,11 +3,10 @@ import { parentPort } from 'node:worker_threads';
 import { createBackend } from '../engine/createBackend.ts';
 import { FaceDetector } from '../face/detector.ts';
 import { loadFaceModels } from '../face/loadModels.ts';
-import { readModel } from '../nn/model.ts';
+import { findModel, loadFound } from '../nn/model.ts';
 import { host } from './host.ts';
 import type { NodeSetup } from './node.ts';
 import type { SentNodePicture } from './nodePicture.ts';
-import { PictureRecognizer } from './pictureRecognizer.ts';
 import { rgbaOf } from './raw.ts';
 
 const parent = parentPort;
@@ -20,10 +19,10 @@ host<NodeSetup, SentNodePicture>(
   },
   {
     async open({ model, device = 'auto', threads = 0, ...options }) {
-      const stored = readModel(model);
+      const found = findModel(model);
       const detector = options.faces === 'none' ? undefined : FaceDetector.create(await loadFaceModels());
       const backend = await createBackend({ device, threads });
-      return { recognizer: new PictureRecognizer(backend, stored, detector, options), backend };
+      return { backend, model: loadFound(backend, found), detector, options };
     },
     pixels: async (picture) => ('scale' in picture ? picture : rgbaOf(picture)),
   },

@@ -8,7 +8,7 @@ import { Diverged, FerError, Interrupted } from '../errors.ts';
 import { computeMetrics } from '../evaluate/metrics.ts';
 import { Recognizer } from '../evaluate/recognizer.ts';
 import { fileSha256, readFileBytes, writeFileAtomic } from '../io/files.ts';
-import { readModel } from '../nn/model.ts';
+import { findModel, loadFound } from '../nn/model.ts';
 import type { EpochRow } from '../train/history.ts';
 import { prepareRun } from '../train/prepareRun.ts';
 import { RunFolder } from '../train/runFolder.ts';
@@ -201,7 +201,10 @@ async function judge({ trial, runs, threads }: TrialTask, dataset: Dataset): Pro
   try {
     const crops = settings.eval_crops;
     const batch = Math.max(1, Math.floor(settings.bs / crops));
-    const recognizer = new Recognizer(backend, readModel(join(runs, hash)), { crops, batch });
+    const recognizer = new Recognizer(backend, loadFound(backend, findModel(join(runs, hash))), {
+      crops,
+      batch,
+    });
     const logits = await recognizer.logits(faces);
     const targets = Uint8Array.from(indices, (index) => dataset.targets[index]);
     const { accuracy } = computeMetrics(logits, targets, dataset.labels);
