@@ -36,6 +36,14 @@ async function evaluate(...args: string[]) {
   return JSON.parse(stdout);
 }
 
+/** The scores that an evaluation writes, image by image. */
+async function answers(model: string, name: string): Promise<{ scores: number[][] }> {
+  const out = at('answers', name);
+  await evaluate(model, `data=${DATA}`, 'crops=1', `out=${out}`);
+  const rows = readFileSync(join(out, 'predictions.csv'), 'utf8').trimEnd().split('\n').slice(1);
+  return { scores: rows.map((row) => row.split(',').slice(4).map(Number)) };
+}
+
 /** The images of a split, side by side, and their labels by name. */
 function facesOf({ images, targets, labels, splits, size }: Dataset, split: Split, limit: number) {
   const indices = [...splits[split]].slice(0, limit);
@@ -126,6 +134,28 @@ describe('figures', () => {
       expect(loss).toBeCloseTo(results[0].loss, 5);
     }
     expect(results[0].n).toBe(12);
+  });
+
+  test('of several networks together', async () => {
+    const other = at('runs', 'other');
+    const dataset = await loadDataset(DATA);
+    await trainTiny({ runs: at('runs'), name: 'other', n_epochs: 3, lr: 0.02, seed: 5 }, { dataset });
+    const folders = [MODEL, other];
+    const { scores } = await answers(`model=${folders.join('+')}`, 'both');
+    const alone = [
+      (await answers(`model=${MODEL}`, 'one')).scores,
+      (await answers(`model=${other}`, 'two')).scores,
+    ];
+    expect(scores.length).toBeGreaterThan(10);
+    expect(alone[0]).not.toEqual(alone[1]);
+    scores.forEach((row, i) => {
+      row.forEach((score, l) => {
+        expect(score).toBeCloseTo((alone[0][i][l] + alone[1][i][l]) / 2, 4);
+      });
+    });
+    const { code, stderr } = await fer('evaluate', `model=${MODEL}+${at('runs', 'none')}`, `data=${DATA}`);
+    expect(code).toBe(1);
+    expect(stderr).toMatch(/^model=.*\+.*: there is no model at .*none/);
   });
 
   test('of another split, as a table, and in a file', async () => {

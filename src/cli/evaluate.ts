@@ -2,24 +2,30 @@ import type { evaluateOptions } from '../config.ts';
 import type { Dataset, Split } from '../data/dataset.ts';
 import { trainingImages } from '../data/duplicates.ts';
 import { createBackend } from '../engine/createBackend.ts';
+import { Ensemble } from '../evaluate/ensemble.ts';
 import { facesOf, type Judgement, judge } from '../evaluate/judge.ts';
 import { argmax, type Metrics } from '../evaluate/metrics.ts';
 import { Recognizer } from '../evaluate/recognizer.ts';
 import { metricsText } from '../evaluate/table.ts';
 import { writeFileAtomic } from '../io/files.ts';
+import { errorOfList, pathList } from '../io/pathList.ts';
 import { findModel, loadFound, modelName } from '../nn/model.ts';
 import { readData } from './common.ts';
 import type { Run } from './verb.ts';
 
-/** `fer evaluate`: the figures of a model on a split. */
+/** `fer evaluate`: the figures of a model, or of several together, on a split. */
 export const run: Run<typeof evaluateOptions> = async ({ config }, out) => {
-  const model = findModel(config.model);
+  const models = found(config.model);
   const dataset = await readData(config, out);
-  const faces = facesOf(dataset, config.split, model.description);
+  const faces = facesOf(dataset, config.split, models[0].description);
   const backend = await createBackend(config);
   try {
     const batch = Math.max(1, Math.floor(config.bs / config.crops));
-    const recognizer = new Recognizer(backend, loadFound(backend, model), { crops: config.crops, batch });
+    const recognizers = models.map(
+      (model) => new Recognizer(backend, loadFound(backend, model), { crops: config.crops, batch }),
+    );
+    const names = models.map(modelName);
+    const recognizer = models.length > 1 ? new Ensemble(recognizers, names) : recognizers[0];
     const bar = out.progress({
       label: `${config.split} on ${backend.name}`,
       total: faces.targets.length,
@@ -35,7 +41,7 @@ export const run: Run<typeof evaluateOptions> = async ({ config }, out) => {
       const { writeEvaluation } = await import('../report/evaluationFiles.ts');
       const images = `${metrics.n.toLocaleString('en-US')} images`;
       const accuracy = `accuracy ${(100 * metrics.accuracy).toFixed(2)} %`;
-      const subtitle = `${modelName(model)} on ${config.split}, ${images}: ${accuracy}`;
+      const subtitle = `${names.join(' + ')} on ${config.split}, ${images}: ${accuracy}`;
       await writeEvaluation(config.out, { ...judgement, metrics }, { subtitle, theme: config.theme });
     }
   } finally {
@@ -43,6 +49,22 @@ export const run: Run<typeof evaluateOptions> = async ({ config }, out) => {
   }
   return 0;
 };
+
+/**
+ * The models of `model=`: one, or several joined by `+`.
+ *
+ * @throws FerError if one is not there
+ */
+function found(given: string): ReturnType<typeof findModel>[] {
+  const paths = given === '' ? [''] : pathList(given, '+');
+  return paths.map((path) => {
+    try {
+      return findModel(path);
+    } catch (error) {
+      throw errorOfList(error, 'model', given, path !== given);
+    }
+  });
+}
 
 /** With the accuracy on what is unseen for certain, where a test split holds training images. */
 function withUnseen(

@@ -74,6 +74,7 @@ export const VERBS: readonly Verb[] = [
     examples: [
       'fer evaluate model=runs/my_vgg data=fer2013.csv',
       'fer evaluate model=runs/my_vgg data=fer2013.csv split=PrivateTest json=true > figures.json',
+      'fer evaluate model=runs/my_vgg+runs/other data=fer2013.csv',
     ],
     load: () => import('./evaluate.ts'),
   }),

@@ -11,7 +11,11 @@ import { refuseUnused } from './unused.ts';
 import { bool, choice, float, int, several, text, type ValueType } from './value.ts';
 
 export const evaluateOptions = {
-  model: shared.model,
+  model: option(
+    text(/^/),
+    '',
+    'a run or model folder, or a .safetensors file in one; default: the network that comes with fer; several, joined by +, answer together: the mean of their scores',
+  ),
   data: shared.data,
   labels: shared.labels,
   split: option(choice(SPLITS), 'PublicTest', 'the part of the data to judge on'),

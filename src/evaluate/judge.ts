@@ -2,8 +2,8 @@ import type { Dataset, Split } from '../data/dataset.ts';
 import { checkImageSize, checkSplits } from '../data/images.ts';
 import { FerError } from '../errors.ts';
 import type { ModelDescription } from '../nn/model.ts';
+import type { Judged } from './ensemble.ts';
 import { computeMetrics, type Metrics } from './metrics.ts';
-import type { Recognizer } from './recognizer.ts';
 
 /** The images that a model is judged on. */
 export interface JudgedFaces {
@@ -47,7 +47,7 @@ export function facesOf(dataset: Dataset, split: Split, model: ModelDescription)
 
 /** Runs a model on faces, timed. */
 export async function judge(
-  recognizer: Recognizer,
+  recognizer: Judged,
   { images, targets }: JudgedFaces,
   onBatch?: (done: number) => void,
 ): Promise<Judgement> {
