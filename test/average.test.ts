@@ -1,7 +1,10 @@
-import { cpSync, mkdirSync, readFileSync } from 'node:fs';
+import { cpSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { WasmBackend } from '../src/engine/backend/wasm.ts';
+import { Recognizer } from '../src/evaluate/recognizer.ts';
 import { readSafetensors, writeSafetensors } from '../src/io/safetensors.ts';
+import { joinNetworks } from '../src/nn/joinNetworks.ts';
 import { readModel } from '../src/nn/model.ts';
 import { listRuns } from '../src/server/runs.ts';
 import { fer } from './commands.ts';
@@ -53,6 +56,73 @@ describe('fer average', () => {
     const [before, after] = [tensorsOf(ONE), tensorsOf(at('averages', 'one', 'model.safetensors'))];
     const changed = Object.keys(before).filter((name) => before[name] !== after[name]);
     expect(changed).toEqual(Object.keys(before).filter((name) => /running/.test(name)));
+  });
+
+  test('of=answers puts networks side by side, and the answers are the mean of theirs', async () => {
+    await trainTiny(
+      { runs: at('beside'), name: 'other', width: 16, n_epochs: 1, seed: 9, crop_size: 44 },
+      { dataset },
+    );
+    const two = [ONE, at('beside', 'other')];
+    const { code, stdout } = await average(two, 'name=both', 'of=answers', 'limit=1', 'train=PublicTest');
+    expect(code).toBe(0);
+    expect(stdout).toContain('2 networks side by side (vgg of width 24)');
+    const both = readModel(at('averages', 'both'));
+    expect(both.description).toMatchObject({ width: 24, inputSize: 40 });
+    // With the running statistics that they had: those measured anew are others.
+    const joined = joinNetworks(two);
+    for (const [name, { data }] of Object.entries(joined.tensors)) {
+      if (!/running/.test(name)) expect(both.tensors[name].data, name).toEqual(data);
+    }
+    const backend = await WasmBackend.create({ threads: 2 });
+    try {
+      const images = dataset.images.subarray(0, 5 * 48 * 48);
+      const answers = await Promise.all(
+        [joined, ...two.map(readModel)].map((model) => {
+          const same = { ...model, description: { ...model.description, inputSize: 40 } };
+          return new Recognizer(backend, same, { crops: 10, batch: 2 }).logits(images);
+        }),
+      );
+      const [together, a, b] = answers;
+      expect(together).toHaveLength(35);
+      expect(Math.max(...a.map((value, i) => Math.abs(value - b[i])))).toBeGreaterThan(0.03);
+      together.forEach((value, i) => {
+        expect(value).toBeCloseTo((a[i] + b[i]) / 2, 5);
+      });
+    } finally {
+      await backend.close();
+    }
+    const command = readFileSync(at('averages', 'both', 'command.txt'), 'utf8')
+      .trimEnd()
+      .split('\n')
+      .at(-1);
+    expect(command).toMatch(
+      /^fer average runs\/a\/epoch_1\.safetensors beside\/other\/best\.safetensors of=answers name=both /,
+    );
+    const out = at('exported');
+    expect((await fer('export', `model=${at('averages', 'both')}`, `out=${out}`)).code).toBe(0);
+    expect(readFileSync(join(out, 'README.md'), 'utf8')).toMatch(/side by side, whose logits are averaged/);
+  });
+
+  test('of=answers refuses what cannot stand side by side', async () => {
+    const folder = at('smaller');
+    mkdirSync(folder);
+    cpSync(ONE, join(folder, 'model.safetensors'));
+    const config = JSON.parse(readFileSync(at('runs', 'a', 'config.json'), 'utf8'));
+    const write = (model: object): void =>
+      writeFileSync(
+        join(folder, 'config.json'),
+        JSON.stringify({ ...config, model: { ...config.model, ...model } }),
+      );
+    write({ labels: [...config.model.labels].reverse() });
+    const labels = await average([TWO, folder], 'name=none', 'of=answers');
+    expect(labels.code).toBe(1);
+    expect(labels.stderr).toMatch(/cannot stand side by side: labels is angry,.* and neutral,/);
+    write({ inputSize: 24 });
+    const crops = await average([TWO, folder], 'name=none', 'of=answers');
+    expect(crops.code).toBe(1);
+    expect(crops.stderr).toMatch(/of crops of 24x24 and .* of 40x40: its linear layers do not fit/);
+    expect(existsSync(at('averages', 'none'))).toBe(false);
   });
 
   test('is part of what made a model', async () => {

@@ -6,6 +6,7 @@ import { uploadData } from '../engine/deviceData.ts';
 import { makeModelFolder, writeModelFolder } from '../export/modelFolder.ts';
 import { averageProvenance } from '../export/provenance.ts';
 import { averageWeights } from '../nn/averageWeights.ts';
+import { joinNetworks } from '../nn/joinNetworks.ts';
 import { loadModel, readWeights } from '../nn/model.ts';
 import { measureNormStatistics } from '../train/normStatistics.ts';
 import { originOf } from '../train/source.ts';
@@ -15,7 +16,7 @@ import type { Run } from './verb.ts';
 /** `fer average`: one network from several, or one with statistics of its own. */
 export const run: Run<typeof averageOptions> = async ({ config, positionals: models }, out) => {
   const folder = join(config.runs, config.name);
-  const average = averageWeights(models);
+  const average = config.of === 'answers' ? joinNetworks(models) : averageWeights(models);
   const averaged = { ...config, models: models.map(originOf) };
   const dataset = await readData(config, out);
   checkImageSize(dataset, average.description);
@@ -33,10 +34,19 @@ export const run: Run<typeof averageOptions> = async ({ config, positionals: mod
       onProgress: (done) => bar.update(done),
     });
     const tensors = await readWeights(backend, loaded.parameters);
-    writeModelFolder(folder, { ...average, tensors }, 'fp32', averageProvenance(averaged, dataset.hash));
+    writeModelFolder(
+      folder,
+      { ...average, tensors },
+      'fp32',
+      averageProvenance(averaged, dataset.hash, average.description),
+    );
     const { network, width } = average.description;
     out.result({ out: folder, models: averaged.models, model: average.description, images: counted }, () => {
-      const what = models.length === 1 ? models[0] : `the average of ${models.length} networks`;
+      const several =
+        config.of === 'answers'
+          ? `${models.length} networks side by side`
+          : `the average of ${models.length} networks`;
+      const what = models.length === 1 ? models[0] : several;
       return (
         `${folder}: ${what} (${network} of width ${width}), its batch-norm statistics those of ` +
         `${counted.toLocaleString('en-US')} images\n` +

@@ -137,17 +137,19 @@ export const VERBS: readonly Verb[] = [
     synonyms: SYNONYMS,
     positionals: {
       label: 'MODEL...',
-      help: 'run or model folders, or .safetensors files in them, all of one network; epochs of a run, for instance',
+      help: 'run or model folders, or .safetensors files in them; epochs of a run, for instance',
       min: 1,
       max: 1000,
     },
     about:
       'Weights of one training, or of several that started from the same ones, can be averaged; those of trainings from ' +
-      'different seeds cannot. A single network trained with mixup, cutmix or much augmentation may gain as well: its ' +
+      'different seeds cannot: those stand side by side with of=answers, and a training can start from what comes of it. A ' +
+      'single network trained with mixup, cutmix or much augmentation may gain as well: its ' +
       'running statistics are of pictures as trainings see them, not of those that it is asked about.',
     examples: [
       'fer average runs/a/epoch_20.safetensors runs/a name=mean data=fer2013.csv',
       'fer average runs/my_vgg name=measured data=fer2013.csv',
+      'fer average runs/seed_1 runs/seed_2 of=answers name=both data=fer2013.csv',
     ],
     load: () => import('./average.ts'),
   }),

@@ -151,7 +151,15 @@ export const importOptions = group('Options', {
   json: shared.json,
 });
 
+/** What `fer average` takes the mean of. */
+export const MEANS = ['weights', 'answers'] as const;
+
 export const averageOptions = group('Options', {
+  of: option(
+    choice(MEANS),
+    'weights',
+    'weights: the mean of each number of networks of one training; answers: any networks side by side in one as wide as all together, whose logits are the mean of theirs',
+  ),
   name: variant(trainOptions.name, { help: 'name of the result: its folder under runs=' }),
   runs: trainOptions.runs,
   data: shared.data,

@@ -234,12 +234,14 @@ function training(card: ModelCard): string {
   ].join('\n');
 }
 
-function averageText({ models, train, augmentations }: AverageRecord): string {
+function averageText({ models, of, train, augmentations }: AverageRecord): string {
   const names = models.map(({ file }) => `\`${file}\``).join(', ');
   const what =
     models.length === 1
       ? `The weights are those of ${names}`
-      : `The weights are the mean of those of ${names}`;
+      : of === 'answers'
+        ? `The weights are those of ${names} side by side, whose logits are averaged`
+        : `The weights are the mean of those of ${names}`;
   const drawn = augmentations.length === 0 ? 'centre crops' : augmentations.join(', ');
   return (
     `${what}; the running statistics of batch norm were measured anew, on ${train.join(' and ')} (${drawn}). What ` +

@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs';
 import { basename, dirname, isAbsolute } from 'node:path';
 import { AUTO_SETTINGS, averageOptions, type TrainConfig, trainOptions, trialOptions } from '../config.ts';
+import type { ModelDescription } from '../nn/model.ts';
 import { shellWord } from '../term/shellWord.ts';
 import { trainingOf } from '../train/ancestry.ts';
 import { afterChanges, type RunChange } from '../train/changes.ts';
@@ -48,18 +49,20 @@ export function readProvenance(file: string): Provenance | undefined {
  *
  * @param settings the configuration of the average, and the weights it was made of
  * @param hash of the content of its data
+ * @param model what came of it
  * @returns undefined where the first of them are not of a training
  * @throws FerError as `readProvenance`
  */
 export function averageProvenance(
-  { models, name, data, train, limit, augmentations, bs, seed }: Omit<AverageRecord, 'hash'>,
+  { models, of: mean, name, data, train, limit, augmentations, bs, seed }: Omit<AverageRecord, 'hash'>,
   hash: string,
+  model: ModelDescription,
 ): Provenance | undefined {
   const folder = folderOf(models[0].file);
   const record = trainingOf(models[0].file);
   if (!record) return undefined;
-  const averaged = { models, name, data, hash, train, limit, augmentations, bs, seed };
-  const of = { ...record, averaged };
+  const averaged = { models, of: mean, name, data, hash, train, limit, augmentations, bs, seed };
+  const of = { ...record, model, averaged };
   return {
     record: portableRecord(of),
     history: folder.readHistory(),
@@ -114,10 +117,10 @@ function averageCommand(record: AverageRecord): string[] {
   const notes = models.map(
     ({ file, sha256 }) => `# the next one takes ${weightsPath(file)}, SHA-256 ${sha256}`,
   );
-  const keys = ['name', 'data', 'train', 'limit', 'augmentations', 'bs', 'seed'] as const;
+  const keys = ['of', 'name', 'data', 'train', 'limit', 'augmentations', 'bs', 'seed'] as const;
   const portable = { ...record, data: endOf(record.data, 1) };
   const settings = keys
-    .filter((key) => key !== 'limit' || record.limit > 0)
+    .filter((key) => (key !== 'limit' || record.limit > 0) && (key !== 'of' || record.of === 'answers'))
     .map((key) => `${key}=${averageOptions[key].type.show(portable[key] as never)}`);
   const words = [...models.map(({ file }) => weightsPath(file)), ...settings];
   return [...notes, `fer average ${words.map(shellWord).join(' ')}`];

@@ -33,7 +33,7 @@ describe('a network with more channels', () => {
       );
     }
     const weights = { tensors: await readWeights(backend, narrow.parameters), metadata: { step: '7' } };
-    const widened = widen(wide.parameters, weights, 3);
+    const widened = widen(wide.parameters, [weights], 3);
     expect(widened.metadata).toEqual({ step: '7' });
     loadWeights(backend, wide.parameters, widened, 'wide');
 

@@ -4,40 +4,58 @@ import type { Safetensors, StoredTensor } from '../io/safetensorsFormat.ts';
 import { stored } from './loadModel.ts';
 
 /**
- * Weights of a network as those of the same network with more channels, that gives the same answers: the old channels come
- * first and do not see the new ones, whose weights are drawn as in a new network. As what leads from the new ones
- * to the outputs is zero at first, training finds them at work only as far as they help (after Chen, Goodfellow
- * and Shlens, Net2Net, arXiv 1511.05641, whose new channels are copies).
+ * Weights of narrow networks side by side in a wide one, whose answers are the mean of theirs: the channels of the first
+ * come first, and none sees those of another. What is left of the wide one is drawn as in a new network and leads to the
+ * outputs with zeros, so training finds it at work only as far as it helps (after Chen, Goodfellow and Shlens,
+ * Net2Net, arXiv 1511.05641, whose new channels are copies).
  *
  * @param parameters those of the wide network
- * @param narrow weights whose tensors have the same names and ranks, and no larger sides
+ * @param narrow weights whose tensors have the same names and ranks; a side that is not that of the wide network is one of
+ *   channels, and those of all have room
+ * @param seed of the fresh weights
  */
-export function widen(parameters: Parameters, narrow: Safetensors, seed: number): Safetensors {
+export function widen(parameters: Parameters, narrow: readonly Safetensors[], seed: number): Safetensors {
   const initial = parameters.initial(seed);
   const tensors: Record<string, StoredTensor> = {};
   for (const [name, view] of parameters.state) {
     const of = view.buffer === parameters.values.buffer ? initial.values : initial.statistics;
     const values = of.slice(view.offset, view.offset + sizeOf(view.shape));
-    const old = narrow.tensors[name];
-    insert(values, view.shape, old.data as Float32Array, old.shape);
+    insert(
+      { data: values, shape: view.shape },
+      narrow.map(({ tensors: each }) => each[name]),
+    );
     tensors[name] = stored(view.shape, values);
   }
-  return { tensors, metadata: narrow.metadata };
+  return { tensors, metadata: narrow.length === 1 ? narrow[0].metadata : {} };
 }
 
-/** Puts `old` [outputs, inputs, ...] in front; an old output has zeros for what it did not know. */
+/**
+ * Puts tensors [outputs, inputs, ...] beside each other, from the front. Outputs that are channels have zeros for what is
+ * not their network's; those that are the answers take their part of each.
+ */
 function insert(
-  values: Float32Array,
-  shape: readonly number[],
-  old: ArrayLike<number>,
-  oldShape: readonly number[],
+  { data: values, shape }: { readonly data: Float32Array; readonly shape: readonly number[] },
+  parts: readonly StoredTensor[],
 ): void {
-  const [outputs] = oldShape;
   const width = sizeOf(shape) / shape[0];
-  const oldWidth = sizeOf(oldShape) / outputs;
-  for (let output = 0; output < outputs; output++) {
-    const row = values.subarray(output * width, (output + 1) * width);
-    row.fill(0, oldWidth);
-    for (let i = 0; i < oldWidth; i++) row[i] = old[output * oldWidth + i];
+  let [top, left] = [0, 0];
+  for (const part of parts) {
+    const [outputs] = part.shape;
+    const data = part.data as Float32Array;
+    const answers = outputs === shape[0];
+    const partWidth = sizeOf(part.shape) / outputs;
+    // One that sees the picture itself, as all others do, has a row of the same length; so have single numbers.
+    const sharesInputs = partWidth === width;
+    for (let output = 0; output < outputs; output++) {
+      const row = values.subarray((top + output) * width, (top + output + 1) * width);
+      if (!answers || part === parts[0]) row.fill(0);
+      for (let i = 0; i < partWidth; i++) {
+        const value = data[output * partWidth + i];
+        if (answers) row[left + i] += value / parts.length;
+        else row[left + i] = value;
+      }
+    }
+    if (!answers) top += outputs;
+    if (!sharesInputs) left += partWidth;
   }
 }

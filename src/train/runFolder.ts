@@ -64,6 +64,8 @@ export interface RunRecord extends ProgramVersion {
 /** How weights were averaged, and their batch-norm statistics measured. */
 export interface AverageRecord {
   readonly models: readonly WeightsOrigin[];
+  /** What the mean is of; weights where it is missing. */
+  readonly of?: 'weights' | 'answers';
   readonly name: string;
   readonly data: string;
   /** SHA-256 of the content of the data. */

@@ -69,7 +69,7 @@ export function readSource(
   // Weights of the same width are checked where they are loaded.
   if (description.width >= wanted.width) return { model: found, origin };
   checkWeights(buildModel(description).parameters, found, file);
-  return { model: { ...found, ...widen(buildModel(wanted).parameters, found, seed) }, origin };
+  return { model: { ...found, ...widen(buildModel(wanted).parameters, [found], seed) }, origin };
 }
 
 /** Convolutions take crops of any size; the layers behind them have a place for each pixel that is left of one. */
