@@ -1,4 +1,4 @@
-import { cpSync, existsSync, mkdirSync, readdirSync, rmSync, truncateSync } from 'node:fs';
+import { cpSync, existsSync, readdirSync, renameSync, rmSync, truncateSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
 import { readSafetensors } from '../src/io/safetensors.ts';
@@ -33,6 +33,8 @@ function copy(): { runs: string; run: string } {
 const abandoned = (run: string, branch = '1'): string[] => readdirSync(join(run, 'abandoned', branch)).sort();
 const LAST = 'last.safetensors';
 const ABOUT = ['config.json', 'history.csv'];
+/** The optimizer's part of the finished run's last checkpoint. */
+const STATE = 'last.state-3-0.safetensors';
 const epochsIn = (run: string): string[] => readdirSync(run).filter((name) => name.startsWith('epoch_'));
 const epochOf = (file: string): string => readSafetensors(file).metadata.epoch;
 
@@ -71,7 +73,9 @@ describe('restore_epoch', () => {
     await restored({ runs, restore_epoch: 1 });
     expect(epochsIn(run)).toEqual(['epoch_1.safetensors']);
     const names = [BEST, 'epoch_2.safetensors', 'epoch_3.safetensors', LAST];
-    expect(abandoned(run)).toEqual([BEST, 'config.json', ...names.slice(1, 3), 'history.csv', LAST]);
+    expect(abandoned(run)).toEqual(
+      [BEST, 'config.json', ...names.slice(1, 3), 'history.csv', LAST, STATE].sort(),
+    );
     for (const name of names) {
       expect(tensorsOf(join(run, 'abandoned', '1', name))).toEqual(tensorsOf(join(DONE, name)));
     }
@@ -101,7 +105,7 @@ describe('restore_epoch', () => {
     cpSync(join(DONE, 'epoch_1.safetensors'), join(run, BEST));
     const start = await restored({ runs, restore_epoch: 2 });
     expect(start).toMatchObject({ epoch: 2, best: { epoch: 1 } });
-    expect(abandoned(run)).toEqual(['config.json', 'epoch_3.safetensors', 'history.csv', LAST]);
+    expect(abandoned(run)).toEqual(['config.json', 'epoch_3.safetensors', 'history.csv', LAST, STATE].sort());
     expect(epochOf(join(run, BEST))).toBe('1');
   });
 
@@ -178,10 +182,8 @@ describe('a restore that is cut short', () => {
     'before it has moved anything': () => killIn('setAside'),
     'half-way in the moving': () =>
       vi.spyOn(RunFolder.prototype, 'setAside').mockImplementationOnce(function (this: RunFolder) {
-        mkdirSync(join(this.path, 'abandoned', '1'), { recursive: true });
-        for (const name of [...ABOUT, 'epoch_2.safetensors'])
-          cpSync(join(this.path, name), join(this.path, 'abandoned', '1', name));
-        rmSync(join(this.path, 'epoch_2.safetensors'));
+        const name = 'epoch_2.safetensors';
+        renameSync(join(this.path, name), join(this.path, 'abandoned', '1', name));
         throw new Error('killed');
       }),
     'before the best is there': () => killIn('writeWeights'),
@@ -211,11 +213,63 @@ describe('a restore that is cut short', () => {
     await trainTiny({ runs, resume: true }, { dataset });
     expect(outcomeOf(run)).toEqual(whole);
     expect(readdirSync(join(run, 'abandoned'))).toEqual(['1']);
-    const given = [BEST, 'epoch_2.safetensors', 'epoch_3.safetensors', LAST];
+    const given = [BEST, 'epoch_2.safetensors', 'epoch_3.safetensors', LAST, STATE];
     expect(abandoned(run)).toEqual([...ABOUT, ...given].sort());
     const record = new RunFolder(runs, 'a').readRecord();
     expect(record.restoring).toBeUndefined();
     expect(record.changes).toMatchObject([{ epoch: 1, restored: 1, after: { lr: 0.005 } }]);
+    // The record of the branch is of before it.
+    expect(new RunFolder(join(run, 'abandoned'), '1').readRecord().train.lr).toBe(0.02);
+  });
+
+  test.each(Object.keys(moments))('%s: a branch that was given up earlier stays as it is', async (moment) => {
+    const { runs, run } = copy();
+    await trainTiny({ ...settings, runs }, { dataset });
+    const first = snapshot(join(run, 'abandoned', '1'));
+    await trainTiny({ runs, resume: true, n_epochs: 4 }, { dataset });
+    if (moment === 'half-way in the moving') return;
+    moments[moment]();
+    await expect(trainTiny({ ...settings, lr: 0.006, runs, n_epochs: 4 }, { dataset })).rejects.toThrow(
+      'killed',
+    );
+    vi.restoreAllMocks();
+    await trainTiny({ runs, resume: true }, { dataset });
+    expect(snapshot(join(run, 'abandoned', '1'))).toEqual(first);
+    expect(readdirSync(join(run, 'abandoned')).sort()).toEqual(['1', '2']);
+    expect(abandoned(run, '2')).toEqual(
+      expect.arrayContaining([LAST, 'epoch_2.safetensors', 'epoch_4.safetensors']),
+    );
+    expect(epochOf(join(run, 'abandoned', '2', LAST))).toBe('4');
+  });
+
+  test('with start_epoch, after the checkpoint: what it saved itself is not set aside', async () => {
+    const { runs, run } = copy();
+    moments['after the checkpoint']();
+    const back = { runs, restore_epoch: 1, start_epoch: 7, n_epochs: 8 };
+    await expect(trainTiny(back, { dataset })).rejects.toThrow('killed');
+    vi.restoreAllMocks();
+    await trainTiny({ runs, resume: true }, { dataset });
+    expect(readdirSync(join(run, 'abandoned'))).toEqual(['1']);
+    for (const name of [LAST, STATE]) {
+      expect(tensorsOf(join(run, 'abandoned', '1', name))).toEqual(tensorsOf(join(DONE, name)));
+    }
+  });
+
+  test('a part of the next epoch is set aside as well, and can go on from there', async () => {
+    const { runs, run } = copy();
+    let steps = 0;
+    const interrupted = (): boolean => ++steps > 2;
+    const more = trainTiny({ runs, resume: true, n_epochs: 4 }, { dataset, interrupted });
+    await expect(more).rejects.toThrow(/stopped and saved/);
+    const part = readdirSync(run).filter((name) => /^last\.state-3-[1-9]/.test(name));
+    expect(part).toHaveLength(1);
+    await restored({ runs, restore_epoch: 3, n_epochs: 4 });
+    expect(abandoned(run)).toEqual([...ABOUT, LAST, ...part].sort());
+    const { history } = await trainTiny(
+      { runs: join(run, 'abandoned'), name: '1', resume: true, n_epochs: 4 },
+      { dataset },
+    );
+    expect(history.map(({ epoch }) => epoch)).toEqual([1, 2, 3, 4]);
   });
 
   test('right after it, resume=true goes on from there', async () => {

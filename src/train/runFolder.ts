@@ -6,7 +6,13 @@ import type { Split } from '../data/dataset.ts';
 import type { Augmentation } from '../engine/augment.ts';
 import { FerError } from '../errors.ts';
 import { explainFileError, readFileBytes, removeStaleTemporaries, writeFileAtomic } from '../io/files.ts';
-import { readSafetensors, type Safetensors, type StoredTensor, writeSafetensors } from '../io/safetensors.ts';
+import {
+  readSafetensors,
+  type Safetensors,
+  type StoredTensor,
+  withSafetensors,
+  writeSafetensors,
+} from '../io/safetensors.ts';
 import { checkDescription, type ModelDescription } from '../nn/model.ts';
 import { checkedChanges, type RunChange } from './changes.ts';
 import { type EpochRow, historyCsv, isEpochRow, parseHistory } from './history.ts';
@@ -51,8 +57,11 @@ export interface RunRecord extends ProgramVersion {
   readonly train: TrainConfig;
   /** Where it went on with other settings, or went back: `train` is what holds since the last of them. */
   readonly changes?: readonly RunChange[];
-  /** It is going back to kept weights, as the last of `changes` says, and has not arrived. */
-  readonly restoring?: boolean;
+  /**
+   * It is going back to kept weights, as the last of `changes` says, and has not arrived: the number of the branch that what
+   * came later moves to, 0 where nothing did.
+   */
+  readonly restoring?: number;
   /** The weights it started from, where those are another run's. */
   readonly from?: WeightsOrigin;
   /** The weights it learns the answers of, with `teacher=`, in its order. */
@@ -199,39 +208,74 @@ export class RunFolder {
   }
 
   /**
-   * Moves what came after an epoch to `abandoned/N/`, a folder like that of a run: the weights kept later, the last
-   * ones, the best if asked to, with the history and the record until now. One that was cut short is completed.
+   * Makes `abandoned/N/`, a folder like that of a run, for what came after an epoch: with the history and the record until
+   * now.
+   *
+   * @param best whether the best weights came after it
+   * @returns N; 0 where nothing came after it
    */
-  setAside(epoch: number, best: boolean, { restoring, ...record }: RunRecord): void {
-    const isLater = (name: string): boolean => (this.#epochOf(name) ?? 0) > epoch;
-    const names = this.#names().filter(
-      (name) =>
-        Number(EPOCH.exec(name)?.[1] ?? 0) > epoch ||
-        (name === LAST && isLater(name)) ||
-        (name === BEST && best),
-    );
-    if (names.length === 0) return;
-    this.#attempt('move weights in', () => {
+  openBranch(epoch: number, best: boolean, record: RunRecord): number {
+    if (this.#later(epoch, best).length === 0) return 0;
+    return this.#attempt('move weights in', () => {
       let n = 1;
-      while (existsSync(this.#file(join(ABANDONED, String(n))))) n++;
-      const branch = this.#file(join(ABANDONED, String(restoring && n > 1 ? n - 1 : n)));
-      mkdirSync(branch, { recursive: true });
-      const copy = (name: string, text: string): void => {
-        if (!existsSync(join(branch, name))) writeFileAtomic(join(branch, name), text);
-      };
-      copy(CONFIG, recordText(record));
-      copy(HISTORY, historyCsv(this.readHistory()));
-      for (const name of names) renameSync(this.#file(name), join(branch, name));
+      // One without weights is of a restore that ended before it began.
+      const taken = (branch: string): boolean =>
+        existsSync(branch) && readdirSync(branch).some((name) => name.endsWith('.safetensors'));
+      while (taken(this.#branch(n))) n++;
+      mkdirSync(this.#branch(n), { recursive: true });
+      writeFileAtomic(join(this.#branch(n), CONFIG), recordText(record));
+      writeFileAtomic(join(this.#branch(n), HISTORY), historyCsv(this.readHistory()));
+      return n;
     });
   }
 
-  /** What the weights in a file say of themselves. */
+  /**
+   * Moves what came after an epoch to a branch: the weights kept later, the last ones with their state, the best if asked
+   * to. Done once more after it was cut short it leaves what is there.
+   *
+   * @param branch as `openBranch` gave it
+   */
+  setAside(branch: number, epoch: number, best: boolean): void {
+    if (branch === 0) return;
+    const folder = this.#branch(branch);
+    this.#attempt('move weights in', () => {
+      mkdirSync(folder, { recursive: true });
+      for (const name of this.#later(epoch, best)) {
+        if (!existsSync(join(folder, name))) renameSync(this.#file(name), join(folder, name));
+      }
+    });
+  }
+
+  #branch(n: number): string {
+    return this.#file(join(ABANDONED, String(n)));
+  }
+
+  /** What holds weights of after an epoch, in the order that it is moved in: the last weights name their state. */
+  #later(epoch: number, best: boolean): string[] {
+    const names = this.#names();
+    const kept = names.filter((name) => Number(EPOCH.exec(name)?.[1] ?? 0) > epoch);
+    return [...kept, ...this.#laterCheckpoint(epoch), ...(best && names.includes(BEST) ? [BEST] : [])];
+  }
+
+  /** The last checkpoint, if it is of after an epoch: of a part of the next one, perhaps. */
+  #laterCheckpoint(epoch: number): string[] {
+    const { epoch: at, state = '' } = this.#metadataOf(LAST);
+    const [, images = 0] = (STATE.exec(state)?.[0].match(/\d+/g) ?? []).map(Number);
+    if (at === undefined || Number(at) < epoch || (Number(at) === epoch && images === 0)) return [];
+    return [state, LAST].filter((name) => name !== '' && existsSync(this.#file(name)));
+  }
+
   #epochOf(name: string): number | undefined {
+    const { epoch } = this.#metadataOf(name);
+    return epoch === undefined ? undefined : Number(epoch);
+  }
+
+  /** What the weights in a file say of themselves; nothing where they are missing or damaged. */
+  #metadataOf(name: string): Readonly<Record<string, string>> {
     try {
-      const { epoch } = readSafetensors(this.#file(name)).metadata;
-      return epoch === undefined ? undefined : Number(epoch);
+      return withSafetensors(this.#file(name), ({ metadata }) => metadata);
     } catch (error) {
-      if (error instanceof FerError) return undefined;
+      if (error instanceof FerError) return {};
       throw error;
     }
   }

@@ -125,10 +125,11 @@ async function start(
     const { from } = before;
     const { restore_epoch: restored, start_epoch } = config;
     // One that was cut short is finished first.
+    const unfinished = before.restoring === undefined ? undefined : before.changes?.at(-1);
     const back =
       restored > 0
-        ? { epoch: start_epoch || restored, restored }
-        : before.restoring && before.changes?.at(-1);
+        ? { epoch: start_epoch || restored, restored, again: false }
+        : unfinished && { ...unfinished, again: true };
     if (back) {
       const changes = changesOf(before, saved, { ...back, images: 0 });
       await restoreEpoch(folder, before, { ...saved, from, changes }, trainer, checkpoints, back);
@@ -191,7 +192,7 @@ async function restoreEpoch(
   record: RunRecord,
   trainer: Trainer,
   checkpoints: Checkpoints,
-  { epoch, restored = epoch }: Pick<RunChange, 'epoch' | 'restored'>,
+  { epoch, restored = epoch, again }: Pick<RunChange, 'epoch' | 'restored'> & { readonly again: boolean },
 ): Promise<void> {
   const weights = folder.readEpoch(restored);
   const { history, best } = past(folder);
@@ -209,8 +210,11 @@ async function restoreEpoch(
     history: rows,
     best: bestSoFar ?? (best !== null && best.epoch <= restored ? best : null),
   });
-  folder.writeRecord({ ...record, restoring: true });
-  folder.setAside(restored, !keepsBest, before);
+  const { restoring, ...given } = before;
+  // One that is done again has its branch, or nothing came later: what looks so now is its own checkpoint.
+  const branch = again ? (restoring ?? 0) : restoring || folder.openBranch(restored, !keepsBest, given);
+  folder.writeRecord({ ...record, restoring: branch });
+  folder.setAside(branch, restored, !keepsBest);
   await checkpoints.save(keepsBest ? [] : ['best']);
   folder.writeRecord(record);
 }
