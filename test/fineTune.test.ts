@@ -221,6 +221,20 @@ describe('a source that will not do', () => {
       const settings = { runs: at('source'), from, overwrite: true };
       expect(() => configOf(settings)).toThrow(/lies in the run folder that overwrite=true deletes/);
     }
+    // What a run gave up lies in its folder as well.
+    const branch = join(SOURCE, 'abandoned', '1');
+    cpSync(BEST, join(branch, 'best.safetensors'), { recursive: true });
+    cpSync(join(SOURCE, 'config.json'), join(branch, 'config.json'));
+    try {
+      const settings = { runs: at('source'), overwrite: true };
+      expect(() => configOf({ ...settings, from: branch })).toThrow(/lies in the run folder that overwrite/);
+      expect(() => configOf({ ...settings, teacher: branch })).toThrow(
+        /lies in the folder of the run itself/,
+      );
+      expect(configOf({ runs: at('source of none'), from: branch }).from).toBe(branch);
+    } finally {
+      rmSync(join(SOURCE, 'abandoned'), { recursive: true });
+    }
   });
 
   test('of other labels, or damaged: nothing is deleted for it', async () => {

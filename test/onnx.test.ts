@@ -189,6 +189,23 @@ describe('refused', () => {
     expect(stderr).toMatch(message);
   });
 
+  test('what would be looked at for nothing is refused', async () => {
+    const args = ['export', `model=${MODEL}`, `out=${at('refused.onnx')}`];
+    const first = await fer(
+      ...(args as ['export']),
+      'format=onnx',
+      'check=false',
+      'data=synthetic:20',
+      'limit=3',
+    );
+    expect(first.code).toBe(2);
+    expect(first.stderr).toMatch(/data= and limit= would have no effect: with check=false/);
+    const second = await fer(...(args as ['export']), 'splits=PrivateTest');
+    expect(second.code).toBe(2);
+    expect(second.stderr).toMatch(/splits= would have no effect: there is no data/);
+    expect(existsSync(at('refused.onnx'))).toBe(false);
+  });
+
   test('a file that is there, unless overwrite=true', async () => {
     const args = ['export', `model=${MODEL}`, 'format=onnx', `out=${at('twice.onnx')}`, 'check=false'];
     const first = await fer(...args);

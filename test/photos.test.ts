@@ -1,9 +1,11 @@
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { crc32, deflateSync } from 'node:zlib';
 import sharp, { type Sharp } from 'sharp';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
+import { FerError } from '../src/errors.ts';
 import { overlap } from '../src/face/detection.ts';
 import type { Box } from '../src/face/image.ts';
+import { PictureRecognizer } from '../src/recognize/pictureRecognizer.ts';
 import { fer } from './commands.ts';
 import { temporaryFolder } from './dataFiles.ts';
 import { cli } from './process.ts';
@@ -240,6 +242,35 @@ describe('what is refused', () => {
     expect(errors[names[4]]).toMatch(/there is no such file/);
     expect(stderr.trimEnd().split('\n')).toHaveLength(5);
     expectFaces(rows.find(({ file }) => file === photo) as Row);
+  });
+
+  test('an error that is not of the picture ends the work, and what was found until then is told', async () => {
+    const recognize = PictureRecognizer.prototype.recognize;
+    let calls = 0;
+    vi.spyOn(PictureRecognizer.prototype, 'recognize').mockImplementation(function (
+      this: PictureRecognizer,
+      ...args
+    ) {
+      if (++calls > 1) throw new FerError('the GPU is gone');
+      return recognize.apply(this, args);
+    });
+    const others = ['b.jpg', 'c.jpg'].map((name) => at(name));
+    for (const other of others) writeFileSync(other, readFileSync(photo));
+    const { code, rows, stderr } = await predict(photo, ...others);
+    vi.restoreAllMocks();
+    expect({ code, calls, stderr }).toEqual({ code: 1, calls: 2, stderr: 'the GPU is gone\n' });
+    expect(rows).toHaveLength(1);
+    expectFaces(rows[0]);
+  });
+
+  test('an annotated picture that cannot be written, and the others go on', async () => {
+    mkdirSync(at('half', 'photo.faces.jpg'), { recursive: true });
+    const other = at('other.jpg');
+    writeFileSync(other, readFileSync(photo));
+    const { code, rows } = await predict(photo, other, `annotate=${at('half')}`);
+    expect(code).toBe(1);
+    expect(rows[0].error).toMatch(/cannot write .*photo\.faces\.jpg/);
+    expectFaces(rows[1]);
   });
 
   test('a folder that cannot be made for the annotated pictures', async () => {

@@ -1,7 +1,8 @@
-import type { ExplainConfig, explainOptions } from '../config.ts';
+import { type ExplainConfig, type explainOptions, methodOptions } from '../config.ts';
 import { createBackend } from '../engine/createBackend.ts';
 import { Explainer, type Explanation, targetIndex } from '../explain/explainer.ts';
 import { type ExplanationFiles, writeExplanation } from '../explain/files.ts';
+import type { MethodSettings } from '../explain/method.ts';
 import { makeFolder } from '../io/files.ts';
 import { findModel, loadFound } from '../nn/model.ts';
 import type { Output } from './output.ts';
@@ -30,9 +31,11 @@ export const run: Run<typeof explainOptions> = async ({ config, positionals }, o
   const backend = await createBackend(config);
   try {
     const batch = Math.max(1, Math.floor(config.bs / config.crops));
+    const settings = Object.entries(config).filter(([key]) => Object.hasOwn(methodOptions, key));
     const explainer = new Explainer(backend, loadFound(backend, model), {
-      ...config,
+      ...(Object.fromEntries(settings) as Partial<MethodSettings>),
       methods: config.method,
+      crops: config.crops,
       batch,
     });
     makeFolder(config.out);

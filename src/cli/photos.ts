@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import type { PredictConfig } from '../config.ts';
 import type { Backend } from '../engine/backend.ts';
-import { FerError } from '../errors.ts';
+import { FerError, PictureError } from '../errors.ts';
 import { FaceDetector } from '../face/detector.ts';
 import { loadFaceModels } from '../face/loadModels.ts';
 import { type Photo, readPhoto } from '../image/read.ts';
@@ -43,6 +43,7 @@ export class PhotoPredictor {
     }
   }
 
+  /** @throws FerError where not the picture is to blame: the next one would fare no better */
   async predict(file: string): Promise<PhotoPrediction> {
     try {
       const photo = await readPhoto(file);
@@ -56,10 +57,10 @@ export class PhotoPredictor {
       }));
       const annotated = this.#annotated.get(file);
       if (annotated === undefined) return { file, faces };
-      await draw(photo, faces, annotated);
-      return { file, faces, annotated };
+      const problem = await draw(photo, faces, annotated);
+      return problem === undefined ? { file, faces, annotated } : { file, error: problem };
     } catch (error) {
-      if (!(error instanceof FerError)) throw error;
+      if (!(error instanceof PictureError)) throw error;
       return { file, error: error.message };
     }
   }
@@ -74,8 +75,12 @@ function mapValues(of: object, change: (value: never) => unknown): object {
   return Object.fromEntries(Object.entries(of).map(([key, value]) => [key, change(value as never)]));
 }
 
-/** @throws FerError if the disk refuses */
-async function draw({ image, scale }: Photo, faces: readonly FacePrediction[], path: string): Promise<void> {
+/** @returns why, if the disk refuses */
+async function draw(
+  { image, scale }: Photo,
+  faces: readonly FacePrediction[],
+  path: string,
+): Promise<string | undefined> {
   const { annotate } = await import('../face/annotate.ts');
   const within = ({ x, y, width, height }: Box): Box => ({
     x: x / scale,
@@ -87,5 +92,12 @@ async function draw({ image, scale }: Photo, faces: readonly FacePrediction[], p
     box: within(box),
     text: `${label} ${(100 * scores[label]).toFixed(0)} %`,
   }));
-  writeFileAtomic(path, await annotate(image, marks));
+  const bytes = await annotate(image, marks);
+  try {
+    writeFileAtomic(path, bytes);
+    return undefined;
+  } catch (error) {
+    if (!(error instanceof FerError)) throw error;
+    return error.message;
+  }
 }

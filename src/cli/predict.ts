@@ -20,12 +20,27 @@ export const run: Run<typeof predictOptions> = async ({ config, positionals }, o
   try {
     const model = loadFound(backend, found);
     const { labels } = model.description;
-    if (config.faces === 'none') {
-      const all = [...failures, ...(await predictCrops(backend, model, files, config, out))];
-      return tell(all, () => cropsTable(all, labels), out);
+    const all: (CropPrediction | PhotoPrediction)[] = [...failures];
+    const crops = config.faces === 'none';
+    const show = (): number =>
+      tell(
+        all,
+        () =>
+          crops
+            ? cropsTable(all as readonly CropPrediction[], labels)
+            : photosTable(all as readonly PhotoPrediction[], labels),
+        out,
+      );
+    try {
+      await (crops ? predictCrops : predictPhotos)(backend, model, files, config, out, (one) =>
+        all.push(one),
+      );
+    } catch (error) {
+      // What was found until then is not lost.
+      if (all.length > failures.length) show();
+      throw error;
     }
-    const all = [...failures, ...(await predictPhotos(backend, model, files, config, out))];
-    return tell(all, () => photosTable(all, labels), out);
+    return show();
   } finally {
     await backend.close();
   }
@@ -49,22 +64,19 @@ async function predictCrops(
   files: readonly string[],
   { bs, crops }: PredictConfig,
   out: Output,
-): Promise<CropPrediction[]> {
+  found: (prediction: CropPrediction) => void,
+): Promise<void> {
   const batch = Math.min(files.length, Math.max(1, Math.floor(bs / crops)));
   const recognizer = new Recognizer(backend, model, { crops, batch });
-  const predictions: CropPrediction[] = [];
   const bar = out.progress({ label: `predicting on ${backend.name}`, total: files.length });
   for (let first = 0; first < files.length; first += batch) {
     const read = await readPictures(files.slice(first, first + batch), recognizer.description.imageSize);
     const answers = (await recognizer.recognize(facesOf(read))).values();
     for (const picture of read) {
-      predictions.push(
-        'error' in picture ? picture : { file: picture.file, ...(answers.next().value as Recognition) },
-      );
+      found('error' in picture ? picture : { file: picture.file, ...(answers.next().value as Recognition) });
     }
     bar.update(first + batch);
   }
-  return predictions;
 }
 
 async function predictPhotos(
@@ -73,21 +85,20 @@ async function predictPhotos(
   files: readonly string[],
   config: PredictConfig,
   out: Output,
-): Promise<PhotoPrediction[]> {
+  found: (prediction: PhotoPrediction) => void,
+): Promise<void> {
   const predictor = new PhotoPredictor(backend, model, files, config);
-  const predictions: PhotoPrediction[] = [];
   const bar = out.progress({
     label: `looking for faces, predicting on ${backend.name}`,
     total: files.length,
   });
   // One after another: the memory of one photograph at a time.
-  for (const file of files) {
+  for (const [done, file] of files.entries()) {
     const prediction = await predictor.predict(file);
     if ('faces' in prediction && prediction.faces.length === 0) {
       out.note(`${file}: no face found; faces=none takes a picture as a face crop`);
     }
-    predictions.push(prediction);
-    bar.update(predictions.length);
+    found(prediction);
+    bar.update(done + 1);
   }
-  return predictions;
 }

@@ -293,7 +293,21 @@ export function checkPredictConfig({ faces }: PredictConfig, explicit: ReadonlyS
 }
 
 /** @throws UsageError for options that were given and are about something else */
-export function checkExportConfig({ format }: ExportConfig, explicit: ReadonlySet<string>): void {
+export function checkExportConfig(
+  { format, check, data }: ExportConfig,
+  explicit: ReadonlySet<string>,
+): void {
+  if (format === 'onnx' && !check) {
+    const why = 'with check=false the file is tried on nothing. Leave out check=, or these';
+    refuseUnused(explicit, ['data', 'labels', 'splits', 'limit'], why);
+  }
+  if (data === '' && !explicit.has('data')) {
+    refuseUnused(
+      explicit,
+      ['labels', 'splits', 'limit'],
+      'there is no data. Give data= too, or leave it out',
+    );
+  }
   if (format === 'onnx') return;
   refuseUnused(explicit, ['input', 'check'], `format=${format} has none. Give format=onnx, or leave it out`);
 }

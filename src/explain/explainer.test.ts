@@ -80,6 +80,11 @@ describe('what does not fit', () => {
     const options = { methods: ['occlusion'], crops: 1, batch: 1, patch: 13 } as const;
     expect(() => new Explainer(backend, model, options)).toThrow(UsageError);
   });
+
+  it('a setting that there is not, as a program may misspell it', () => {
+    const options = { methods: ['occlusion'], crops: 1, batch: 1, strid: 2 } as const;
+    expect(() => new Explainer(backend, model, options)).toThrow(/no setting strid\. Did you mean stride\?/);
+  });
 });
 
 describe('a map as it is shown', () => {

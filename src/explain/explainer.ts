@@ -72,8 +72,7 @@ export class Explainer {
     this.description = loaded.description;
     this.#probe = new Probe(backend, loaded, { crops, batch });
     this.#methods = methods;
-    const settings = Object.entries(others).filter(([key]) => Object.hasOwn(methodOptions, key));
-    this.#settings = settled(defaultsOf(methodOptions), Object.fromEntries(settings));
+    this.#settings = settled(defaultsOf(methodOptions), others);
     this.#check(methods, this.#settings);
   }
 

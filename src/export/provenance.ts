@@ -6,7 +6,7 @@ import { shellWord } from '../term/shellWord.ts';
 import { trainingOf } from '../train/ancestry.ts';
 import { afterChanges, type RunChange } from '../train/changes.ts';
 import type { EpochRow } from '../train/history.ts';
-import { type AverageRecord, RunFolder, type RunRecord } from '../train/runFolder.ts';
+import { ABANDONED, type AverageRecord, RunFolder, type RunRecord } from '../train/runFolder.ts';
 import { teachersOf, type WeightsOrigin } from '../train/source.ts';
 import { isUsed } from '../tune/usedSettings.ts';
 
@@ -225,9 +225,11 @@ function portableSettings<S extends Partial<TrainConfig>>(settings: S): S {
   return { ...settings, teacher: teachersOf({ teacher }).map(weightsPath).join('+') };
 }
 
-/** `runs/NAME`, or `runs/NAME/FILE.safetensors`. */
+/** `runs/NAME`, or `runs/NAME/FILE.safetensors`; of what a run gave up, `runs/NAME/abandoned/N`. */
 function weightsPath(path: string): string {
-  return endOf(path, path.endsWith('.safetensors') ? 3 : 2);
+  const parts = path.endsWith('.safetensors') ? 3 : 2;
+  const givenUp = path.split(/[\\/]+/).at(-parts) === ABANDONED;
+  return endOf(path, givenUp ? parts + 2 : parts);
 }
 
 /** Where a file lay on the machine that trained is nobody's business: of such a path only the end is left. */

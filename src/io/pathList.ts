@@ -1,9 +1,21 @@
 import { existsSync } from 'node:fs';
-import { FerError } from '../errors.ts';
+import { FerError, UsageError } from '../errors.ts';
 
-/** Paths joined by a separator, none if the text is empty. What exists as it stands is one path. */
+/**
+ * Paths joined by a separator, none if the text is empty. What exists as it stands is one path.
+ *
+ * @throws UsageError for an empty one among others
+ */
 export function pathList(text: string, separator: string): string[] {
-  return existsSync(text) ? [text] : text.split(separator).filter((path) => path !== '');
+  if (text === '') return [];
+  if (existsSync(text)) return [text];
+  const paths = text.split(separator);
+  if (paths.includes('')) {
+    throw new UsageError(
+      `${JSON.stringify(text)}: expected paths joined by ${separator}, found an empty one`,
+    );
+  }
+  return paths;
 }
 
 /**

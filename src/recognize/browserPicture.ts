@@ -40,9 +40,7 @@ export async function sendBrowserPicture(picture: BrowserPicture): Promise<Sent<
 
 async function sourceOf(picture: BrowserPicture): Promise<ImageBitmapSource | RawPicture> {
   if (typeof picture === 'string') {
-    const response = await fetch(picture);
-    if (!response.ok) throw new PictureError(`${picture} cannot be fetched: status ${response.status}`);
-    return response.blob();
+    return fetched(picture);
   }
   if (picture instanceof Uint8Array) return new Blob([picture as Uint8Array<ArrayBuffer>]);
   if (picture !== null && typeof picture === 'object') {
@@ -52,6 +50,21 @@ async function sourceOf(picture: BrowserPicture): Promise<ImageBitmapSource | Ra
     if (typeof picture.width === 'number') return picture;
   }
   throw new PictureError(`expected a file, an image, a canvas, a video or pixels; found ${String(picture)}`);
+}
+
+/** @throws PictureError, whatever is wrong with the server or the way to it */
+async function fetched(address: string): Promise<Blob> {
+  let response: Response;
+  try {
+    response = await fetch(address);
+    if (response.ok) return await response.blob();
+  } catch (error) {
+    throw new PictureError(
+      `${address} cannot be fetched: is there a picture, and does its server allow this page?`,
+      { cause: error },
+    );
+  }
+  throw new PictureError(`${address} cannot be fetched: status ${response.status}`);
 }
 
 /** Draws what was sent, to read its pixels: transparent parts on mid-grey, very large pictures made smaller. */

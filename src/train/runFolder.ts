@@ -94,7 +94,7 @@ const HISTORY = 'history.csv';
 const STATE = /^last\.state(-\d+){2,3}\.safetensors$/;
 const EPOCH = /^epoch_(\d+)\.safetensors$/;
 /** Weights of epochs that the run went back behind. */
-const ABANDONED = 'abandoned';
+export const ABANDONED = 'abandoned';
 /** The lock, and what a killed process left half-written: nothing that makes a folder a run. */
 const isOurRefuse = (name: string): boolean => name === LOCK || /^\..*\.tmp$/.test(name);
 

@@ -1,4 +1,4 @@
-import { dirname, resolve } from 'node:path';
+import { isAbsolute, join, relative } from 'node:path';
 import type { TrainConfig } from '../config.ts';
 import { FerError } from '../errors.ts';
 import { fileSha256 } from '../io/files.ts';
@@ -44,7 +44,7 @@ export function withSource(config: TrainConfig, explicit: ReadonlySet<string>): 
   if (explicit.has('width') && config.width < width) {
     refuse(`width=${width}, more than ${config.width}`, 'leave out width= or give a larger one');
   }
-  if (resolve(dirname(file)) === resolve(config.runs, config.name)) {
+  if (isWithin(file, join(config.runs, config.name))) {
     throw new FerError(
       `from=${config.from} lies in the run folder that overwrite=true deletes: choose another name=`,
     );
@@ -70,6 +70,12 @@ export function readSource(
   if (description.width >= wanted.width) return { model: found, origin };
   checkWeights(buildModel(description).parameters, found, file);
   return { model: { ...found, ...widen(buildModel(wanted).parameters, [found], seed) }, origin };
+}
+
+/** Whether a file lies in a folder, or in one within it. */
+function isWithin(file: string, folder: string): boolean {
+  const way = relative(folder, file);
+  return !isAbsolute(way) && !/^\.\.([\\/]|$)/.test(way);
 }
 
 /** Convolutions take crops of any size; the layers behind them have a place for each pixel that is left of one. */
@@ -126,7 +132,7 @@ export function teachersOf({ teacher }: Pick<TrainConfig, 'teacher'>): string[] 
 export function checkTeachers(config: TrainConfig): void {
   for (const teacher of teachersOf(config)) {
     const { file } = findTeacher(teacher, config.teacher);
-    if (resolve(dirname(file)) === resolve(config.runs, config.name)) {
+    if (isWithin(file, join(config.runs, config.name))) {
       throw new FerError(`teacher=${teacher} lies in the folder of the run itself: choose another name=`);
     }
   }

@@ -65,6 +65,16 @@ describe('elementwise kernels', () => {
     }
   });
 
+  it('drops all but a hair where that is asked for', async () => {
+    const [x, y] = ['x', 'y'].map((name) => operand(name, [1000]));
+    const step = operand('step', [4], 'i32');
+    for (const { backend } of candidates) {
+      backend.write(x, new Float32Array(1000).fill(1));
+      backend.run(backend.compile([call('dropout.forward', { x, y, step, p: 1 - 2 ** -40, layer: 0 })]));
+      expect(Math.max(...(await backend.read(y)))).toBe(0);
+    }
+  });
+
   it('draws the mask of dropout from seed, step and layer, to the bit', async () => {
     const length = 20000;
     const p = 0.3;

@@ -344,7 +344,8 @@ function dropout(
   { step, p, layer }: { step: Tensor; p: number; layer: number },
 ): void {
   const { items, length, block } = flat(x);
-  const threshold = Math.round(p * 2 ** 32);
+  // All but a hair of them would wrap to none.
+  const threshold = Math.min(Math.round(p * 2 ** 32), 2 ** 32 - 1);
   const scale = new F32(1 / (1 - p));
   list.push(name, CODE.DROPOUT, items, [x, y, step, length, block, threshold, scale, STREAMS.dropout, layer]);
 }

@@ -6,6 +6,7 @@ import { FerError } from '../../../errors.ts';
 import { call } from '../../kernels.ts';
 import { type Tensor, tensor } from '../../tensor.ts';
 import { WasmBackend } from '../wasm.ts';
+import { WasmMemory } from './memory.ts';
 
 const folder = temporaryFolder();
 afterAll(() => folder.remove());
@@ -32,6 +33,15 @@ function throughArena(backend: WasmBackend, kib: number, from = floats('from', 1
     call('copy', { x: start, y: to }),
   ]);
 }
+
+describe('the end of memory', () => {
+  it('stays free: the address behind a buffer is a number above that of its start', () => {
+    const room = 16 * 65536 - 1024;
+    const buffer = (length: number) => tensor('all', [length], 'u8', 'persistent').buffer;
+    expect(() => WasmMemory.open(16).persistent(buffer(room))).toThrow(/not enough memory for all/);
+    expect(WasmMemory.open(16).persistent(buffer(room - 64))).toBe(1024);
+  });
+});
 
 describe('a backend without the memory for all programs', () => {
   it('says so when it is to be ready, and runs the others', async () => {

@@ -111,7 +111,8 @@ export class WasmMemory {
     const address = this.#end;
     const end = address + alignUp(bytes);
     const missing = Math.ceil(end / PAGE) - this.shared.buffer.byteLength / PAGE;
-    if (Math.ceil(end / PAGE) > this.#mostPages) throw this.#tooMuch(end, what);
+    // Kernels count up to the address behind a buffer: that of the last byte of 4 GiB would be 0.
+    if (Math.ceil((end + 1) / PAGE) > this.#mostPages) throw this.#tooMuch(end, what);
     if (missing > 0) {
       try {
         this.shared.grow(missing);
