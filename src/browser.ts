@@ -2,7 +2,7 @@
  * `fer/browser`: the recogniser for web pages, with the API of the library in Node. Everything is computed in
  * the page's own worker; no picture leaves the browser.
  */
-export { FerError, PictureError, UsageError } from './errors.ts';
+export { DeviceError, FerError, PictureError, UsageError } from './errors.ts';
 export { colorOf } from './explain/colorScale.ts';
 export { type Explanation, type SaliencyMap, shownMap } from './explain/explainer.ts';
 export { METHOD_NAMES, type MethodName } from './explain/methods.ts';

@@ -16,6 +16,11 @@ export class PictureError extends FerError {
   override name = 'PictureError';
 }
 
+/** A device, or the threads of the CPU, failed while they computed: what was opened on them answers no more. */
+export class DeviceError extends FerError {
+  override name = 'DeviceError';
+}
+
 /** The run was interrupted by the user after its state was saved: exits 130. */
 export class Interrupted extends FerError {
   override name = 'Interrupted';

@@ -20,7 +20,7 @@ export { type LoadOptions, loadDataset } from './data/load.ts';
 export { drawFace, type SyntheticOptions, synthetic } from './data/synthetic.ts';
 export type { Backend } from './engine/backend.ts';
 export { type BackendOptions, createBackend } from './engine/createBackend.ts';
-export { FerError, Interrupted, PictureError, UsageError } from './errors.ts';
+export { DeviceError, FerError, Interrupted, PictureError, UsageError } from './errors.ts';
 export { type AveragedMetrics, type ClassMetrics, computeMetrics, type Metrics } from './evaluate/metrics.ts';
 export { type Recognition, Recognizer, type RecognizerOptions } from './evaluate/recognizer.ts';
 export { metricsText } from './evaluate/table.ts';

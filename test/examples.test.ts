@@ -1,4 +1,4 @@
-import { cpSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { createServer, type Server } from 'node:http';
 import { extname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -17,6 +17,7 @@ let faces: RecognizedFace[];
 /** An example's folder as it is in a project of its own, with fer installed. */
 function project(name: string): string {
   const folder = tiny.at(name);
+  rmSync(folder, { recursive: true, force: true });
   cpSync(join(ROOT, 'examples', name), folder, { recursive: true });
   mkdirSync(join(folder, 'node_modules'));
   symlinkSync(ROOT, join(folder, 'node_modules/fer'));
@@ -115,6 +116,25 @@ describe.runIf(hasChromium())('in a browser', { timeout: PATIENCE }, () => {
     const { lines, device } = await answers(await serve(folder));
     expectRight(lines);
     expect(device).toMatch(/1 thread$/);
+  });
+
+  test('vite: its development server, which finds what lies outside of the folder', async () => {
+    const folder = project('vite');
+    cpSync(tiny.model, join(folder, 'public/model'), { recursive: true });
+    const { createServer: createVite } = await import('vite');
+    const server = await createVite({
+      root: folder,
+      logLevel: 'error',
+      server: { port: 0, host: '127.0.0.1' },
+    });
+    try {
+      await server.listen();
+      const { lines, device } = await answers(server.resolvedUrls?.local[0] ?? '');
+      expectRight(lines);
+      expect(device).not.toMatch(/ 1 thread$/);
+    } finally {
+      await server.close();
+    }
   });
 
   test('vite: bundled, on all threads', async () => {

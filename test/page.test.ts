@@ -303,6 +303,23 @@ describe.runIf(hasChromium())('the page', { timeout: PATIENCE }, () => {
     await page.waitForSelector('.box');
   });
 
+  test('opens at an address that stands for nothing, too', async () => {
+    const page = await open('#photos/100%');
+    await page.waitForSelector('h1:has-text("Which expression")');
+  });
+
+  test('keeps the keyboard within the view where a button goes away that was pressed', async () => {
+    const page = await open('#webcam');
+    await ready(page);
+    const focused = (): Promise<string | undefined> => page.evaluate(() => document.activeElement?.id);
+    await page.focus('text=Start the camera');
+    await page.keyboard.press('Enter');
+    await page.waitForSelector('text=Stop the camera');
+    await page.waitForFunction(() => document.activeElement !== document.body);
+    expect(await focused()).toBe('main');
+    expect(await page.title()).toBe('Webcam · fer');
+  });
+
   test('is stopped before the first picture, and complains of nothing', async () => {
     const page = await open('#webcam');
     await ready(page);

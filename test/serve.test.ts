@@ -404,6 +404,7 @@ describe('fer serve', () => {
     running.child.kill('SIGTERM');
     const answer = await under;
     expect(answer.status).toBe(200);
+    expect(answer.headers.get('connection')).toBe('close');
     expect((await answer.json()).faces).toHaveLength(FACES_IN_PHOTO);
     const { code, signal, stderr } = await running.ended;
     expect({ code, signal }).toEqual({ code: 0, signal: null });

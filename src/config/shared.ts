@@ -1,4 +1,5 @@
 /** Options that several verbs share, and what their values may be. */
+import { MOST_THREADS } from '../engine/createBackend.ts';
 import { NETWORKS, type NetworkName } from '../nn/networks.ts';
 import { option, required } from './option.ts';
 import { bool, choice, int, text } from './value.ts';
@@ -50,7 +51,7 @@ export const shared = {
     'only the first so many images of each split, of a folder as many spread over all its pictures; 0 is all',
   ),
   threads: option(
-    int({ min: 0, max: 256, words: AUTO_THREADS }),
+    int({ min: 0, max: MOST_THREADS, words: AUTO_THREADS }),
     0,
     'worker threads; auto is one a core. The result does not depend on it',
   ),

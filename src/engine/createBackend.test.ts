@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, it, vi } from 'vitest';
-import { FerError } from '../errors.ts';
+import { FerError, UsageError } from '../errors.ts';
 import type { OpenAdapter } from './backend/webgpu/adapter.ts';
 import { createBackend } from './createBackend.ts';
 
@@ -9,6 +9,18 @@ it.each(['cpu', 'reference'] as const)('mixed precision is refused by device=%s'
     `precision=mixed is for GPUs, not for device=${device}: take precision=fp32`,
   );
 });
+
+it.each([Number.NaN, -1, 1.5, 257])(
+  '%d threads are refused: those that run would wait for the others',
+  async (threads) => {
+    for (const device of ['cpu', 'auto', 'reference'] as const) {
+      const made = createBackend({ device, threads });
+      await expect(made).rejects.toThrow(
+        new UsageError(`threads is ${threads}, expected a whole number from 0 (one a core) to 256`),
+      );
+    }
+  },
+);
 
 const found = vi.hoisted(() => ({ open: undefined as OpenAdapter | undefined }));
 vi.mock('./backend/webgpu/adapter.ts', () => ({

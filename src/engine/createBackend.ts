@@ -1,4 +1,4 @@
-import { FerError } from '../errors.ts';
+import { FerError, UsageError } from '../errors.ts';
 import { node } from '../platform.ts';
 import type { Backend } from './backend.ts';
 
@@ -21,6 +21,9 @@ export type Device = 'auto' | 'cpu' | 'gpu' | 'gpu-software' | 'reference';
 /** A GPU's driver, and compiling for it, take a second or two: as long as a CPU takes for so many samples. */
 const WORTH_A_GPU = 300;
 
+/** More than any machine has cores that would help. */
+export const MOST_THREADS = 256;
+
 /** The cores this process may use. */
 export async function availableThreads(): Promise<number> {
   if (node) return node.getBuiltinModule('node:os').availableParallelism();
@@ -31,9 +34,16 @@ export async function availableThreads(): Promise<number> {
  * Opens a backend; the caller closes it. The code of a backend is loaded when it is asked for.
  *
  * @throws FerError if there is no such device here, or it cannot compute with that precision
+ * @throws UsageError for a number of threads that there cannot be
  */
 export async function createBackend(options: BackendOptions): Promise<Backend> {
   const { device, threads, samples, precision = 'fp32' } = options;
+  // Threads that wait for one that was never started would wait for ever.
+  if (!(Number.isInteger(threads) && threads >= 0 && threads <= MOST_THREADS)) {
+    throw new UsageError(
+      `threads is ${threads}, expected a whole number from 0 (one a core) to ${MOST_THREADS}`,
+    );
+  }
   const mixed = precision === 'mixed';
   if (mixed && (device === 'cpu' || device === 'reference')) {
     throw new FerError(`precision=mixed is for GPUs, not for device=${device}: take precision=fp32`);

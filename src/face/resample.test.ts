@@ -81,6 +81,9 @@ describe('pyramid', () => {
     const moved = new Uint8Array(data.length + 3).subarray(3);
     moved.set(data);
     expect(halve({ width, height, data: moved })).toEqual(halve({ width, height, data }));
+    // A Buffer, as files are read: what it calls slice is no copy.
+    const file = Buffer.concat([Buffer.alloc(18), data]);
+    expect(halve({ width, height, data: file.subarray(18) })).toEqual(halve({ width, height, data }));
   });
 
   test('a level has at least the pixels asked for, and not twice as many', () => {

@@ -1,4 +1,4 @@
-import { FerError } from '../errors.ts';
+import { FerError, PictureError } from '../errors.ts';
 import { type BrowserPicture, type SentBrowserPicture, sendBrowserPicture } from './browserPicture.ts';
 import { RecognizerClient, type Thread } from './client.ts';
 import type { LoadOptions, PhotoRecognizer } from './types.ts';
@@ -33,7 +33,8 @@ export async function loadRecognizer(
   return RecognizerClient.open<BrowserPicture, SentBrowserPicture>(
     startThread(),
     setup,
-    sendBrowserPicture,
+    // One at a time: until the thread has it, a bitmap is as large as its picture.
+    { send: sendBrowserPicture, group: 1 },
     onProgress,
   );
 }
@@ -42,7 +43,18 @@ function startThread(): Thread {
   // In this form bundlers find the worker, and bundle it with what it needs.
   const worker = new Worker(new URL('./browserThread.ts', import.meta.url), { type: 'module' });
   return {
-    post: (message, transfer = []) => worker.postMessage(message, [...transfer]),
+    post(message, transfer = []) {
+      try {
+        worker.postMessage(message, [...transfer]);
+      } catch (error) {
+        if (!transfer.some((one) => one instanceof ImageBitmap)) throw error;
+        throw new PictureError(
+          'the picture may not be read: it is from another origin; load it with crossorigin="anonymous", from a ' +
+            'server that allows this page',
+          { cause: error },
+        );
+      }
+    },
     listen: (onMessage) => worker.addEventListener('message', ({ data }) => onMessage(data)),
     onEnd(listener) {
       worker.addEventListener('error', ({ message }) => {

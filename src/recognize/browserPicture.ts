@@ -46,10 +46,21 @@ async function sourceOf(picture: BrowserPicture): Promise<ImageBitmapSource | Ra
   if (picture !== null && typeof picture === 'object') {
     if ('videoWidth' in picture && picture.readyState < picture.HAVE_CURRENT_DATA)
       throw new PictureError('the video has no picture yet: wait for its event "loadeddata"');
+    if (globalThis.HTMLImageElement && picture instanceof HTMLImageElement) await loaded(picture);
     if (!('data' in picture)) return picture as ImageBitmapSource;
     if (typeof picture.width === 'number') return picture;
   }
   throw new PictureError(`expected a file, an image, a canvas, a video or pixels; found ${String(picture)}`);
+}
+
+/** @throws PictureError if an image element has no picture, and will have none */
+async function loaded(image: HTMLImageElement): Promise<void> {
+  try {
+    await image.decode();
+  } catch (error) {
+    const what = image.src === '' ? 'the image element has no src' : `${image.src} cannot be loaded`;
+    throw new PictureError(what, { cause: error });
+  }
 }
 
 /** @throws PictureError, whatever is wrong with the server or the way to it */

@@ -1,4 +1,4 @@
-import { FerError } from '../errors.ts';
+import { DeviceError, FerError } from '../errors.ts';
 import type { Explanation } from '../explain/explainer.ts';
 import type { ModelDescription } from '../nn/description.ts';
 import { Limiter } from './limiter.ts';
@@ -13,8 +13,6 @@ import {
 } from './protocol.ts';
 import type { ExplainOptions, PhotoRecognizer, RecognizedFace, RecognizeOptions } from './types.ts';
 
-/** Pictures that cross to the thread together, of a longer list. */
-const GROUP = 8;
 /** Calls whose pictures may be in memory at a time. */
 const READ_AHEAD = 2;
 
@@ -33,6 +31,13 @@ export interface Sent<Picture> {
   readonly transfer: readonly Transferable[];
 }
 
+/** How pictures get to the thread. */
+export interface Sending<Picture, SentPicture> {
+  readonly send: (picture: Picture) => Promise<Sent<SentPicture>>;
+  /** Pictures of a longer list that cross together, and are in memory together. */
+  readonly group: number;
+}
+
 interface Waiting {
   resolve(gives: unknown): void;
   reject(error: Error): void;
@@ -45,30 +50,32 @@ export class RecognizerClient<Picture, SentPicture> implements PhotoRecognizer<P
   readonly device: string;
   readonly #calls: ThreadCalls;
   readonly #send: (picture: Picture) => Promise<Sent<SentPicture>>;
+  readonly #group: number;
   /** While the thread is busy with some pictures, the next ones are decoded, and no more: they take memory. */
   readonly #turns = new Limiter(READ_AHEAD);
 
   private constructor(
     calls: ThreadCalls,
     { model, device }: Opened,
-    send: (picture: Picture) => Promise<Sent<SentPicture>>,
+    { send, group }: Sending<Picture, SentPicture>,
   ) {
     this.model = model;
     this.device = device;
     this.#calls = calls;
     this.#send = send;
+    this.#group = group;
   }
 
   /** Opens a recogniser in a thread that has just been started; the thread is ended if that fails. */
   static async open<Picture, SentPicture>(
     thread: Thread,
     setup: unknown,
-    send: (picture: Picture) => Promise<Sent<SentPicture>>,
+    sending: Sending<Picture, SentPicture>,
     onProgress?: (share: number) => void,
   ): Promise<RecognizerClient<Picture, SentPicture>> {
     const calls = new ThreadCalls(thread);
     try {
-      return new RecognizerClient(calls, await calls.call('open', setup, [], onProgress), send);
+      return new RecognizerClient(calls, await calls.call('open', setup, [], onProgress), sending);
     } catch (error) {
       await calls.close();
       throw error;
@@ -83,7 +90,8 @@ export class RecognizerClient<Picture, SentPicture> implements PhotoRecognizer<P
   ): Promise<RecognizedFace[] | RecognizedFace[][]> {
     if (!Array.isArray(pictures)) return (await this.#recognize([pictures as Picture], options))[0];
     const groups: Picture[][] = [];
-    for (let i = 0; i < pictures.length; i += GROUP) groups.push(pictures.slice(i, i + GROUP));
+    const size = this.#group;
+    for (let i = 0; i < pictures.length; i += size) groups.push(pictures.slice(i, i + size));
     let failed = false;
     const found = groups.map(async (group) => {
       try {
@@ -104,6 +112,8 @@ export class RecognizerClient<Picture, SentPicture> implements PhotoRecognizer<P
   ): Promise<RecognizedFace[][]> {
     return this.#turns.run(async () => {
       if (cancelled()) return [];
+      // Nothing is decoded that nobody will look at.
+      if (this.problem) throw this.problem;
       const sent = await Promise.all(pictures.map((picture) => this.#send(picture)));
       const takes = { pictures: sent.map(({ picture }) => picture), options };
       return this.#calls.call(
@@ -183,8 +193,13 @@ class ThreadCalls {
       return;
     }
     this.#done(reply.id);
-    if ('error' in reply) waiting.reject(receivedError(reply.error));
-    else waiting.resolve(reply.gives);
+    if ('gives' in reply) {
+      waiting.resolve(reply.gives);
+      return;
+    }
+    const error = receivedError(reply.error);
+    waiting.reject(error);
+    if (error instanceof DeviceError) this.#end(error);
   }
 
   #done(id: number): void {

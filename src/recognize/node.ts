@@ -31,7 +31,7 @@ export async function loadRecognizer(options: NodeLoadOptions = {}): Promise<Pho
   return RecognizerClient.open<NodePicture, SentNodePicture>(
     startThread(),
     { ...options, model },
-    sendNodePicture,
+    { send: sendNodePicture, group: 8 },
   );
 }
 

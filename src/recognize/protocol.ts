@@ -2,7 +2,7 @@
  * What the two sides of a recogniser's thread say to each other. The thread keeps callers free: a page goes
  * on drawing and a service answering while a network runs, and only a worker may wait for other threads.
  */
-import { FerError, PictureError, UsageError } from '../errors.ts';
+import { DeviceError, FerError, PictureError, UsageError } from '../errors.ts';
 import type { Explanation } from '../explain/explainer.ts';
 import type { ModelDescription } from '../nn/description.ts';
 import type { ExplainOptions, RecognizedFace, RecognizeOptions } from './types.ts';
@@ -61,6 +61,7 @@ export function sentError(error: unknown): SentError {
 export function receivedError({ name, message, stack }: SentError): Error {
   if (name === 'UsageError') return new UsageError(message);
   if (name === 'PictureError') return new PictureError(message);
+  if (name === 'DeviceError') return new DeviceError(message);
   if (name === 'FerError') return new FerError(message);
   return Object.assign(new Error(message), { name, ...(stack === undefined ? {} : { stack }) });
 }

@@ -90,7 +90,7 @@ export interface PhotoRecognizer<Picture> {
    */
   recognize(picture: Picture, options?: RecognizeOptions): Promise<RecognizedFace[]>;
   /**
-   * The faces of each of several pictures, eight of them read and computed at a time. One bad picture fails them all.
+   * The faces of each of several pictures, a few of them in memory at a time. One bad picture fails them all.
    */
   recognize(pictures: readonly Picture[], options?: RecognizeOptions): Promise<RecognizedFace[][]>;
   /**

@@ -31,6 +31,8 @@ export function createApp(options: AppOptions): Hono {
   const app = new Hono();
   app.use(async (context, next) => {
     await next();
+    // One that keeps asking on a connection would be cut off in the end.
+    if (stopping()) context.header('connection', 'close');
     const { path } = context.req;
     metrics.request(
       ROUTES.has(path) ? path : path.startsWith('/api/runs/') ? '/api/runs/NAME' : 'other',

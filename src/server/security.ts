@@ -71,7 +71,11 @@ export function guardOrigin({ host, cors, url }: Guarded): MiddlewareHandler {
     if (cors === '' || (cors !== '*' && cors !== origin)) {
       return context.json({ error: `pages of ${origin} may not ask here: start the server with cors=` }, 403);
     }
-    const allowed = { 'access-control-allow-origin': cors, vary: 'origin' };
+    const allowed = {
+      'access-control-allow-origin': cors,
+      'access-control-expose-headers': 'retry-after',
+      vary: 'origin',
+    };
     if (context.req.method === 'OPTIONS') {
       const preflight = {
         'access-control-allow-methods': 'GET, POST',

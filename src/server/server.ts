@@ -36,6 +36,8 @@ const PAGE = fileURLToPath(new URL('../../dist/web', import.meta.url));
 const DECODED = 2;
 /** How long a client may take to send its request. */
 const REQUEST_MS = 60_000;
+/** How long a connection stays open for the next request: longer than proxies keep theirs, which would send into a closed one. */
+const KEEP_MS = 75_000;
 /** How long a stopping server waits for answers under way. */
 const GRACE_MS = 30_000;
 
@@ -94,7 +96,12 @@ function listen(
   port: number,
 ): Promise<Server> {
   return new Promise((resolve, reject) => {
-    const options = { fetch, hostname: host, port, serverOptions: { requestTimeout: REQUEST_MS } };
+    const options = {
+      fetch,
+      hostname: host,
+      port,
+      serverOptions: { requestTimeout: REQUEST_MS, keepAliveTimeout: KEEP_MS },
+    };
     const server = serve(options, () => resolve(server)) as Server;
     server.once('error', (error: NodeJS.ErrnoException) => reject(explain(error, host, port)));
   });

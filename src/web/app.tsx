@@ -1,4 +1,6 @@
 import type { JSX } from 'preact';
+import { useEffect } from 'preact/hooks';
+import { focusContent } from './focus.ts';
 import { PhotosView, useAlbum } from './photosView.tsx';
 import { useRoute, VIEWS, type View } from './route.ts';
 import { RunsView } from './runsView.tsx';
@@ -10,6 +12,19 @@ export function App(): JSX.Element {
   const { view, item } = useRoute();
   const loading = useRecognizer(view !== 'runs');
   const album = useAlbum();
+  useEffect(() => {
+    document.title = view === 'photos' ? 'fer' : `${VIEWS[view]} · fer`;
+  }, [view]);
+  useEffect(() => {
+    // A file that is dropped anywhere would replace the page, and the photos with it.
+    const stay = (event: DragEvent): void => event.preventDefault();
+    addEventListener('dragover', stay);
+    addEventListener('drop', stay);
+    return () => {
+      removeEventListener('dragover', stay);
+      removeEventListener('drop', stay);
+    };
+  }, []);
   return (
     <>
       {/* biome-ignore lint/a11y/useValidAnchor: it leads to a place of the page; the view stands in the address */}
@@ -51,7 +66,7 @@ export function App(): JSX.Element {
 
 function focusMain(event: Event): void {
   event.preventDefault();
-  document.getElementById('main')?.focus();
+  focusContent();
 }
 
 function Mark(): JSX.Element {

@@ -3,6 +3,7 @@ import { type Dispatch, type StateUpdater, useCallback, useEffect, useRef, useSt
 import type { MethodName } from '../explain/methods.ts';
 import type { FacesMode, RecognizedFace, RecognizeOptions } from '../recognize/types.ts';
 import { FacePanel } from './facePanel.tsx';
+import { useFocusOnChange } from './focus.ts';
 import { duration, plural } from './format.ts';
 import { LoadingNote } from './loadingNote.tsx';
 import { filesOf, openPhoto, type Photo } from './photo.ts';
@@ -10,7 +11,7 @@ import { PrivateNote } from './privateNote.tsx';
 import { SaliencyControls } from './saliencyControls.tsx';
 import { Stage } from './stage.tsx';
 import { useExplanation } from './useExplanation.ts';
-import type { Loading } from './useRecognizer.ts';
+import { type Loading, loadAnother } from './useRecognizer.ts';
 
 /** What the page keeps of this view: it is there again after a look at another. */
 export interface Album {
@@ -52,11 +53,7 @@ export function PhotosView({ loading, album }: { loading: Loading; album: Album 
 
   useEffect(() => {
     const onPaste = (event: ClipboardEvent): void => void add(filesOf(event.clipboardData));
-    // A photo that misses the drop area would replace the page.
-    const onDrag = (event: DragEvent): void => {
-      event.preventDefault();
-      setDragged(event.type === 'dragover');
-    };
+    const onDrag = (event: DragEvent): void => setDragged(event.type === 'dragover');
     const onDrop = (event: DragEvent): void => {
       onDrag(event);
       void add(filesOf(event.dataTransfer));
@@ -87,7 +84,11 @@ export function PhotosView({ loading, album }: { loading: Loading; album: Album 
     };
     recognizer.recognize(waiting.file, options).then(
       (found) => settle({ faces: fromLeft(found), milliseconds: performance.now() - started }),
-      (error: Error) => settle({ problem: error.message }),
+      (error: Error) => {
+        // Not the photo's doing: it is asked about again once another is there.
+        if (recognizer.problem) loadAnother(recognizer);
+        else settle({ problem: error.message });
+      },
     );
     return () => {
       current = false;
@@ -97,7 +98,10 @@ export function PhotosView({ loading, album }: { loading: Loading; album: Album 
   const again = (mode: FacesMode): void => {
     setFaces(mode);
     setSelected(0);
-    setPhotos((before) => before.map(({ faces: _, ...photo }) => photo));
+    // One that could not be opened has no size, and never will.
+    setPhotos((before) =>
+      before.map(({ faces: _, problem, ...photo }) => (photo.width > 0 ? photo : { ...photo, problem })),
+    );
   };
   const clear = (): void => {
     for (const { url } of photos) URL.revokeObjectURL(url);
@@ -106,6 +110,7 @@ export function PhotosView({ loading, album }: { loading: Loading; album: Album 
 
   const shown = photos.find(({ id }) => id === shownId);
   const face = shown?.faces?.[selected];
+  useFocusOnChange(shown === undefined);
   const explained = useExplanation(recognizer, face, method, target);
   const choose = (
     <>

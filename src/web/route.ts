@@ -14,8 +14,17 @@ function routeOf(hash: string): Route {
   const [view, item] = hash.replace(/^#\/?/, '').split('/');
   return {
     view: Object.hasOwn(VIEWS, view) ? (view as View) : 'photos',
-    item: item ? decodeURIComponent(item) : undefined,
+    item: item ? decoded(item) : undefined,
   };
+}
+
+/** As an address stands for it; what stands for nothing, as it is. */
+function decoded(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
+  }
 }
 
 /** The route of the address, which changes with it. */

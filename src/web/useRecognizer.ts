@@ -26,6 +26,13 @@ function load(): void {
   );
 }
 
+/** Loads another in place of one that answers no more. */
+export function loadAnother(broken: PageRecognizer): void {
+  if (now?.state !== 'ready' || now.recognizer !== broken) return;
+  void broken.close();
+  load();
+}
+
 /**
  * The page's recogniser: one for all views, loaded when the first asks for it.
  *

@@ -4,6 +4,7 @@ import type { SaliencyMap } from '../explain/explainer.ts';
 import type { MethodName } from '../explain/methods.ts';
 import type { RecognizedFace } from '../recognize/types.ts';
 import { FacePanel } from './facePanel.tsx';
+import { useFocusOnChange } from './focus.ts';
 import { plural } from './format.ts';
 import { LoadingNote } from './loadingNote.tsx';
 import { PrivateNote } from './privateNote.tsx';
@@ -103,6 +104,7 @@ export function WebcamView({ loading }: { loading: Loading }): JSX.Element {
     });
   }, [stream, recognizer]);
 
+  useFocusOnChange(stream === undefined);
   if (!stream) {
     return (
       <>

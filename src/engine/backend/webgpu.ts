@@ -1,4 +1,4 @@
-import { FerError } from '../../errors.ts';
+import { DeviceError, FerError } from '../../errors.ts';
 import type { Backend, NumericArray, ProfileRow, Program } from '../backend.ts';
 import type { Call } from '../kernels.ts';
 import { type Buffer, sizeOf, type Tensor } from '../tensor.ts';
@@ -244,7 +244,7 @@ export class WebGpuBackend implements Backend {
 
   /** The first failure is the cause of the rest. */
   #fail(what: string): void {
-    this.#failure ??= new FerError(
+    this.#failure ??= new DeviceError(
       `${what}. What a run saved before is kept: go on from it with resume=true, here or with device=cpu`,
     );
   }

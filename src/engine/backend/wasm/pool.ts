@@ -1,4 +1,4 @@
-import { FerError } from '../../../errors.ts';
+import { DeviceError, FerError } from '../../../errors.ts';
 import { node } from '../../../platform.ts';
 import type { KernelExports } from './module.ts';
 
@@ -39,7 +39,7 @@ export class ThreadPool {
   readonly threads: number;
   readonly #exports: KernelExports;
   readonly #workers: { stop(): Promise<unknown> }[] = [];
-  #failure: FerError | null = null;
+  #failure: DeviceError | null = null;
 
   private constructor(exports: KernelExports, threads: number) {
     this.#exports = exports;
@@ -93,7 +93,7 @@ export class ThreadPool {
 
   /** The first failure is the cause of the rest. */
   #fail(why: string): void {
-    this.#failure ??= new FerError(
+    this.#failure ??= new DeviceError(
       `a kernel or a thread failed on the CPU: ${why}. What a run saved before is kept: go on from it with resume=true. ` +
         'If it happens again, reinstall fer or build it anew (npm run build)',
     );

@@ -1,0 +1,68 @@
+import { describe, expect, test } from 'vitest';
+import { DeviceError, PictureError } from '../errors.ts';
+import { RecognizerClient, type Thread } from './client.ts';
+import type { Reply, Request } from './protocol.ts';
+
+/** A recogniser whose thread answers as it is told, and the pictures that were read for it. */
+async function opened(answer: (request: Request) => Reply | undefined) {
+  const read: string[] = [];
+  let tell: (message: unknown) => void = () => {};
+  const thread: Thread = {
+    post(message) {
+      const request = message as Request;
+      const reply =
+        request.call === 'open' ? { id: request.id, gives: { model: {}, device: 'none' } } : answer(request);
+      if (reply) queueMicrotask(() => tell(reply));
+    },
+    listen: (onMessage) => {
+      tell = onMessage;
+    },
+    onEnd: () => {},
+    busy: () => {},
+    end: async () => {},
+  };
+  const send = async (picture: string) => {
+    read.push(picture);
+    return { picture, transfer: [] };
+  };
+  return { client: await RecognizerClient.open<string, string>(thread, {}, { send, group: 2 }), read };
+}
+const failing = (name: string) => (request: Request) => ({ id: request.id, error: { name, message: 'why' } });
+const PICTURES = Array.from({ length: 9 }, (_, i) => `${i}.jpg`);
+
+describe('a recogniser', () => {
+  test('whose device has failed says so from then on, and reads no more pictures', async () => {
+    const { client, read } = await opened(failing('DeviceError'));
+    expect(client.problem).toBeUndefined();
+    await expect(client.recognize('a.jpg')).rejects.toThrow(DeviceError);
+    expect(client.problem).toEqual(new DeviceError('why'));
+    await expect(client.recognize('b.jpg')).rejects.toThrow('why');
+    expect(read).toEqual(['a.jpg']);
+  });
+
+  test('goes on after a picture that cannot be read', async () => {
+    const { client } = await opened(failing('PictureError'));
+    await expect(client.recognize('a.jpg')).rejects.toThrow(PictureError);
+    expect(client.problem).toBeUndefined();
+  });
+
+  test('that is closed fails what is under way, and reads none of what waits for its turn', async () => {
+    const { client, read } = await opened(() => undefined);
+    const all = PICTURES.map((picture) => client.recognize(picture).catch((error: Error) => error.message));
+    await new Promise((resolve) => setTimeout(resolve, 5));
+    await client.close();
+    expect(new Set(await Promise.all(all))).toEqual(new Set(['the recognizer is closed']));
+    expect(read).toEqual(PICTURES.slice(0, 2));
+  });
+
+  test('is given a long list in groups', async () => {
+    const groups: unknown[] = [];
+    const { client } = await opened(({ id, takes }) => {
+      const { pictures } = takes as { pictures: string[] };
+      groups.push(pictures.length);
+      return { id, gives: pictures.map((picture) => [picture]) };
+    });
+    expect(await client.recognize(PICTURES)).toEqual(PICTURES.map((picture) => [picture]));
+    expect(groups).toEqual([2, 2, 2, 2, 1]);
+  });
+});
