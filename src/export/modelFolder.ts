@@ -1,4 +1,4 @@
-import { mkdirSync, readdirSync } from 'node:fs';
+import { mkdirSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import type { DTYPES } from '../config.ts';
 import { FerError } from '../errors.ts';
@@ -22,6 +22,9 @@ export const MODEL_FILES = {
   card: 'README.md',
 } as const;
 
+/** Weights that a run alone has. */
+const RUN_WEIGHTS = ['best.safetensors', 'last.safetensors'];
+
 /** The file that weights of another program came in. */
 export interface Imported {
   readonly file: string;
@@ -30,8 +33,8 @@ export interface Imported {
 
 /**
  * Writes a model so that it can be passed on: weights, `config.json`, `preprocessor_config.json` and, where
- * the training is known, `history.csv` and `command.txt`. The weights come last, so a folder that was left
- * half-written holds none.
+ * the training is known, `history.csv` and `command.txt`. The weights are on the disk first and take their name
+ * last: a disk that is too small leaves an old model as it was, and a folder that was left half-written holds none.
  *
  * @throws FerError if weights are of another network or too large for half precision, or the disk refuses
  */
@@ -44,23 +47,36 @@ export function writeModelFolder(
 ): void {
   const tensors = exportedTensors(model, dtype);
   const write = (name: string, text: string): void => writeFileAtomic(join(folder, name), text);
-  write(MODEL_FILES.config, json(configOf(model.description, dtype, provenance, imported)));
-  write(MODEL_FILES.preprocessor, json(preprocessorOf(model.description)));
-  if (provenance) {
+  const writeOthers = (): void => {
+    removeOldModel(folder);
+    write(MODEL_FILES.config, json(configOf(model.description, dtype, provenance, imported)));
+    write(MODEL_FILES.preprocessor, json(preprocessorOf(model.description)));
+    if (!provenance) return;
     const { version, git } = provenance.record;
     const made = `# fer ${version}${git === null ? '' : `, revision ${git}`}`;
     write(MODEL_FILES.command, `${[made, ...provenance.commands].join('\n')}\n`);
     if (provenance.history.length > 0) write(MODEL_FILES.history, historyCsv(provenance.history));
-  }
+  };
   const { network, labels } = model.description;
   const { epoch } = model.metadata;
-  writeSafetensors(join(folder, MODEL_FILES.weights), tensors, {
+  const metadata = {
     format: 'pt',
     network,
     labels: JSON.stringify(labels),
     version: programVersion().version,
     ...(epoch === undefined ? {} : { epoch }),
-  });
+  };
+  writeSafetensors(join(folder, MODEL_FILES.weights), tensors, metadata, writeOthers);
+}
+
+/** Removes what would be untrue beside other weights; these go first, as nothing left may speak for them. */
+function removeOldModel(folder: string): void {
+  const { weights, card, command, history } = MODEL_FILES;
+  try {
+    for (const name of [weights, card, command, history]) rmSync(join(folder, name), { force: true });
+  } catch (error) {
+    throw explainFileError(error, 'replace the model in', folder);
+  }
 }
 
 /**
@@ -76,7 +92,7 @@ export function makeModelFolder(folder: string, overwrite: boolean, option = 'ou
     throw explainFileError(error, 'make the folder', folder);
   }
   const names = readdirSync(folder);
-  if (names.includes('last.safetensors')) {
+  if (RUN_WEIGHTS.some((name) => names.includes(name))) {
     throw new FerError(`${folder} is a run, which has weights of its own: choose another ${option}=`);
   }
   if (names.length === 0 || overwrite) return;
