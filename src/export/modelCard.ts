@@ -1,10 +1,11 @@
 import { defaultsOf, type Option } from '../config/option.ts';
 import { resolveTrainConfig, type TrainConfig, trialOptions } from '../config.ts';
+import type { Split } from '../data/dataset.ts';
 import type { Interval } from '../evaluate/bootstrap.ts';
 import type { ModelDescription } from '../nn/model.ts';
 import { NETWORKS } from '../nn/networks.ts';
 import { counted, duration, grouped } from '../report/format.ts';
-import { ancestryOf } from '../train/ancestry.ts';
+import { ancestryOf, ownSeen } from '../train/ancestry.ts';
 import { bestRow } from '../train/history.ts';
 import type { AverageRecord } from '../train/runFolder.ts';
 import { isUsed } from '../tune/usedSettings.ts';
@@ -286,19 +287,35 @@ function evaluation(card: ModelCard): string {
   return [how, ...halves, ...evaluated.map((each) => splitSection(card, each))].join('\n\n');
 }
 
-function splitSection(
-  { provenance }: ModelCard,
-  { split, judgement, bootstrap, calibration }: Evaluated,
-): string {
+/** What is to be known before figures on a split are believed. */
+function caution({ provenance }: ModelCard, split: Split): string {
+  if (!provenance) return `What the network learned from is not recorded: ${split} may be among it.`;
+  const { learned, watched, known } = ancestryOf(provenance.record);
+  const own = ownSeen(provenance.record);
+  const inherited = (by: readonly Split[]): string =>
+    by.includes(split) ? '' : ', in a training before this one';
+  if (learned.includes(split)) {
+    return (
+      `**The network learned from ${split}**${inherited(own.learned)}: these figures say how well it knows these ` +
+      'images by heart.'
+    );
+  }
+  if (watched.includes(split)) {
+    return (
+      `The epoch, and settings such as the rate, were chosen by ${split}${inherited(own.watched)}, so these figures ` +
+      'are somewhat too good.'
+    );
+  }
+  return known
+    ? ''
+    : `What the weights it was made from had seen before is not recorded: ${split} may be among it.`;
+}
+
+function splitSection(card: ModelCard, { split, judgement, bootstrap, calibration }: Evaluated): string {
   const { metrics } = judgement;
   const { n, accuracy, labels } = metrics;
   const { figures, perClass } = bootstrap;
-  const train = provenance?.record.train;
-  const caution = train?.train.includes(split)
-    ? `\n\n**The network learned from ${split}**: these figures say how well it knows these images by heart.`
-    : train?.val === split
-      ? `\n\nThe epoch, and settings such as the rate, were chosen by ${split}, so these figures are somewhat too good.`
-      : '';
+  const before = caution(card, split);
   const standardError = Math.sqrt((accuracy * (1 - accuracy)) / n);
   const summary: [string, string, Interval, boolean][] = [
     ['accuracy', percent(accuracy), figures.accuracy, true],
@@ -315,7 +332,8 @@ function splitSection(
     `${(100 * value).toFixed(1)}${of === null ? '' : ` (${(100 * of.low).toFixed(1)} to ${(100 * of.high).toFixed(1)})`}`;
   const { ece, overconfidence, bins } = calibration;
   return [
-    `### ${split}: ${grouped(n)} images${caution}`,
+    `### ${split}: ${grouped(n)} images`,
+    ...(before === '' ? [] : [before]),
     `The standard error of the accuracy is ${(100 * standardError).toFixed(2)} points.`,
     table(
       ['', 'figure', '95 % interval'],

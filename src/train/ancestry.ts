@@ -16,15 +16,21 @@ export interface Ancestry extends Seen {
   readonly known: boolean;
 }
 
-/** As its record tells. */
-export function ancestryOf({
-  train,
-  changes = [],
-  from,
-  teachers = [],
-  averaged,
-}: Pick<RunRecord, 'train' | 'changes' | 'from' | 'teachers' | 'averaged'>): Ancestry {
+/** The parts of a record that tell it. */
+type Told = Pick<RunRecord, 'train' | 'changes' | 'from' | 'teachers' | 'averaged'>;
+
+/** What the training itself saw, whatever its weights were made from; statistics of batch norm are learned, too. */
+export function ownSeen({ train, changes = [], averaged }: Told): Seen {
   const settings = [train, ...changes.map(({ before }) => before)];
+  const learned = [...(averaged?.train ?? []), ...settings.flatMap((each) => each.train ?? [])];
+  const watched = settings.flatMap(({ val }) => (val === undefined || val === 'none' ? [] : [val]));
+  return { learned: [...new Set(learned)], watched: [...new Set(watched)] };
+}
+
+/** As its record tells. */
+export function ancestryOf(record: Told): Ancestry {
+  const { changes = [], from, teachers = [], averaged } = record;
+  const own = ownSeen(record);
   const origins = [
     ...(from ? [from] : []),
     ...teachers,
@@ -32,16 +38,8 @@ export function ancestryOf({
     ...(averaged?.models ?? []),
   ];
   const seen = origins.flatMap((origin) => origin.seen ?? []);
-  const learned = new Set([
-    // Statistics of batch norm are learned, too.
-    ...(averaged?.train ?? []),
-    ...settings.flatMap((each) => each.train ?? []),
-    ...seen.flatMap((each) => each.learned),
-  ]);
-  const watched = new Set([
-    ...settings.flatMap(({ val }) => (val === undefined || val === 'none' ? [] : [val])),
-    ...seen.flatMap((each) => each.watched),
-  ]);
+  const learned = new Set([...own.learned, ...seen.flatMap((each) => each.learned)]);
+  const watched = new Set([...own.watched, ...seen.flatMap((each) => each.watched)]);
   return { learned: [...learned], watched: [...watched], known: seen.length === origins.length };
 }
 
