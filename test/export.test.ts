@@ -263,6 +263,12 @@ describe('refused', () => {
     writeFileSync(file, JSON.stringify({ ...config, train: { ...config.train, lr: 'x' } }));
     const { code, stderr } = await fer('export', `model=${damaged}`, `out=${at('d')}`);
     expect({ code, stderr }).toEqual({ code: 1, stderr: expect.stringContaining('lr is "x"') });
+    writeFileSync(file, JSON.stringify({ model: config.model, imported: 'x' }));
+    const again = await fer('export', `model=${damaged}`, `out=${at('d')}`);
+    expect(again).toMatchObject({
+      code: 1,
+      stderr: expect.stringMatching(/config\.json does not say where/),
+    });
   });
 });
 

@@ -7,7 +7,7 @@ import { NETWORKS } from '../nn/networks.ts';
 import { counted, duration, grouped } from '../report/format.ts';
 import { ancestryOf, ownSeen } from '../train/ancestry.ts';
 import { bestRow } from '../train/history.ts';
-import type { AverageRecord } from '../train/runFolder.ts';
+import type { AverageRecord, UntrainedRecord } from '../train/runFolder.ts';
 import { isUsed } from '../tune/usedSettings.ts';
 import type { Evaluated, Rounding } from './evaluated.ts';
 import type { ExportDtype } from './modelFolder.ts';
@@ -64,9 +64,11 @@ const table = (head: readonly string[], rows: readonly (readonly string[])[]): s
 
 /** The name of the data, as far as its file's name gives it away. */
 function datasetName({ provenance }: ModelCard): string {
-  const source = provenance?.record.data.source ?? '';
+  const record = provenance?.record;
+  if (!record?.train) return '';
+  const { source } = record.data;
   if (source.startsWith('synthetic')) return 'drawn faces';
-  if (provenance?.record.train.labels) return 'FER+';
+  if (record.train.labels) return 'FER+';
   return /^(fer2013|icml_face_data)\.csv$/.test(source) ? 'FER2013' : source;
 }
 
@@ -170,10 +172,21 @@ const FORBIDDEN = [
 ].join('\n');
 
 function trainingData(card: ModelCard): string {
-  const { provenance } = card;
-  if (!provenance) return 'Not recorded: these weights were made by another program and imported.';
-  const { data } = provenance.record;
-  const { learned, watched, known } = ancestryOf(provenance.record);
+  const record = card.provenance?.record;
+  const { learned, watched, known } = ancestryOf(record ?? {});
+  const seen =
+    `Learned from: ${learned.join(', ')}. Watched during training: ` +
+    `${watched.length === 0 ? 'nothing' : watched.join(', ')}`;
+  if (!record?.train) {
+    const averaged = record?.averaged;
+    if (!averaged) return 'Not recorded: these weights were made by another program and imported.';
+    return (
+      'Not recorded for all networks that these weights were made from: the first was made by another program and ' +
+      `imported. What is known: ${seen}. SHA-256 of the content of the data that the statistics of batch norm ` +
+      `were measured on: \`${averaged.hash}\`.`
+    );
+  }
+  const { data } = record;
   const unknown = known ? '' : ', and what the weights it was made from had seen before is not recorded';
   const images = Object.entries(data.images)
     .filter(([, count]) => count > 0)
@@ -192,8 +205,7 @@ function trainingData(card: ModelCard): string {
   return [
     `${name}${about}`,
     '',
-    `Images: ${images.join(', ')}. Learned from: ${learned.join(', ')}. Watched during training: ` +
-      `${watched.length === 0 ? 'nothing' : watched.join(', ')}${unknown}. SHA-256 of the content (labels, splits, pixels): \`${data.hash}\`.`,
+    `Images: ${images.join(', ')}. ${seen}${unknown}. SHA-256 of the content (labels, splits, pixels): \`${data.hash}\`.`,
   ].join('\n');
 }
 
@@ -201,6 +213,7 @@ function training(card: ModelCard): string {
   const { provenance, epoch } = card;
   if (!provenance) return 'Not recorded.';
   const { record, history, commands } = provenance;
+  if (!record.train) return untrained(record, commands);
   const { train, version, git, averaged } = record;
   const best = bestRow(history);
   const seconds = history.reduce((sum, row) => sum + row.seconds, 0);
@@ -212,7 +225,9 @@ function training(card: ModelCard): string {
           ? '.'
           : `. The best epoch by ${train.val} was ${best.epoch} (${percent(best.valAccuracy)}, ` +
             `${train.eval_crops === 10 ? 'ten crops' : 'centre crop'}); \`history.csv\` has all of them.`);
-  const average = averaged ? `${averageText(averaged)}\n\n` : '';
+  const average = averaged
+    ? `${averageText(averaged)} What follows is the training of ${averaged.models.length === 1 ? 'those' : 'the first'}.\n\n`
+    : '';
   const rows = changedSettings(train).map(([key, value]) => [`\`${key}\``, value]);
   const single = commands.filter((command) => !command.startsWith('#')).length === 1;
   return [
@@ -242,10 +257,24 @@ function averageText({ models, train, augmentations }: AverageRecord): string {
       ? `The weights are those of ${names}`
       : `The weights are the mean of those of ${names}`;
   const drawn = augmentations.length === 0 ? 'centre crops' : augmentations.join(', ');
-  return (
-    `${what}; the running statistics of batch norm were measured anew, on ${train.join(' and ')} (${drawn}). What ` +
-    `follows is the training of ${models.length === 1 ? 'those' : 'the first'}.`
-  );
+  return `${what}; the running statistics of batch norm were measured anew, on ${train.join(' and ')} (${drawn}).`;
+}
+
+/** Of weights that came from another program, or are an average whose first ones did. */
+function untrained({ imported, averaged }: UntrainedRecord, commands: readonly string[]): string {
+  const origin = imported
+    ? ` ${averaged ? 'The first' : 'The weights'} came in the file \`${imported.file}\`, SHA-256 \`${imported.sha256}\`.`
+    : '';
+  if (!averaged) return `Not recorded.${origin}`;
+  return [
+    `${averageText(averaged)}${origin}`,
+    '',
+    'As far as it is known, made with',
+    '',
+    '```sh',
+    ...commands,
+    '```',
+  ].join('\n');
 }
 
 function changedSettings(config: TrainConfig): [string, string][] {
@@ -289,9 +318,9 @@ function evaluation(card: ModelCard): string {
 
 /** What is to be known before figures on a split are believed. */
 function caution({ provenance }: ModelCard, split: Split): string {
-  if (!provenance) return `What the network learned from is not recorded: ${split} may be among it.`;
-  const { learned, watched, known } = ancestryOf(provenance.record);
-  const own = ownSeen(provenance.record);
+  const record = provenance?.record;
+  const { learned, watched, known } = ancestryOf(record ?? {});
+  const own = ownSeen(record ?? {});
   const inherited = (by: readonly Split[]): string =>
     by.includes(split) ? '' : ', in a training before this one';
   if (learned.includes(split)) {
@@ -306,9 +335,12 @@ function caution({ provenance }: ModelCard, split: Split): string {
       'are somewhat too good.'
     );
   }
-  return known
-    ? ''
-    : `What the weights it was made from had seen before is not recorded: ${split} may be among it.`;
+  if (known) return '';
+  const what =
+    record?.train || record?.averaged
+      ? 'the weights it was made from had seen before'
+      : 'the network learned from';
+  return `What ${what} is not recorded: ${split} may be among it.`;
 }
 
 function splitSection(card: ModelCard, { split, judgement, bootstrap, calibration }: Evaluated): string {

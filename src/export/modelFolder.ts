@@ -25,15 +25,9 @@ export const MODEL_FILES = {
 /** Weights that a run alone has. */
 const RUN_WEIGHTS = ['best.safetensors', 'last.safetensors'];
 
-/** The file that weights of another program came in. */
-export interface Imported {
-  readonly file: string;
-  readonly sha256: string;
-}
-
 /**
  * Writes a model so that it can be passed on: weights, `config.json`, `preprocessor_config.json` and, where
- * the training is known, `history.csv` and `command.txt`. The weights are on the disk first and take their name
+ * how it was made is known, `history.csv` and `command.txt`. The weights are on the disk first and take their name
  * last: a disk that is too small leaves an old model as it was, and a folder that was left half-written holds none.
  *
  * @throws FerError if weights are of another network or too large for half precision, or the disk refuses
@@ -43,19 +37,19 @@ export function writeModelFolder(
   model: StoredModel,
   dtype: ExportDtype,
   provenance?: Provenance,
-  imported?: Imported,
 ): void {
   const tensors = exportedTensors(model, dtype);
   const write = (name: string, text: string): void => writeFileAtomic(join(folder, name), text);
   const writeOthers = (): void => {
     removeOldModel(folder);
-    write(MODEL_FILES.config, json(configOf(model.description, dtype, provenance, imported)));
+    write(MODEL_FILES.config, json(configOf(model.description, dtype, provenance)));
     write(MODEL_FILES.preprocessor, json(preprocessorOf(model.description)));
     if (!provenance) return;
-    const { version, git } = provenance.record;
+    const { record, history, commands } = provenance;
+    const { version, git } = record;
     const made = `# fer ${version}${git === null ? '' : `, revision ${git}`}`;
-    write(MODEL_FILES.command, `${[made, ...provenance.commands].join('\n')}\n`);
-    if (provenance.history.length > 0) write(MODEL_FILES.history, historyCsv(provenance.history));
+    if (commands.length > 0) write(MODEL_FILES.command, `${[made, ...commands].join('\n')}\n`);
+    if (history.length > 0) write(MODEL_FILES.history, historyCsv(history));
   };
   const { network, labels } = model.description;
   const { epoch } = model.metadata;
@@ -134,12 +128,7 @@ export function exportedTensors(model: StoredModel, dtype: ExportDtype): Record<
 const LARGEST_HALF = 65520;
 
 /** Keys of Hugging Face's `config.json`, then our own: `model` is what `readModel` reads. */
-function configOf(
-  description: ModelDescription,
-  dtype: ExportDtype,
-  provenance?: Provenance,
-  imported?: Imported,
-): unknown {
+function configOf(description: ModelDescription, dtype: ExportDtype, provenance?: Provenance): unknown {
   const { network, labels, inputSize } = description;
   return {
     architectures: [network],
@@ -152,7 +141,6 @@ function configOf(
     label2id: Object.fromEntries(labels.map((label, i) => [label, i])),
     model: description,
     ...(provenance ? provenance.record : programVersion()),
-    ...(imported && { imported }),
   };
 }
 

@@ -61,6 +61,20 @@ export interface RunRecord extends ProgramVersion {
   readonly averaged?: AverageRecord;
 }
 
+/** What `config.json` holds of weights that came from another program, or are an average whose first ones did. */
+export interface UntrainedRecord extends ProgramVersion {
+  readonly model: ModelDescription;
+  readonly train?: undefined;
+  readonly imported?: ImportRecord;
+  readonly averaged?: AverageRecord;
+}
+
+/** The file that weights of another program came in. */
+export interface ImportRecord {
+  readonly file: string;
+  readonly sha256: string;
+}
+
 /** How weights were averaged, and their batch-norm statistics measured. */
 export interface AverageRecord {
   readonly models: readonly WeightsOrigin[];
