@@ -214,7 +214,7 @@ function training(card: ModelCard): string {
   if (!provenance) return 'Not recorded.';
   const { record, history, commands } = provenance;
   if (!record.train) return untrained(record, commands);
-  const { train, version, git, averaged } = record;
+  const { train, changes = [], averaged } = record;
   const best = bestRow(history);
   const seconds = history.reduce((sum, row) => sum + row.seconds, 0);
   const which =
@@ -229,15 +229,16 @@ function training(card: ModelCard): string {
     ? `${averageText(averaged)} What follows is the training of ${averaged.models.length === 1 ? 'those' : 'the first'}.\n\n`
     : '';
   const rows = changedSettings(train).map(([key, value]) => [`\`${key}\``, value]);
+  const programs = [record, ...changes.flatMap(({ program }) => program ?? [])];
   const single = commands.filter((command) => !command.startsWith('#')).length === 1;
   return [
     average + which.replaceAll('\u00a0', ' '),
     '',
-    `Settings ${record.changes ? 'at the end ' : ''}that differ from the defaults of this version:`,
+    `Settings ${changes.some(({ after }) => Object.keys(after).length > 0) ? 'at the end ' : ''}that differ from the defaults of this version:`,
     '',
     rows.length === 0 ? 'none.' : table(['setting', 'value'], rows),
     '',
-    `Made by fer ${version}${git === null ? '' : ` (revision ${git})`} with`,
+    `Made by ${programs.map(({ version, git }) => `fer ${version}${git === null ? '' : ` (revision ${git})`}`).join(', then by ')} with`,
     '',
     '```sh',
     ...commands,
@@ -245,7 +246,7 @@ function training(card: ModelCard): string {
     '',
     (single
       ? 'The same command with the same data gives '
-      : 'The same commands with the same data, each training stopped where a comment says so, give ') +
+      : `The same commands with the same data, each training stopped where a comment says so${programs.length > 1 ? ' and gone on with by the version named there' : ''}, give `) +
       'the same weights to the last bit on the same kind of machine.',
   ].join('\n');
 }

@@ -6,7 +6,7 @@ import { explainFileError, writeFileAtomic } from '../io/files.ts';
 import { type StoredTensor, writeSafetensors } from '../io/safetensors.ts';
 import { buildModel, checkWeights, type ModelDescription, type StoredModel } from '../nn/model.ts';
 import { historyCsv } from '../train/history.ts';
-import { programVersion } from '../train/programVersion.ts';
+import { programText, programVersion } from '../train/programVersion.ts';
 import { preprocessorOf } from './preprocessor.ts';
 import type { Provenance } from './provenance.ts';
 
@@ -46,8 +46,7 @@ export function writeModelFolder(
     write(MODEL_FILES.preprocessor, json(preprocessorOf(model.description)));
     if (!provenance) return;
     const { record, history, commands } = provenance;
-    const { version, git } = record;
-    const made = `# fer ${version}${git === null ? '' : `, revision ${git}`}`;
+    const made = `# ${programText(record)}`;
     if (commands.length > 0) write(MODEL_FILES.command, `${[made, ...commands].join('\n')}\n`);
     if (history.length > 0) write(MODEL_FILES.history, historyCsv(history));
   };

@@ -6,7 +6,7 @@ import { shellWord } from '../term/shellWord.ts';
 import { recordOf } from '../train/ancestry.ts';
 import { afterChanges, type RunChange } from '../train/changes.ts';
 import type { EpochRow } from '../train/history.ts';
-import { programVersion } from '../train/programVersion.ts';
+import { programText, programVersion } from '../train/programVersion.ts';
 import { type AverageRecord, RunFolder, type RunRecord, type UntrainedRecord } from '../train/runFolder.ts';
 import { teachersOf, type WeightsOrigin } from '../train/source.ts';
 import { isUsed } from '../tune/usedSettings.ts';
@@ -19,7 +19,7 @@ export interface Provenance {
   readonly history: readonly EpochRow[];
   /**
    * The commands that make the weights, the last one the training itself, or the average; where that went on with other settings,
-   * its first one and one for each change. Comments say when a training was stopped.
+   * its first one and one for each change. Comments say when a training was stopped, and which version went on.
    */
   readonly commands: readonly string[];
 }
@@ -154,8 +154,12 @@ function trainCommand(config: TrainConfig, goesBack: boolean): string {
 }
 
 /** When a training was stopped, or what it went back to. */
-function changeText(name: string, { epoch, images, restored, after }: RunChange): string {
-  const others = Object.keys(after).length > 0 ? ' with other settings' : '';
+function changeText(name: string, { epoch, images, restored, after, program }: RunChange): string {
+  const what = [
+    ...(Object.keys(after).length > 0 ? ['other settings'] : []),
+    ...(program ? [programText(program)] : []),
+  ];
+  const others = what.length > 0 ? ` with ${what.join(' and ')}` : '';
   if (restored !== undefined) return `${name} went back to epoch ${restored}${others}`;
   const within = images === 0 ? '' : ` and ${images} images of the next one`;
   return `after epoch ${epoch}${within} ${name} was stopped, and went on${others}`;

@@ -40,7 +40,7 @@ export interface RunState {
   readonly progress: RunProgress;
 }
 
-/** What `config.json` holds. */
+/** What `config.json` holds. Version and revision are those that began the training: `changes` has later ones. */
 export interface RunRecord extends ProgramVersion {
   readonly model: ModelDescription;
   readonly data: {
@@ -49,7 +49,7 @@ export interface RunRecord extends ProgramVersion {
     readonly images: Readonly<Record<string, number>>;
   };
   readonly train: TrainConfig;
-  /** Where it went on with other settings, or went back: `train` is what holds since the last of them. */
+  /** Where it went on with other settings or by another version, or went back: `train` is what holds since the last of them. */
   readonly changes?: readonly RunChange[];
   /** It is going back to kept weights, as the last of `changes` says, and has not arrived. */
   readonly restoring?: boolean;
