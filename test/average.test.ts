@@ -148,6 +148,37 @@ describe('fer average', () => {
     expect(card).not.toContain(folder.path);
   });
 
+  test('says what an average was made of, though the first came from another program', async () => {
+    const runs = `runs=${at('foreign')}`;
+    expect((await fer('import', ONE, 'name=foreign', runs)).code).toBe(0);
+    const models = [at('foreign', 'foreign'), TWO];
+    expect((await fer('average', ...models, 'name=mixed', runs, DATA)).code).toBe(0);
+    const out = at('mixed');
+    expect((await fer('export', `model=${at('foreign', 'mixed')}`, `out=${out}`)).code).toBe(0);
+    const command = 'fer average foreign/foreign/model.safetensors runs/a/epoch_2.safetensors name=mixed ';
+    for (const place of [at('foreign', 'mixed'), out]) {
+      const { train, imported, averaged } = JSON.parse(readFileSync(join(place, 'config.json'), 'utf8'));
+      expect(train).toBeUndefined();
+      expect(imported.file).toBe('epoch_1.safetensors');
+      expect(averaged).toMatchObject({ name: 'mixed', models: [{}, { seen: { learned: ['Training'] } }] });
+      const lines = readFileSync(join(place, 'command.txt'), 'utf8').trimEnd().split('\n');
+      expect(lines.filter((line) => line.startsWith('# the next one takes'))).toHaveLength(2);
+      expect(lines.at(-1)?.slice(0, command.length)).toBe(command);
+    }
+    const card = readFileSync(join(out, 'README.md'), 'utf8');
+    expect(card).toMatch(/mean of those of `foreign\/foreign\/model\.safetensors`, `runs\/a\/epoch_2/);
+    expect(card).toMatch(
+      /the first was made by another program .* Learned from: Training\. Watched .*PublicTest\./,
+    );
+    expect(card).toContain(command);
+    expect(card).not.toContain(folder.path);
+    // A training that starts there is made by it, too.
+    const next = { runs: at('from mixed'), from: at('foreign', 'mixed'), n_epochs: 1 };
+    await trainTiny(next, { dataset });
+    expect((await fer('export', `model=${at('from mixed', 'a')}`, `out=${at('next')}`)).code).toBe(0);
+    expect(readFileSync(at('next', 'command.txt'), 'utf8')).toContain(command);
+  });
+
   test('is an average to a report and to the list of runs, and a kept epoch is that epoch', async () => {
     const out = at('reports');
     const judged = ['split=PublicTest', DATA, 'crops=1', 'resamples=200', 'faces=0', 'mistakes=1'];

@@ -2,6 +2,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { loadDataset } from '../src/data/load.ts';
+import { programText, programVersion } from '../src/train/programVersion.ts';
 import { RunFolder } from '../src/train/runFolder.ts';
 import { fer } from './commands.ts';
 import { temporaryFolder } from './dataFiles.ts';
@@ -29,6 +30,69 @@ beforeAll(async () => {
 afterAll(() => {
   vi.unstubAllEnvs();
   folder.remove();
+});
+
+describe('a run that another version went on with', () => {
+  /** As if another version had written the record until now. */
+  const byAnother = (runs: string): void => {
+    const run = new RunFolder(runs, 'a');
+    run.writeRecord({ ...run.readRecord(), version: '0.0.1', git: 'abc' });
+  };
+
+  test('keeps the first, and says from where on another one trained', async () => {
+    const runs = at('versions');
+    await trainTiny({ ...where, runs, n_epochs: 1 }, { dataset });
+    const now = programVersion();
+    byAnother(runs);
+    await trainTiny({ ...where, runs, resume: true }, { dataset });
+    // Nothing was left to train.
+    expect(recordOf(runs)).toMatchObject({ version: '0.0.1', git: 'abc', changes: undefined });
+    await trainTiny({ ...where, runs, resume: true, n_epochs: 2 }, { dataset });
+    await trainTiny({ ...where, runs, resume: true, n_epochs: 3 }, { dataset });
+    const { version, git, changes } = recordOf(runs);
+    expect({ version, git }).toEqual({ version: '0.0.1', git: 'abc' });
+    expect(changes?.map(({ epoch, program }) => [epoch, program])).toEqual([
+      [1, now],
+      [2, undefined],
+    ]);
+    const { lines, card } = await exported(runs, 'by versions');
+    const text = readFileSync(at('by versions', 'command.txt'), 'utf8');
+    expect(text.split('\n')[0]).toBe('# fer 0.0.1, revision abc');
+    expect(lines[1]).toBe(
+      `# after epoch 1 a was stopped, and went on with other settings and ${programText(now)}`,
+    );
+    expect(card).toContain(`Made by fer 0.0.1 (revision abc), then by fer ${now.version}`);
+    expect(card).toContain(
+      'stopped where a comment says so and gone on with by the version named there, give',
+    );
+  });
+
+  test('before it had trained anything is of that version', async () => {
+    const runs = at('never began');
+    const listener = {
+      onStep() {
+        throw new Error('killed');
+      },
+    };
+    await expect(trainTiny({ ...where, runs }, { dataset, listener })).rejects.toThrow('killed');
+    byAnother(runs);
+    await trainTiny({ ...where, runs, resume: true, n_epochs: 1 }, { dataset });
+    expect(recordOf(runs)).toMatchObject({ ...programVersion(), changes: undefined });
+  });
+
+  test('went back: from the restored epoch on', async () => {
+    const runs = at('versions back');
+    await trainTiny({ ...where, runs, n_epochs: 2, save_freq: 1 }, { dataset });
+    byAnother(runs);
+    await trainTiny({ ...where, runs, restore_epoch: 1 }, { dataset });
+    const { version, changes } = recordOf(runs);
+    expect(version).toBe('0.0.1');
+    expect(changes).toEqual([
+      { epoch: 1, images: 0, restored: 1, before: {}, after: {}, program: programVersion() },
+    ]);
+    const { lines } = await exported(runs, 'versions went back');
+    expect(lines[1]).toBe(`# a went back to epoch 1 with ${programText(programVersion())}`);
+  });
 });
 
 describe('a run that went on with other settings', () => {

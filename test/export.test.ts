@@ -1,4 +1,13 @@
-import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import fs, {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { loadDataset } from '../src/data/load.ts';
@@ -8,7 +17,7 @@ import { readModel } from '../src/nn/model.ts';
 import { RELEASED_MODEL, releasedModel } from '../src/nn/released.ts';
 import { fer } from './commands.ts';
 import { temporaryFolder } from './dataFiles.ts';
-import { tensorsOf, trainTiny } from './training.ts';
+import { snapshot, tensorsOf, trainTiny } from './training.ts';
 
 const folder = temporaryFolder();
 const at = (...names: string[]): string => join(folder.path, ...names);
@@ -167,7 +176,65 @@ describe('a model folder', () => {
   });
 });
 
+describe('a model written over another', () => {
+  const full = (name: string): Promise<string> =>
+    json('export', `model=${RUN}`, `out=${at('over', name)}`, `data=${DATA}`).then(() => at('over', name));
+  const over = (out: string, ...args: string[]) =>
+    fer('export', `model=${RUN}`, `out=${out}`, 'dtype=fp16', 'overwrite=true', ...args);
+
+  test('leaves it as it was where the disk is too small for the new weights', async () => {
+    const out = await full('small disk');
+    const before = snapshot(out);
+    const write = vi.spyOn(fs, 'writeSync').mockImplementation(() => {
+      throw Object.assign(new Error('no room'), { code: 'ENOSPC' });
+    });
+    const { code, stderr } = await over(out);
+    write.mockRestore();
+    expect({ code, stderr }).toEqual({ code: 1, stderr: expect.stringContaining('disk is full') });
+    expect(snapshot(out)).toEqual(before);
+  });
+
+  test('is none where it was cut short: neither weights nor card of the old one stay', async () => {
+    const out = await full('cut short');
+    rmSync(join(out, 'preprocessor_config.json'));
+    mkdirSync(join(out, 'preprocessor_config.json'));
+    expect((await over(out)).code).toBe(1);
+    expect(readdirSync(out).sort()).toEqual(['config.json', 'preprocessor_config.json']);
+  });
+
+  test('may be itself: the card gets figures', async () => {
+    const out = at('over', 'itself');
+    await json('export', `model=${RUN}`, `out=${out}`, `data=${DATA}`);
+    const weights = tensorsOf(join(out, 'model.safetensors'));
+    expect((await fer('export', `model=${out}`, `out=${out}`, 'overwrite=true')).code).toBe(0);
+    expect(card(out)).toContain('Not measured here');
+    expect(tensorsOf(join(out, 'model.safetensors'))).toEqual(weights);
+    expect(readdirSync(out)).toContain('history.csv');
+  });
+
+  test('by fer import and fer average has nothing of the old one', async () => {
+    const out = await full('imported');
+    const where = ['name=imported', `runs=${at('over')}`, 'overwrite=true'];
+    const weights = join(await full('weights'), 'model.safetensors');
+    expect((await fer('average', weights, `data=${DATA}`, ...where)).code).toBe(0);
+    expect(readdirSync(out)).not.toContain('README.md');
+    await json('export', `model=${RUN}`, `out=${out}`, `data=${DATA}`, 'overwrite=true');
+    expect((await fer('import', weights, ...where)).code).toBe(0);
+    expect(readdirSync(out).sort()).toEqual(['config.json', 'model.safetensors', 'preprocessor_config.json']);
+  });
+});
+
 describe('refused', () => {
+  test('a folder that is a run, also one that has its best weights alone', async () => {
+    const run = at('best', 'a');
+    cpSync(RUN, run, { recursive: true });
+    rmSync(join(run, 'last.safetensors'));
+    const before = snapshot(run);
+    const { code, stderr } = await fer('export', `model=${RUN}`, `out=${run}`, 'overwrite=true');
+    expect({ code, stderr }).toEqual({ code: 1, stderr: expect.stringContaining('is a run') });
+    expect(snapshot(run)).toEqual(before);
+  });
+
   test('a folder that holds something', async () => {
     const out = at('models', 'full');
     const { code, stderr } = await fer('export', `model=${RUN}`, `out=${out}`);
@@ -196,6 +263,12 @@ describe('refused', () => {
     writeFileSync(file, JSON.stringify({ ...config, train: { ...config.train, lr: 'x' } }));
     const { code, stderr } = await fer('export', `model=${damaged}`, `out=${at('d')}`);
     expect({ code, stderr }).toEqual({ code: 1, stderr: expect.stringContaining('lr is "x"') });
+    writeFileSync(file, JSON.stringify({ model: config.model, imported: 'x' }));
+    const again = await fer('export', `model=${damaged}`, `out=${at('d')}`);
+    expect(again).toMatchObject({
+      code: 1,
+      stderr: expect.stringMatching(/config\.json does not say where/),
+    });
   });
 });
 

@@ -63,6 +63,44 @@ describe('a run that starts from other weights', () => {
     expect(readFileSync(file, 'utf8')).toContain('learned from PublicTest, in a training before this one');
   });
 
+  test('the card of its export tells what they had seen of the images it is judged on', async () => {
+    const cardOf = async (model: string, split: string): Promise<string> => {
+      const out = at(`card of ${split} ${cards++}`);
+      const data = ['data=synthetic:70', `splits=${split}`, 'crops=1'];
+      const { code, stderr } = await fer('export', `model=${model}`, `out=${out}`, ...data);
+      expect({ code, stderr }).toMatchObject({ code: 0 });
+      return readFileSync(join(out, 'README.md'), 'utf8');
+    };
+    let cards = 0;
+    const [runs, averages] = [at('told'), at('told averages')];
+    const next = { from: SOURCE, val: 'PrivateTest', n_epochs: 1 } as const;
+    await trainTiny({ ...next, runs }, { dataset });
+    const run = join(runs, 'a');
+    expect(await cardOf(run, 'PublicTest')).toMatch(
+      /chosen by PublicTest, in a training before this one, so/,
+    );
+    expect(await cardOf(run, 'PrivateTest')).toMatch(/chosen by PrivateTest, so these figures/);
+    await trainTiny({ ...STAGE, name: 'b', runs, n_epochs: 1 }, { dataset });
+    const models = [run, join(runs, 'b')];
+    const where = ['name=mean', `runs=${averages}`, 'data=synthetic:70'];
+    expect((await fer('average', ...models, ...where)).code).toBe(0);
+    const mean = join(averages, 'mean');
+    const learned = '**The network learned from PublicTest**, in a training before this one:';
+    expect(await cardOf(mean, 'PublicTest')).toContain(learned);
+    expect(await cardOf(mean, 'Training')).toContain('**The network learned from Training**: these');
+
+    const weights = join(mean, 'model.safetensors');
+    expect((await fer('import', weights, 'name=c', `runs=${runs}`)).code).toBe(0);
+    const imported = join(runs, 'c');
+    expect(await cardOf(imported, 'PublicTest')).toMatch(
+      /network learned from is not recorded: PublicTest may/,
+    );
+    await trainTiny({ ...next, from: imported, name: 'd', runs }, { dataset });
+    expect(await cardOf(join(runs, 'd'), 'PublicTest')).toMatch(
+      /had seen before is not recorded: PublicTest/,
+    );
+  });
+
   test('has them as its first checkpoint, and says in config.json what they were', async () => {
     const runs = at('first checkpoint');
     const { notes, starts } = await killAtFirstStep({ ...STAGE, runs });

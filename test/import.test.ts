@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
 import { type StoredTensor, writeSafetensors } from '../src/io/safetensors.ts';
@@ -70,7 +70,11 @@ test('a state_dict becomes a model with the same numbers', async () => {
   expect((await bring(saved(tensors))).stderr).toMatch(/is not empty/);
   const exported = await fer('export', `model=${at('runs', 'a')}`, `out=${at('out')}`);
   expect(exported.code).toBe(0);
-  expect(readFileSync(at('out', 'README.md'), 'utf8')).toContain('made by another program and imported');
+  const card = readFileSync(at('out', 'README.md'), 'utf8');
+  expect(card).toContain('made by another program and imported');
+  expect(card).toContain(`weights0.safetensors\`, SHA-256 \`${config.imported.sha256}\``);
+  expect(JSON.parse(readFileSync(at('out', 'config.json'), 'utf8')).imported).toEqual(config.imported);
+  expect(readdirSync(at('out'))).not.toContain('command.txt');
 });
 
 test('names of parallel training, half precision and other classes', async () => {

@@ -249,6 +249,55 @@ describe('the report of a run', () => {
   });
 });
 
+describe('a run that was no single training of these settings', () => {
+  const settingsOf = async (run: string): Promise<Record<string, string>> => {
+    const out = at('told.html');
+    await must('report', run, ...PLAIN, `out=${out}`);
+    const page = readFileSync(out, 'utf8');
+    checkPage(page);
+    return Object.fromEntries(elements(section(page, 'settings'), 'table').flatMap((table) => cells(table)));
+  };
+
+  test('says what changed on the way, and who taught it', async () => {
+    await must('train', 'name=changed', 'n_epochs=2', 'lr=0.01', 'val=none', 'save_freq=1', ...TRAIN);
+    const again = [`data=${DATA}`, `runs=${folder.path}`, 'name=changed', 'threads=2'];
+    await must('train', 'resume=true', 'n_epochs=3', 'lr=0.005', ...again);
+    await must('train', 'restore_epoch=3', `teacher=${at('one')}`, 'n_epochs=4', ...again);
+    const file = at('changed', 'config.json');
+    const record = JSON.parse(readFileSync(file, 'utf8'));
+    record.changes[1].program = { version: '9.9.9', git: null };
+    writeFileSync(file, JSON.stringify(record));
+    const settings = await settingsOf(at('changed'));
+    expect(settings).toMatchObject({
+      lr: '0.01; 0.005 from epoch 3 on',
+      n_epochs: '2; 3 from epoch 3 on; 4 from epoch 4 on',
+      teacher: `–; ${at('one')} from epoch 4 on`,
+      bs: '16',
+      'from epoch 3 on': 'n_epochs 2 → 3; lr 0.01 → 0.005',
+      'taught by': at('one', 'best.safetensors'),
+    });
+    expect(settings['from epoch 4 on']).toMatch(
+      /^back to the weights of epoch 3; .*teacher – → .*; fer 9\.9\.9$/,
+    );
+
+    const out = at('changed and other.html');
+    await must('report', at('changed'), at('other'), ...PLAIN, `out=${out}`);
+    const rows = tableIn(readFileSync(out, 'utf8'), 'settings');
+    expect(rows.find(([key]) => key === 'lr')).toEqual(['lr', '0.01; 0.005 from epoch 3 on', '0.01']);
+  });
+
+  test('says which networks it is the mean of', async () => {
+    const where = [`runs=${folder.path}`, `data=${DATA}`, 'threads=2'];
+    await must('average', at('one'), at('other'), 'name=mean', ...where);
+    const settings = await settingsOf(at('mean'));
+    const models = ['one', 'other'].map((name) =>
+      expect.stringMatching(`/${name}/(best|last)\\.safetensors$`),
+    );
+    expect(settings['mean of'].split(', ')).toEqual(models);
+    expect(settings['batch-norm statistics']).toBe(`Training of ${DATA} (crop, flip)`);
+  });
+});
+
 describe('the report of several runs', () => {
   test('has the figures of each, and the test between them', async () => {
     const out = at('both.html');

@@ -5,6 +5,7 @@ import { makeModelFolder, writeModelFolder } from '../export/modelFolder.ts';
 import { fileSha256 } from '../io/files.ts';
 import { importWeights } from '../nn/importWeights.ts';
 import { buildModel } from '../nn/model.ts';
+import { programVersion } from '../train/programVersion.ts';
 import type { Run } from './verb.ts';
 
 /** `fer import`: weights of the original project, or of another program, as a model folder. */
@@ -15,7 +16,9 @@ export const run: Run<typeof importOptions> = async ({ config, positionals: [fil
   const folder = join(runs, name);
   makeModelFolder(folder, overwrite, 'name');
   const sha256 = fileSha256(file);
-  writeModelFolder(folder, model, 'fp32', undefined, { file: basename(file), sha256 });
+  const imported = { file: basename(file), sha256 };
+  const record = { ...programVersion(), model: model.description, imported };
+  writeModelFolder(folder, model, 'fp32', { record, history: [], commands: [] });
   const { count } = buildModel(model.description).parameters;
   out.result({ out: folder, model: model.description, parameters: count, sha256 }, () => {
     const { width, labels: found } = model.description;

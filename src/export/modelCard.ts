@@ -1,12 +1,13 @@
 import { defaultsOf, type Option } from '../config/option.ts';
 import { resolveTrainConfig, type TrainConfig, trialOptions } from '../config.ts';
+import type { Split } from '../data/dataset.ts';
 import type { Interval } from '../evaluate/bootstrap.ts';
 import type { ModelDescription } from '../nn/model.ts';
 import { NETWORKS } from '../nn/networks.ts';
 import { counted, duration, grouped } from '../report/format.ts';
-import { ancestryOf } from '../train/ancestry.ts';
+import { ancestryOf, ownSeen } from '../train/ancestry.ts';
 import { bestRow } from '../train/history.ts';
-import type { AverageRecord } from '../train/runFolder.ts';
+import type { AverageRecord, UntrainedRecord } from '../train/runFolder.ts';
 import { isUsed } from '../tune/usedSettings.ts';
 import type { Evaluated, Rounding } from './evaluated.ts';
 import type { ExportDtype } from './modelFolder.ts';
@@ -63,9 +64,11 @@ const table = (head: readonly string[], rows: readonly (readonly string[])[]): s
 
 /** The name of the data, as far as its file's name gives it away. */
 function datasetName({ provenance }: ModelCard): string {
-  const source = provenance?.record.data.source ?? '';
+  const record = provenance?.record;
+  if (!record?.train) return '';
+  const { source } = record.data;
   if (source.startsWith('synthetic')) return 'drawn faces';
-  if (provenance?.record.train.labels) return 'FER+';
+  if (record.train.labels) return 'FER+';
   return /^(fer2013|icml_face_data)\.csv$/.test(source) ? 'FER2013' : source;
 }
 
@@ -169,10 +172,21 @@ const FORBIDDEN = [
 ].join('\n');
 
 function trainingData(card: ModelCard): string {
-  const { provenance } = card;
-  if (!provenance) return 'Not recorded: these weights were made by another program and imported.';
-  const { data } = provenance.record;
-  const { learned, watched, known } = ancestryOf(provenance.record);
+  const record = card.provenance?.record;
+  const { learned, watched, known } = ancestryOf(record ?? {});
+  const seen =
+    `Learned from: ${learned.join(', ')}. Watched during training: ` +
+    `${watched.length === 0 ? 'nothing' : watched.join(', ')}`;
+  if (!record?.train) {
+    const averaged = record?.averaged;
+    if (!averaged) return 'Not recorded: these weights were made by another program and imported.';
+    return (
+      'Not recorded for all networks that these weights were made from: the first was made by another program and ' +
+      `imported. What is known: ${seen}. SHA-256 of the content of the data that the statistics of batch norm ` +
+      `were measured on: \`${averaged.hash}\`.`
+    );
+  }
+  const { data } = record;
   const unknown = known ? '' : ', and what the weights it was made from had seen before is not recorded';
   const images = Object.entries(data.images)
     .filter(([, count]) => count > 0)
@@ -191,8 +205,7 @@ function trainingData(card: ModelCard): string {
   return [
     `${name}${about}`,
     '',
-    `Images: ${images.join(', ')}. Learned from: ${learned.join(', ')}. Watched during training: ` +
-      `${watched.length === 0 ? 'nothing' : watched.join(', ')}${unknown}. SHA-256 of the content (labels, splits, pixels): \`${data.hash}\`.`,
+    `Images: ${images.join(', ')}. ${seen}${unknown}. SHA-256 of the content (labels, splits, pixels): \`${data.hash}\`.`,
   ].join('\n');
 }
 
@@ -200,7 +213,8 @@ function training(card: ModelCard): string {
   const { provenance, epoch } = card;
   if (!provenance) return 'Not recorded.';
   const { record, history, commands } = provenance;
-  const { train, version, git, averaged } = record;
+  if (!record.train) return untrained(record, commands);
+  const { train, changes = [], averaged } = record;
   const best = bestRow(history);
   const seconds = history.reduce((sum, row) => sum + row.seconds, 0);
   const which =
@@ -211,17 +225,20 @@ function training(card: ModelCard): string {
           ? '.'
           : `. The best epoch by ${train.val} was ${best.epoch} (${percent(best.valAccuracy)}, ` +
             `${train.eval_crops === 10 ? 'ten crops' : 'centre crop'}); \`history.csv\` has all of them.`);
-  const average = averaged ? `${averageText(averaged)}\n\n` : '';
+  const average = averaged
+    ? `${averageText(averaged)} What follows is the training of ${averaged.models.length === 1 ? 'those' : 'the first'}.\n\n`
+    : '';
   const rows = changedSettings(train).map(([key, value]) => [`\`${key}\``, value]);
+  const programs = [record, ...changes.flatMap(({ program }) => program ?? [])];
   const single = commands.filter((command) => !command.startsWith('#')).length === 1;
   return [
     average + which.replaceAll('\u00a0', ' '),
     '',
-    `Settings ${record.changes ? 'at the end ' : ''}that differ from the defaults of this version:`,
+    `Settings ${changes.some(({ after }) => Object.keys(after).length > 0) ? 'at the end ' : ''}that differ from the defaults of this version:`,
     '',
     rows.length === 0 ? 'none.' : table(['setting', 'value'], rows),
     '',
-    `Made by fer ${version}${git === null ? '' : ` (revision ${git})`} with`,
+    `Made by ${programs.map(({ version, git }) => `fer ${version}${git === null ? '' : ` (revision ${git})`}`).join(', then by ')} with`,
     '',
     '```sh',
     ...commands,
@@ -229,7 +246,7 @@ function training(card: ModelCard): string {
     '',
     (single
       ? 'The same command with the same data gives '
-      : 'The same commands with the same data, each training stopped where a comment says so, give ') +
+      : `The same commands with the same data, each training stopped where a comment says so${programs.length > 1 ? ' and gone on with by the version named there' : ''}, give `) +
       'the same weights to the last bit on the same kind of machine.',
   ].join('\n');
 }
@@ -243,10 +260,24 @@ function averageText({ models, of, train, augmentations }: AverageRecord): strin
         ? `The weights are those of ${names} side by side, whose logits are averaged`
         : `The weights are the mean of those of ${names}`;
   const drawn = augmentations.length === 0 ? 'centre crops' : augmentations.join(', ');
-  return (
-    `${what}; the running statistics of batch norm were measured anew, on ${train.join(' and ')} (${drawn}). What ` +
-    `follows is the training of ${models.length === 1 ? 'those' : 'the first'}.`
-  );
+  return `${what}; the running statistics of batch norm were measured anew, on ${train.join(' and ')} (${drawn}).`;
+}
+
+/** Of weights that came from another program, or are an average whose first ones did. */
+function untrained({ imported, averaged }: UntrainedRecord, commands: readonly string[]): string {
+  const origin = imported
+    ? ` ${averaged ? 'The first' : 'The weights'} came in the file \`${imported.file}\`, SHA-256 \`${imported.sha256}\`.`
+    : '';
+  if (!averaged) return `Not recorded.${origin}`;
+  return [
+    `${averageText(averaged)}${origin}`,
+    '',
+    'As far as it is known, made with',
+    '',
+    '```sh',
+    ...commands,
+    '```',
+  ].join('\n');
 }
 
 function changedSettings(config: TrainConfig): [string, string][] {
@@ -288,19 +319,38 @@ function evaluation(card: ModelCard): string {
   return [how, ...halves, ...evaluated.map((each) => splitSection(card, each))].join('\n\n');
 }
 
-function splitSection(
-  { provenance }: ModelCard,
-  { split, judgement, bootstrap, calibration }: Evaluated,
-): string {
+/** What is to be known before figures on a split are believed. */
+function caution({ provenance }: ModelCard, split: Split): string {
+  const record = provenance?.record;
+  const { learned, watched, known } = ancestryOf(record ?? {});
+  const own = ownSeen(record ?? {});
+  const inherited = (by: readonly Split[]): string =>
+    by.includes(split) ? '' : ', in a training before this one';
+  if (learned.includes(split)) {
+    return (
+      `**The network learned from ${split}**${inherited(own.learned)}: these figures say how well it knows these ` +
+      'images by heart.'
+    );
+  }
+  if (watched.includes(split)) {
+    return (
+      `The epoch, and settings such as the rate, were chosen by ${split}${inherited(own.watched)}, so these figures ` +
+      'are somewhat too good.'
+    );
+  }
+  if (known) return '';
+  const what =
+    record?.train || record?.averaged
+      ? 'the weights it was made from had seen before'
+      : 'the network learned from';
+  return `What ${what} is not recorded: ${split} may be among it.`;
+}
+
+function splitSection(card: ModelCard, { split, judgement, bootstrap, calibration }: Evaluated): string {
   const { metrics } = judgement;
   const { n, accuracy, labels } = metrics;
   const { figures, perClass } = bootstrap;
-  const train = provenance?.record.train;
-  const caution = train?.train.includes(split)
-    ? `\n\n**The network learned from ${split}**: these figures say how well it knows these images by heart.`
-    : train?.val === split
-      ? `\n\nThe epoch, and settings such as the rate, were chosen by ${split}, so these figures are somewhat too good.`
-      : '';
+  const before = caution(card, split);
   const standardError = Math.sqrt((accuracy * (1 - accuracy)) / n);
   const summary: [string, string, Interval, boolean][] = [
     ['accuracy', percent(accuracy), figures.accuracy, true],
@@ -317,7 +367,8 @@ function splitSection(
     `${(100 * value).toFixed(1)}${of === null ? '' : ` (${(100 * of.low).toFixed(1)} to ${(100 * of.high).toFixed(1)})`}`;
   const { ece, overconfidence, bins } = calibration;
   return [
-    `### ${split}: ${grouped(n)} images${caution}`,
+    `### ${split}: ${grouped(n)} images`,
+    ...(before === '' ? [] : [before]),
     `The standard error of the accuracy is ${(100 * standardError).toFixed(2)} points.`,
     table(
       ['', 'figure', '95 % interval'],

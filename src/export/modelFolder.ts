@@ -1,4 +1,4 @@
-import { mkdirSync, readdirSync } from 'node:fs';
+import { mkdirSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import type { DTYPES } from '../config.ts';
 import { FerError } from '../errors.ts';
@@ -6,7 +6,7 @@ import { explainFileError, writeFileAtomic } from '../io/files.ts';
 import { type StoredTensor, writeSafetensors } from '../io/safetensors.ts';
 import { buildModel, checkWeights, type ModelDescription, type StoredModel } from '../nn/model.ts';
 import { historyCsv } from '../train/history.ts';
-import { programVersion } from '../train/programVersion.ts';
+import { programText, programVersion } from '../train/programVersion.ts';
 import { preprocessorOf } from './preprocessor.ts';
 import type { Provenance } from './provenance.ts';
 
@@ -22,16 +22,13 @@ export const MODEL_FILES = {
   card: 'README.md',
 } as const;
 
-/** The file that weights of another program came in. */
-export interface Imported {
-  readonly file: string;
-  readonly sha256: string;
-}
+/** Weights that a run alone has. */
+const RUN_WEIGHTS = ['best.safetensors', 'last.safetensors'];
 
 /**
  * Writes a model so that it can be passed on: weights, `config.json`, `preprocessor_config.json` and, where
- * the training is known, `history.csv` and `command.txt`. The weights come last, so a folder that was left
- * half-written holds none.
+ * how it was made is known, `history.csv` and `command.txt`. The weights are on the disk first and take their name
+ * last: a disk that is too small leaves an old model as it was, and a folder that was left half-written holds none.
  *
  * @throws FerError if weights are of another network or too large for half precision, or the disk refuses
  */
@@ -40,27 +37,39 @@ export function writeModelFolder(
   model: StoredModel,
   dtype: ExportDtype,
   provenance?: Provenance,
-  imported?: Imported,
 ): void {
   const tensors = exportedTensors(model, dtype);
   const write = (name: string, text: string): void => writeFileAtomic(join(folder, name), text);
-  write(MODEL_FILES.config, json(configOf(model.description, dtype, provenance, imported)));
-  write(MODEL_FILES.preprocessor, json(preprocessorOf(model.description)));
-  if (provenance) {
-    const { version, git } = provenance.record;
-    const made = `# fer ${version}${git === null ? '' : `, revision ${git}`}`;
-    write(MODEL_FILES.command, `${[made, ...provenance.commands].join('\n')}\n`);
-    if (provenance.history.length > 0) write(MODEL_FILES.history, historyCsv(provenance.history));
-  }
+  const writeOthers = (): void => {
+    removeOldModel(folder);
+    write(MODEL_FILES.config, json(configOf(model.description, dtype, provenance)));
+    write(MODEL_FILES.preprocessor, json(preprocessorOf(model.description)));
+    if (!provenance) return;
+    const { record, history, commands } = provenance;
+    const made = `# ${programText(record)}`;
+    if (commands.length > 0) write(MODEL_FILES.command, `${[made, ...commands].join('\n')}\n`);
+    if (history.length > 0) write(MODEL_FILES.history, historyCsv(history));
+  };
   const { network, labels } = model.description;
   const { epoch } = model.metadata;
-  writeSafetensors(join(folder, MODEL_FILES.weights), tensors, {
+  const metadata = {
     format: 'pt',
     network,
     labels: JSON.stringify(labels),
     version: programVersion().version,
     ...(epoch === undefined ? {} : { epoch }),
-  });
+  };
+  writeSafetensors(join(folder, MODEL_FILES.weights), tensors, metadata, writeOthers);
+}
+
+/** Removes what would be untrue beside other weights; these go first, as nothing left may speak for them. */
+function removeOldModel(folder: string): void {
+  const { weights, card, command, history } = MODEL_FILES;
+  try {
+    for (const name of [weights, card, command, history]) rmSync(join(folder, name), { force: true });
+  } catch (error) {
+    throw explainFileError(error, 'replace the model in', folder);
+  }
 }
 
 /**
@@ -76,7 +85,7 @@ export function makeModelFolder(folder: string, overwrite: boolean, option = 'ou
     throw explainFileError(error, 'make the folder', folder);
   }
   const names = readdirSync(folder);
-  if (names.includes('last.safetensors')) {
+  if (RUN_WEIGHTS.some((name) => names.includes(name))) {
     throw new FerError(`${folder} is a run, which has weights of its own: choose another ${option}=`);
   }
   if (names.length === 0 || overwrite) return;
@@ -118,12 +127,7 @@ export function exportedTensors(model: StoredModel, dtype: ExportDtype): Record<
 const LARGEST_HALF = 65520;
 
 /** Keys of Hugging Face's `config.json`, then our own: `model` is what `readModel` reads. */
-function configOf(
-  description: ModelDescription,
-  dtype: ExportDtype,
-  provenance?: Provenance,
-  imported?: Imported,
-): unknown {
+function configOf(description: ModelDescription, dtype: ExportDtype, provenance?: Provenance): unknown {
   const { network, labels, inputSize } = description;
   return {
     architectures: [network],
@@ -136,7 +140,6 @@ function configOf(
     label2id: Object.fromEntries(labels.map((label, i) => [label, i])),
     model: description,
     ...(provenance ? provenance.record : programVersion()),
-    ...(imported && { imported }),
   };
 }
 

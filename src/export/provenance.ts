@@ -3,22 +3,29 @@ import { basename, dirname, isAbsolute } from 'node:path';
 import { AUTO_SETTINGS, averageOptions, type TrainConfig, trainOptions, trialOptions } from '../config.ts';
 import type { ModelDescription } from '../nn/model.ts';
 import { shellWord } from '../term/shellWord.ts';
-import { trainingOf } from '../train/ancestry.ts';
+import { recordOf } from '../train/ancestry.ts';
 import { afterChanges, type RunChange } from '../train/changes.ts';
 import type { EpochRow } from '../train/history.ts';
-import { ABANDONED, type AverageRecord, RunFolder, type RunRecord } from '../train/runFolder.ts';
+import { programText, programVersion } from '../train/programVersion.ts';
+import {
+  ABANDONED,
+  type AverageRecord,
+  RunFolder,
+  type RunRecord,
+  type UntrainedRecord,
+} from '../train/runFolder.ts';
 import { teachersOf, type WeightsOrigin } from '../train/source.ts';
 import { isUsed } from '../tune/usedSettings.ts';
 
 /** Where weights come from, as far as the folder around them knows. */
 export interface Provenance {
-  /** Of the training; without paths of the machine it ran on. */
-  readonly record: RunRecord;
-  /** The epochs of the training; none if their file is not there. */
+  /** Of the training, where there was one; without paths of the machine it ran on. */
+  readonly record: RunRecord | UntrainedRecord;
+  /** The epochs of the training; none if there was none, or their file is not there. */
   readonly history: readonly EpochRow[];
   /**
-   * The commands that make the weights, the last one the training itself; where that went on with other settings,
-   * its first one and one for each change. Comments say when a training was stopped.
+   * The commands that make the weights, the last one the training itself, or the average; where that went on with other settings,
+   * its first one and one for each change. Comments say when a training was stopped, and which version went on.
    */
   readonly commands: readonly string[];
 }
@@ -27,61 +34,54 @@ export interface Provenance {
 const MOST_STAGES = 20;
 
 /**
- * What is known of the training that made weights.
+ * What is known of how weights were made.
  *
  * @param file the weights, in a run or model folder
- * @returns undefined where the folder is not of a training: imported weights
+ * @returns undefined where the folder only describes them
  * @throws FerError if the folder's config.json is damaged
  */
 export function readProvenance(file: string): Provenance | undefined {
-  const folder = folderOf(file);
-  const record = trainingOf(file);
-  if (!record) return undefined;
-  return {
-    record: portableRecord(record),
-    history: folder.readHistory(),
-    commands: commandsOf(record, MOST_STAGES),
-  };
+  const record = recordOf(file);
+  return record && provenanceOf(record, file);
 }
 
 /**
- * What is known of weights that are an average: of the training of the first of them, and the commands of all.
+ * What is known of weights that are an average: of the training of the first of them, if there was one, and the
+ * commands of all.
  *
  * @param settings the configuration of the average, and the weights it was made of
  * @param hash of the content of its data
  * @param model what came of it
- * @returns undefined where the first of them are not of a training
  * @throws FerError as `readProvenance`
  */
 export function averageProvenance(
   { models, of: mean, name, data, train, limit, augmentations, bs, seed }: Omit<AverageRecord, 'hash'>,
   hash: string,
   model: ModelDescription,
-): Provenance | undefined {
-  const folder = folderOf(models[0].file);
-  const record = trainingOf(models[0].file);
-  if (!record) return undefined;
+): Provenance {
+  const [{ file }] = models;
+  const record = { ...(recordOf(file) ?? programVersion()), model };
   const averaged = { models, of: mean, name, data, hash, train, limit, augmentations, bs, seed };
-  const of = { ...record, model, averaged };
+  return provenanceOf({ ...record, averaged }, file);
+}
+
+/** @param file in the folder that has the history */
+function provenanceOf(record: RunRecord | UntrainedRecord, file: string): Provenance {
+  const path = dirname(file);
   return {
-    record: portableRecord(of),
-    history: folder.readHistory(),
-    commands: commandsOf(of, MOST_STAGES),
+    record: portableRecord(record),
+    history: record.train ? new RunFolder(dirname(path), basename(path)).readHistory() : [],
+    commands: commandsOf(record, MOST_STAGES),
   };
 }
 
-function folderOf(file: string): RunFolder {
-  const path = dirname(file);
-  return new RunFolder(dirname(path), basename(path));
-}
-
 /** The commands of all stages, the first one first; a stage whose folder is gone is a comment. */
-function commandsOf(record: RunRecord, most: number): string[] {
-  const { from, teachers = [], averaged, changes = [] } = record;
+function commandsOf(record: RunRecord | UntrainedRecord, most: number): string[] {
+  const { averaged } = record;
   const stagesOf = (origins: readonly (WeightsOrigin | undefined)[]): string[] =>
     origins.flatMap((origin) => {
       const known = origin && most > 0 && existsSync(origin.file);
-      const source = known ? trainingOf(origin.file) : undefined;
+      const source = known ? recordOf(origin.file) : undefined;
       return source ? commandsOf(source, most - 1) : [];
     });
   if (averaged) {
@@ -90,6 +90,8 @@ function commandsOf(record: RunRecord, most: number): string[] {
     const stages = [...commandsOf(first, most - 1), ...stagesOf(averaged.models)];
     return [...new Set(stages), ...averageCommand(averaged)];
   }
+  if (!record.train) return [];
+  const { from, teachers = [], changes = [] } = record;
   const before = stagesOf([...changes.flatMap((change) => change.teachers ?? []), ...teachers, from]);
   const note = (role: string, origin: WeightsOrigin | undefined): string[] =>
     origin ? [`# the next one ${role} ${weightsPath(origin.file)}, SHA-256 ${origin.sha256}`] : [];
@@ -160,8 +162,12 @@ function trainCommand(config: TrainConfig, goesBack: boolean): string {
 }
 
 /** When a training was stopped, or what it went back to. */
-function changeText(name: string, { epoch, images, restored, after }: RunChange): string {
-  const others = Object.keys(after).length > 0 ? ' with other settings' : '';
+function changeText(name: string, { epoch, images, restored, after, program }: RunChange): string {
+  const what = [
+    ...(Object.keys(after).length > 0 ? ['other settings'] : []),
+    ...(program ? [programText(program)] : []),
+  ];
+  const others = what.length > 0 ? ` with ${what.join(' and ')}` : '';
   if (restored !== undefined) return `${name} went back to epoch ${restored}${others}`;
   const within = images === 0 ? '' : ` and ${images} images of the next one`;
   return `after epoch ${epoch}${within} ${name} was stopped, and went on${others}`;
@@ -186,11 +192,19 @@ function pick(config: TrainConfig, keys: readonly (keyof TrainConfig)[]): Partia
   return Object.fromEntries(keys.map((key) => [key, config[key]]));
 }
 
-function portableRecord(record: RunRecord): RunRecord {
+function portableRecord(record: RunRecord | UntrainedRecord): RunRecord | UntrainedRecord {
   // Nothing else of the file: an exported folder's has what is true of that export alone.
-  const { version, git, model, data, train, changes, from, teachers, averaged } = record;
+  const { version, git, model, averaged } = record;
   const portable = (origins: readonly WeightsOrigin[]): WeightsOrigin[] =>
     origins.map((one) => ({ ...one, file: weightsPath(one.file) }));
+  const mean = averaged && {
+    averaged: { ...averaged, data: endOf(averaged.data, 1), models: portable(averaged.models) },
+  };
+  if (!record.train) {
+    const { imported } = record;
+    return { version, git, model, ...(imported && { imported }), ...mean };
+  }
+  const { data, train, changes, from, teachers } = record;
   return {
     version,
     git,
@@ -207,9 +221,7 @@ function portableRecord(record: RunRecord): RunRecord {
     }),
     ...(from && { from: portable([from])[0] }),
     ...(teachers && { teachers: portable(teachers) }),
-    ...(averaged && {
-      averaged: { ...averaged, data: endOf(averaged.data, 1), models: portable(averaged.models) },
-    }),
+    ...mean,
   };
 }
 

@@ -55,8 +55,12 @@ export function writeFileAtomic(path: string, data: string | Uint8Array): void {
   writeChunksAtomic(path, [typeof data === 'string' ? Buffer.from(data) : data]);
 }
 
-/** As `writeFileAtomic`, from pieces written one after another, so that a large file is never concatenated. */
-export function writeChunksAtomic(path: string, chunks: readonly Uint8Array[]): void {
+/**
+ * As `writeFileAtomic`, from pieces written one after another, so that a large file is never concatenated.
+ *
+ * @param before done when all of it is on the disk, and has not taken its name yet
+ */
+export function writeChunksAtomic(path: string, chunks: readonly Uint8Array[], before?: () => void): void {
   const folder = dirname(path);
   const temporary = join(folder, `.${basename(path)}.${process.pid}.${randomBytes(4).toString('hex')}.tmp`);
   let file: number | undefined;
@@ -67,6 +71,7 @@ export function writeChunksAtomic(path: string, chunks: readonly Uint8Array[]): 
     fs.fsyncSync(file);
     fs.closeSync(file);
     file = undefined;
+    before?.();
     fs.renameSync(temporary, path);
   } catch (error) {
     if (file !== undefined) attempt(() => fs.closeSync(file as number));

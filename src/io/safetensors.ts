@@ -36,6 +36,7 @@ export function writeSafetensors(
   path: string,
   tensors: Readonly<Record<string, StoredTensor>>,
   metadata?: Readonly<Record<string, string>>,
+  before?: () => void,
 ): void {
-  writeChunksAtomic(path, encodeSafetensors(tensors, metadata));
+  writeChunksAtomic(path, encodeSafetensors(tensors, metadata), before);
 }

@@ -1,6 +1,5 @@
 import type { Dataset, Split } from '../data/dataset.ts';
-import { ancestryOf } from '../train/ancestry.ts';
-import type { RunRecord } from '../train/runFolder.ts';
+import { ancestryOf, ownSeen, type Seen } from '../train/ancestry.ts';
 import { type Html, html } from './html.ts';
 import type { StoredRun } from './judgedRun.ts';
 
@@ -26,12 +25,12 @@ export function warnings(runs: readonly StoredRun[], { split }: ReportContext): 
   return [
     ...(learned.length > 0
       ? [
-          html`<p class="warning">${names(learned)} learned from ${split}${inherited(learned, ({ train }) => train.train.includes(split))}: if these are the same images, the figures say how well they are known by heart, not how good a network is.</p>`,
+          html`<p class="warning">${names(learned)} learned from ${split}${inherited(learned, ({ learned: own }) => own.includes(split))}: if these are the same images, the figures say how well they are known by heart, not how good a network is.</p>`,
         ]
       : []),
     ...(watched.length > 0
       ? [
-          html`<p class="warning">The weights of ${runs.length === 1 ? 'this network' : names(watched)} were chosen by their accuracy on ${split}${inherited(watched, ({ train }) => train.val === split)}, so the figures on these images are somewhat too good. Report those of a split that had no part in the training.</p>`,
+          html`<p class="warning">The weights of ${runs.length === 1 ? 'this network' : names(watched)} were chosen by their accuracy on ${split}${inherited(watched, ({ watched: own }) => own.includes(split))}, so the figures on these images are somewhat too good. Report those of a split that had no part in the training.</p>`,
         ]
       : []),
     ...(unknown.length > 0
@@ -43,8 +42,8 @@ export function warnings(runs: readonly StoredRun[], { split }: ReportContext): 
 }
 
 /** Says so where none did it in its last training. */
-function inherited(runs: readonly StoredRun[], own: (record: RunRecord) => boolean): string {
-  return runs.some(({ record }) => own(record)) ? '' : ', in a training before this one';
+function inherited(runs: readonly StoredRun[], saw: (own: Seen) => boolean): string {
+  return runs.some(({ record }) => saw(ownSeen(record))) ? '' : ', in a training before this one';
 }
 
 export function footer({ dataset, version, date }: ReportContext): Html {

@@ -2,8 +2,9 @@
 import { existsSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import type { Split } from '../data/dataset.ts';
+import { FerError } from '../errors.ts';
 import { readFileBytes } from '../io/files.ts';
-import { RunFolder, type RunRecord } from './runFolder.ts';
+import { RunFolder, type RunRecord, type UntrainedRecord } from './runFolder.ts';
 
 /** The splits that weights have learned from, and that they were chosen by, sources and teachers included. */
 export interface Seen {
@@ -16,15 +17,21 @@ export interface Ancestry extends Seen {
   readonly known: boolean;
 }
 
+/** The parts of a record that tell it; no `train` where the weights were not trained here. */
+type Told = Partial<Pick<RunRecord, 'train' | 'changes' | 'from' | 'teachers' | 'averaged'>>;
+
+/** What the training itself saw, whatever its weights were made from; statistics of batch norm are learned, too. */
+export function ownSeen({ train, changes = [], averaged }: Told): Seen {
+  const settings = [...(train ? [train] : []), ...changes.map(({ before }) => before)];
+  const learned = [...(averaged?.train ?? []), ...settings.flatMap((each) => each.train ?? [])];
+  const watched = settings.flatMap(({ val }) => (val === undefined || val === 'none' ? [] : [val]));
+  return { learned: [...new Set(learned)], watched: [...new Set(watched)] };
+}
+
 /** As its record tells. */
-export function ancestryOf({
-  train,
-  changes = [],
-  from,
-  teachers = [],
-  averaged,
-}: Pick<RunRecord, 'train' | 'changes' | 'from' | 'teachers' | 'averaged'>): Ancestry {
-  const settings = [train, ...changes.map(({ before }) => before)];
+export function ancestryOf(record: Told): Ancestry {
+  const { train, changes = [], from, teachers = [], averaged } = record;
+  const own = ownSeen(record);
   const origins = [
     ...(from ? [from] : []),
     ...teachers,
@@ -32,17 +39,10 @@ export function ancestryOf({
     ...(averaged?.models ?? []),
   ];
   const seen = origins.flatMap((origin) => origin.seen ?? []);
-  const learned = new Set([
-    // Statistics of batch norm are learned, too.
-    ...(averaged?.train ?? []),
-    ...settings.flatMap((each) => each.train ?? []),
-    ...seen.flatMap((each) => each.learned),
-  ]);
-  const watched = new Set([
-    ...settings.flatMap(({ val }) => (val === undefined || val === 'none' ? [] : [val])),
-    ...seen.flatMap((each) => each.watched),
-  ]);
-  return { learned: [...learned], watched: [...watched], known: seen.length === origins.length };
+  const learned = new Set([...own.learned, ...seen.flatMap((each) => each.learned)]);
+  const watched = new Set([...own.watched, ...seen.flatMap((each) => each.watched)]);
+  const known = train !== undefined && seen.length === origins.length;
+  return { learned: [...learned], watched: [...watched], known };
 }
 
 /**
@@ -64,10 +64,27 @@ export function seenBy(file: string): Seen | undefined {
  * @throws FerError if the folder's `config.json` is damaged
  */
 export function trainingOf(file: string): RunRecord | undefined {
+  const record = recordOf(file);
+  return record?.train && record;
+}
+
+/**
+ * How weights were made, undefined where the folder only describes them.
+ *
+ * @throws FerError if the folder's `config.json` is damaged
+ */
+export function recordOf(file: string): RunRecord | UntrainedRecord | undefined {
   const path = dirname(file);
   const config = join(path, 'config.json');
   if (!existsSync(config)) return undefined;
-  // A description alone has no training: whoever has one gets all of it checked.
   const parsed = JSON.parse(readFileBytes(config).toString('utf8'));
-  return parsed?.train === undefined ? undefined : new RunFolder(dirname(path), basename(path)).readRecord();
+  // Whoever has a training gets all of it checked.
+  if (parsed?.train !== undefined) return new RunFolder(dirname(path), basename(path)).readRecord();
+  const { imported, averaged } = parsed ?? {};
+  if (imported === undefined && averaged === undefined) return undefined;
+  const isText = [imported?.file, imported?.sha256].every((value) => typeof value === 'string');
+  if ((imported !== undefined && !isText) || (averaged !== undefined && !Array.isArray(averaged?.models))) {
+    throw new FerError(`${config} does not say where its weights are from: it is damaged`);
+  }
+  return parsed as UntrainedRecord;
 }

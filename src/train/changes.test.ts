@@ -2,15 +2,19 @@ import { describe, expect, test } from 'vitest';
 import { defaultsOf } from '../config/option.ts';
 import { type TrainConfig, trainOptions } from '../config.ts';
 import { FerError } from '../errors.ts';
-import { afterChanges, type ChangingRun, changesOf, checkedChanges } from './changes.ts';
+import { afterChanges, type ChangingRun, changesOf, checkedChanges, programAfter } from './changes.ts';
 
 const DEFAULTS = { ...defaultsOf(trainOptions), name: 'a', data: 'x' } as TrainConfig;
-const settings = (given: Partial<TrainConfig> = {}): ChangingRun => ({ train: { ...DEFAULTS, ...given } });
+const FIRST = { version: '1.0.0', git: 'a' };
+const settings = (given: Partial<TrainConfig> = {}): ChangingRun => ({
+  ...FIRST,
+  train: { ...DEFAULTS, ...given },
+});
 /** The run as it is recorded after it went on with other settings at each of these places. */
 function changed(...steps: [Partial<TrainConfig>, Parameters<typeof changesOf>[2]][]): ChangingRun {
   let run = settings();
   for (const [given, place] of steps) {
-    const now = { train: { ...run.train, ...given } };
+    const now = { ...FIRST, train: { ...run.train, ...given } };
     run = { ...now, changes: changesOf(run, now, place) };
   }
   return run;
@@ -68,6 +72,36 @@ describe('changesOf', () => {
     ]);
   });
 
+  test('another version or revision, where it trains on', () => {
+    const [next, other] = [
+      { version: '1.1.0', git: 'a' },
+      { version: '1.1.0', git: null },
+    ];
+    const by = (program: typeof next | typeof other | undefined, epoch: number, restored?: number) => ({
+      ...past(epoch),
+      ...(restored !== undefined && { restored }),
+      program,
+    });
+    const nothing = { before: {}, after: {} };
+    const run = changed([{}, by(FIRST, 2)], [{}, by(next, 3)], [{}, by(next, 4)], [{}, by(other, 5)]);
+    expect(run.changes).toEqual([
+      { epoch: 3, images: 0, ...nothing, program: next },
+      { epoch: 5, images: 0, ...nothing, program: other },
+    ]);
+    expect([0, 1, 2].map((count) => programAfter(run, count))).toEqual([FIRST, next, other]);
+    // Before anything was trained, where nothing is left to train, and taken back before it trained.
+    expect(changed([{}, by(next, 0)]).changes).toBeUndefined();
+    expect(changed([{}, by(undefined, 3)]).changes).toBeUndefined();
+    expect(changed([{}, by(next, 3)], [{}, by(FIRST, 3)]).changes).toBeUndefined();
+    // Of epochs that are given up it trained nothing.
+    expect(changed([{}, by(next, 3)], [{}, by(FIRST, 4, 2)]).changes).toEqual([
+      { epoch: 4, images: 0, restored: 2, ...nothing },
+    ]);
+    expect(changed([{ lr: 0.1 }, by(next, 3)]).changes).toMatchObject([
+      { after: { lr: 0.1 }, program: next },
+    ]);
+  });
+
   test('another teacher: which files were the old ones', () => {
     const [old, other] = ['old', 'other'].map((name) => ({ file: `${name}.safetensors`, sha256: name }));
     const run: ChangingRun = { ...settings({ teacher: 'old' }), teachers: [old] };
@@ -80,7 +114,8 @@ describe('changesOf', () => {
 });
 
 describe('checkedChanges', () => {
-  const good = { epoch: 3, images: 0, restored: 1, before: { lr: 0.1, gone: 1 }, after: { lr: 0 } };
+  const program = { version: '1.1.0', git: null };
+  const good = { epoch: 3, images: 0, restored: 1, before: { lr: 0.1, gone: 1 }, after: { lr: 0 }, program };
 
   test('takes what was written, without settings that are none', () => {
     expect(checkedChanges(undefined, 'f')).toBeUndefined();
@@ -94,6 +129,8 @@ describe('checkedChanges', () => {
     [{ ...good, images: 0.5 }],
     [{ ...good, restored: 'x' }],
     [{ ...good, teachers: 'x' }],
+    [{ ...good, program: null }],
+    [{ ...good, program: { version: '1' } }],
     [{ ...good, before: undefined }],
     [{ ...good, after: { lr: 'fast' } }],
   ])('%j is damage', (json) => {

@@ -1,10 +1,14 @@
-/** The settings of a run that went on with others: `train` in its `config.json` has those of its end. */
+/**
+ * The settings of a run that went on with others: `train` in its `config.json` has those of its end. And the versions
+ * that went on with it: `version` and `git` are those that began.
+ */
 import { configFromJson } from '../config/parse.ts';
 import { type TrainConfig, trainOptions, trialOptions } from '../config.ts';
 import { FerError } from '../errors.ts';
+import type { ProgramVersion } from './programVersion.ts';
 import type { WeightsOrigin } from './source.ts';
 
-/** A moment at which a run went on with other settings, or went back. */
+/** A moment at which a run went on with other settings or by another version, or went back. */
 export interface RunChange {
   /** The last whole epoch before it, as what follows is numbered. */
   readonly epoch: number;
@@ -17,10 +21,12 @@ export interface RunChange {
   readonly after: Partial<TrainConfig>;
   /** What it learned the answers of until then, where that changed. */
   readonly teachers?: readonly WeightsOrigin[];
+  /** What trained it from then on, where that was another version or revision. */
+  readonly program?: ProgramVersion;
 }
 
 /** A run as far as changes matter. */
-export interface ChangingRun {
+export interface ChangingRun extends ProgramVersion {
   readonly train: TrainConfig;
   readonly teachers?: readonly WeightsOrigin[];
   /** In order, without those of epochs that were given up. */
@@ -45,29 +51,40 @@ export function afterChanges<R extends ChangingRun>(run: R, count: number): R {
   };
 }
 
+/** What trained a run after the first `count` of its changes. */
+export function programAfter({ version, git, changes = [] }: ChangingRun, count: number): ProgramVersion {
+  const others = changes.slice(0, count).flatMap(({ program }) => program ?? []);
+  return others.at(-1) ?? { version, git };
+}
+
 /**
  * The changes of a run that goes on as `now`, undefined if there are none. Those of epochs that are given up are
  * left out, and one at the same place is taken together with this one; where nothing was trained before, there is
  * nothing to tell.
+ *
+ * @param place where it goes on; its `program` is what trains from there, missing if nothing is left to train
  */
 export function changesOf(
   run: ChangingRun,
-  now: ChangingRun,
-  { epoch, images, restored }: Pick<RunChange, 'epoch' | 'images' | 'restored'>,
+  now: Pick<ChangingRun, 'train' | 'teachers'>,
+  place: Pick<RunChange, 'epoch' | 'images' | 'restored' | 'program'>,
 ): readonly RunChange[] | undefined {
+  const { epoch, images, restored } = place;
   const { changes = [] } = run;
   const end = restored ?? epoch;
   const kept = changes.filter((one) => one.epoch < end || (one.epoch === end && one.images < images));
   const then = afterChanges(run, kept.length);
-  const show = ({ train }: ChangingRun, key: keyof TrainConfig): string =>
+  const show = ({ train }: Pick<ChangingRun, 'train'>, key: keyof TrainConfig): string =>
     trainOptions[key].type.show(train[key] as never);
   const keys = KEYS.filter((key) => show(then, key) !== show(now, key));
+  const program = isAnother(programAfter(then, kept.length), place.program) ? place.program : undefined;
   const here = changes.find((one) => one.epoch === epoch && one.images === images);
   const back = restored ?? here?.restored;
-  if (back === undefined && (keys.length === 0 || (epoch === 0 && images === 0))) {
+  const same = keys.length === 0 && program === undefined;
+  if (back === undefined && (same || (epoch === 0 && images === 0))) {
     return kept.length > 0 ? kept : undefined;
   }
-  const valuesOf = ({ train }: ChangingRun): Partial<TrainConfig> =>
+  const valuesOf = ({ train }: Pick<ChangingRun, 'train'>): Partial<TrainConfig> =>
     Object.fromEntries(keys.map((key) => [key, train[key]]));
   return [
     ...kept,
@@ -78,8 +95,13 @@ export function changesOf(
       before: valuesOf(then),
       after: valuesOf(now),
       ...(keys.includes('teacher') && { teachers: then.teachers ?? [] }),
+      ...(program && { program }),
     },
   ];
+}
+
+function isAnother(before: ProgramVersion, now: ProgramVersion = before): boolean {
+  return now.version !== before.version || now.git !== before.git;
 }
 
 /**
@@ -90,8 +112,12 @@ export function changesOf(
 export function checkedChanges(json: unknown, file: string): readonly RunChange[] | undefined {
   if (json === undefined) return undefined;
   const isCount = (value: unknown): boolean => Number.isSafeInteger(value) && (value as number) >= 0;
-  const isChange = ({ epoch, images, restored = 0, teachers = [] }: Partial<RunChange>): boolean =>
-    [epoch, images, restored].every(isCount) && Array.isArray(teachers);
+  const isProgram = (value: Partial<ProgramVersion> | null): boolean =>
+    typeof value?.version === 'string' && (value.git === null || typeof value.git === 'string');
+  const isChange = ({ epoch, images, restored = 0, teachers = [], program }: Partial<RunChange>): boolean =>
+    [epoch, images, restored].every(isCount) &&
+    Array.isArray(teachers) &&
+    (program === undefined || isProgram(program));
   if (
     !Array.isArray(json) ||
     !json.every((one) => typeof one === 'object' && one !== null && isChange(one))

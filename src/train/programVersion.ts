@@ -12,6 +12,11 @@ export interface ProgramVersion {
   readonly git: string | null;
 }
 
+/** `fer 1.2.0, revision 1a2b…`. */
+export function programText({ version, git }: ProgramVersion): string {
+  return `fer ${version}${git === null ? '' : `, revision ${git}`}`;
+}
+
 export function programVersion(): ProgramVersion {
   const root = fileURLToPath(new URL('../../', import.meta.url));
   const { version } = JSON.parse(readFileBytes(join(root, 'package.json')).toString('utf8'));

@@ -46,7 +46,7 @@ export interface RunState {
   readonly progress: RunProgress;
 }
 
-/** What `config.json` holds. */
+/** What `config.json` holds. Version and revision are those that began the training: `changes` has later ones. */
 export interface RunRecord extends ProgramVersion {
   readonly model: ModelDescription;
   readonly data: {
@@ -55,7 +55,7 @@ export interface RunRecord extends ProgramVersion {
     readonly images: Readonly<Record<string, number>>;
   };
   readonly train: TrainConfig;
-  /** Where it went on with other settings, or went back: `train` is what holds since the last of them. */
+  /** Where it went on with other settings or by another version, or went back: `train` is what holds since the last of them. */
   readonly changes?: readonly RunChange[];
   /**
    * It is going back to kept weights, as the last of `changes` says, and has not arrived: the number of the branch that what
@@ -68,6 +68,20 @@ export interface RunRecord extends ProgramVersion {
   readonly teachers?: readonly WeightsOrigin[];
   /** Where the weights are an average, and the rest is of the training of the first of them. */
   readonly averaged?: AverageRecord;
+}
+
+/** What `config.json` holds of weights that came from another program, or are an average whose first ones did. */
+export interface UntrainedRecord extends ProgramVersion {
+  readonly model: ModelDescription;
+  readonly train?: undefined;
+  readonly imported?: ImportRecord;
+  readonly averaged?: AverageRecord;
+}
+
+/** The file that weights of another program came in. */
+export interface ImportRecord {
+  readonly file: string;
+  readonly sha256: string;
 }
 
 /** How weights were averaged, and their batch-norm statistics measured. */

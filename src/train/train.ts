@@ -122,7 +122,6 @@ async function start(
   if (config.resume || config.restore_epoch > 0) {
     checkSame(folder, record);
     const before = folder.readRecord();
-    const { from } = before;
     const { restore_epoch: restored, start_epoch } = config;
     // One that was cut short is finished first.
     const unfinished = before.restoring === undefined ? undefined : before.changes?.at(-1);
@@ -131,14 +130,13 @@ async function start(
         ? { epoch: start_epoch || restored, restored, again: false }
         : unfinished && { ...unfinished, again: true };
     if (back) {
-      const changes = changesOf(before, saved, { ...back, images: 0 });
-      await restoreEpoch(folder, before, { ...saved, from, changes }, trainer, checkpoints, back);
+      await restoreEpoch(folder, before, saved, trainer, checkpoints, back);
       listener.onNote?.(`restored epoch ${back.restored} of ${folder.path}; the optimizer starts afresh`);
       return;
     }
     resume(folder, trainer, record, listener);
     const { epoch, start: images } = trainer.progress;
-    folder.writeRecord({ ...saved, from, changes: changesOf(before, saved, { epoch, images }) });
+    folder.writeRecord(goneOn(before, saved, { epoch, images }, trainer));
     return;
   }
   // Again, now that nobody else can make it.
@@ -183,13 +181,41 @@ function resume(folder: RunFolder, trainer: Trainer, record: RunRecord, listener
 }
 
 /**
+ * The record of a run that goes on: what began it is kept, and what is other from `place` on is among its changes.
+ *
+ * @param trainer where the run stands
+ */
+function goneOn(
+  before: RunRecord,
+  saved: RunRecord,
+  place: Pick<RunChange, 'epoch' | 'images' | 'restored'>,
+  { progress }: Trainer,
+): RunRecord {
+  const { version, git, train: config } = saved;
+  const isDone = progress.epoch >= config.n_epochs || outOfPatience(progress.history, config.patience);
+  const { epoch, images, restored } = place;
+  const begun = epoch > 0 || images > 0;
+  return {
+    ...saved,
+    ...(begun && { version: before.version, git: before.git }),
+    from: before.from,
+    changes: changesOf(before, saved, {
+      epoch,
+      images,
+      restored,
+      program: isDone ? undefined : { version, git },
+    }),
+  };
+}
+
+/**
  * Goes back to the weights kept after an epoch; the optimizer starts afresh, as its state was not kept. What came
  * later is set aside. The record is first: should this be cut short, resume=true does it again from there.
  */
 async function restoreEpoch(
   folder: RunFolder,
   before: RunRecord,
-  record: RunRecord,
+  saved: RunRecord,
   trainer: Trainer,
   checkpoints: Checkpoints,
   { epoch, restored = epoch, again }: Pick<RunChange, 'epoch' | 'restored'> & { readonly again: boolean },
@@ -203,13 +229,14 @@ async function restoreEpoch(
   trainer.restore(weights, folder.path, {
     epoch,
     start: 0,
-    step: epoch * Math.ceil(trainer.epochImages / record.train.bs),
+    step: epoch * Math.ceil(trainer.epochImages / saved.train.bs),
     optimizerStep: 0,
     totals: { loss: 0, correct: 0, samples: 0 },
     seconds: 0,
     history: rows,
     best: bestSoFar ?? (best !== null && best.epoch <= restored ? best : null),
   });
+  const record = goneOn(before, saved, { epoch, images: 0, restored }, trainer);
   const { restoring, ...given } = before;
   // One that is done again has its branch, or nothing came later: what looks so now is its own checkpoint.
   const branch = again ? (restoring ?? 0) : restoring || folder.openBranch(restored, !keepsBest, given);
