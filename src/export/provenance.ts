@@ -24,8 +24,9 @@ export interface Provenance {
   /** The epochs of the training; none if there was none, or their file is not there. */
   readonly history: readonly EpochRow[];
   /**
-   * The commands that make the weights, the last one the training itself, or the average; where that went on with other settings,
-   * its first one and one for each change. Comments say when a training was stopped, and which version went on.
+   * The commands that make the weights, the last one the training itself, or the average; where a training went on
+   * with other settings, its first one and one for each change. Comments say when a training was stopped, and which
+   * version went on.
    */
   readonly commands: readonly string[];
 }
