@@ -249,6 +249,18 @@ describe('the report of a run', () => {
   });
 });
 
+test('the seed is that of the bootstrap: the drawn faces stay the same', async () => {
+  const reported = async (seed: number) => {
+    const args = ['report', at('one'), ...PLAIN, `seed=${seed}`, `out=${at('seed.html')}`, 'json=true'];
+    const { metrics, intervals } = JSON.parse(await must(...args)).runs[0];
+    const { imagesPerSecond: _, ...figures } = metrics;
+    return { figures, intervals };
+  };
+  const [first, second] = [await reported(0), await reported(1)];
+  expect(second.figures).toEqual(first.figures);
+  expect(second.intervals).not.toEqual(first.intervals);
+});
+
 describe('the report of several runs', () => {
   test('has the figures of each, and the test between them', async () => {
     const out = at('both.html');

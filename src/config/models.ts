@@ -50,7 +50,7 @@ export const reportOptions = {
     2000,
     'draws of the bootstrap: more make the intervals steadier',
   ),
-  seed: option(int({ min: 0, max: 0xffffffff }), 0, 'start of the random draws'),
+  seed: option(int({ min: 0, max: 0xffffffff }), 0, 'start of the random draws of the bootstrap'),
   mistakes: option(int({ min: 0, max: 1000 }), 20, 'most confident mistakes shown'),
   faces: option(
     int({ min: 0, max: 100 }),
