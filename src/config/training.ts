@@ -221,7 +221,8 @@ export const trainOptions = {
         rlrop: 'plateau',
       }),
       'cosine',
-      'learning rate over time; cosine falls to min_lr over the whole run, wsd over its last decay_epochs',
+      'learning rate over time; cosine falls to min_lr over the whole run, wsd over its last decay_epochs; one_cycle ' +
+        "leaves momentum as it is, where PyTorch's OneCycleLR cycles it from 0.95 to 0.85 and back by default",
     ),
     warmup: option(
       float({ min: 0 }),
