@@ -1,6 +1,7 @@
 import { cpSync, existsSync, mkdirSync, readdirSync, rmSync, truncateSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
+import type { TrainConfig } from '../src/config.ts';
 import { readSafetensors } from '../src/io/safetensors.ts';
 import { readModel } from '../src/nn/model.ts';
 import { RunFolder } from '../src/train/runFolder.ts';
@@ -161,6 +162,16 @@ describe('restore_epoch', () => {
     await expect(trainTiny({ runs, restore_epoch: 1, width: 16 }, { dataset })).rejects.toThrow(
       'another network',
     );
+  });
+
+  test.each<[string, Partial<TrainConfig>, RegExp]>([
+    ['val', { val: 'PrivateTest' }, /val was PublicTest, now PrivateTest/],
+    ['eval_crops', { eval_crops: 10 }, /eval_crops was 1, now 10/],
+  ])('takes no other %s, as accuracies of before and after would not compare', async (_, other, message) => {
+    const { runs, run } = copy();
+    const before = snapshot(run);
+    await expect(trainTiny({ runs, restore_epoch: 1, ...other }, { dataset })).rejects.toThrow(message);
+    expect(snapshot(run)).toEqual(before);
   });
 });
 

@@ -147,6 +147,7 @@ describe('going on', () => {
     ['another seed', { seed: 5 }, /seed was 0, now 5/],
     ['other training images', { train: ['PrivateTest'] }, /train was Training, now PrivateTest/],
     ['another validation', { val: 'PrivateTest' }, /val was PublicTest, now PrivateTest/],
+    ['other crops in validation', { eval_crops: 10 }, /eval_crops was 1, now 10/],
   ])('with %s is refused', async (_, settings, message) => {
     const { runs, run } = copy();
     const before = snapshot(run);

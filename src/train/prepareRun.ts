@@ -76,11 +76,11 @@ export function checkSame(folder: RunFolder, now: RunRecord): void {
           : 'give the same data= and limit=, or choose another name='),
     );
   }
-  // `best` and the schedule compare accuracies of one split. The optimizer's state means something to that
-  // optimizer only, an average goes on or is not there, and an epoch under way has its order from seed and splits; a restored epoch starts
-  // with neither.
-  const always = ['val'] as const;
-  const resumed = ['val', 'train', 'seed', 'optimizer', 'ema'] as const;
+  // `best`, patience and the schedule compare accuracies of one split, over as many crops. The optimizer's state
+  // means something to that optimizer only, an average goes on or is not there, and an epoch under way has its order
+  // from seed and splits; a restored epoch starts with neither.
+  const always = ['val', 'eval_crops'] as const;
+  const resumed = [...always, 'train', 'seed', 'optimizer', 'ema'] as const;
   const train = differences(before.train, now.train, now.train.restore_epoch > 0 ? always : resumed);
   if (train !== '') {
     throw new FerError(
