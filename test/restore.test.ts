@@ -2,7 +2,7 @@ import { cpSync, existsSync, mkdirSync, readdirSync, rmSync, truncateSync } from
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
 import type { TrainConfig } from '../src/config.ts';
-import { readSafetensors } from '../src/io/safetensors.ts';
+import { readSafetensors, writeSafetensors } from '../src/io/safetensors.ts';
 import { readModel } from '../src/nn/model.ts';
 import { RunFolder } from '../src/train/runFolder.ts';
 import { temporaryFolder } from './dataFiles.ts';
@@ -129,6 +129,21 @@ describe('restore_epoch', () => {
     const result = await trainTiny({ runs, resume: true }, { dataset });
     expect(result.history.map(({ epoch }) => epoch)).toEqual([1, 2, 8]);
     expect(configOf({ runs, restore_epoch: 2, start_epoch: 2 }).start_epoch).toBe(2);
+  });
+
+  test('lets patience count from the restored weights where the best were set aside', async () => {
+    const { runs, run } = copy();
+    const state = join(run, 'last.state-3-0.safetensors');
+    const { tensors, metadata } = readSafetensors(state);
+    const progress = JSON.parse(metadata.progress);
+    // The first epoch was better than the second, and its weights are no longer the best ones.
+    const history = progress.history.map((row: object, i: number) => ({
+      ...row,
+      valAccuracy: 0.9 - 0.3 * i,
+    }));
+    writeSafetensors(state, tensors, { progress: JSON.stringify({ ...progress, history }) });
+    const result = await trainTiny({ runs, restore_epoch: 2, patience: 1 }, { dataset });
+    expect(result.history.map(({ epoch }) => epoch)).toEqual([1, 2, 3]);
   });
 
   test('is the way out of a damaged checkpoint', async () => {

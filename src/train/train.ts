@@ -250,7 +250,7 @@ async function epochs(
     return false;
   };
   while (trainer.progress.epoch < config.n_epochs) {
-    if (outOfPatience(trainer.progress.history, config.patience)) return 'patience';
+    if (outOfPatience(trainer.progress, config.patience)) return 'patience';
     listener.onEpochStart?.(trainer.progress, trainer.epochImages);
     const row = (await trainer.trainEpoch(listener, pause))
       ? await trainer.endEpoch(listener, pause)
@@ -273,9 +273,11 @@ async function epochs(
   return 'epochs';
 }
 
-function outOfPatience(history: readonly EpochRow[], patience: number): boolean {
-  const best = bestRow(history);
-  return patience > 0 && best !== null && history.length - 1 - history.indexOf(best) >= patience;
+/** Whether so many epochs followed the one whose weights are the best; after a restore that need not be the best row. */
+function outOfPatience({ history, best }: RunProgress, patience: number): boolean {
+  return (
+    patience > 0 && best !== null && history.filter(({ epoch }) => epoch > best.epoch).length >= patience
+  );
 }
 
 function howToGoOn({ name, runs, data }: TrainConfig): string {
