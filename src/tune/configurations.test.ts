@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { asked } from '../../test/trials.ts';
 import { type TrialSettings, trialOptions } from '../config.ts';
+import { UsageError } from '../errors.ts';
 
 const all = (key: keyof TrialSettings, ...args: string[]) => asked(...args).settings.map((each) => each[key]);
 
@@ -148,5 +149,27 @@ describe('ready-made studies', () => {
 });
 
 test('trials= without a search that draws', () => {
-  expect(() => asked('trials=5')).toThrow(/give search=random or search=asha/);
+  expect(() => asked('trials=5')).toThrow(/Give search=random or asha/);
+});
+
+describe('a setting that is given', () => {
+  test.each([
+    [['optimizer=adam', 'momentum=0.8,0.9'], /^momentum= would .*optimizer=adam makes no use/],
+    [['optimizer=sgd,adam', 'momentum=0.8'], /^momentum= would .*optimizer=sgd,adam makes no use/],
+    [['study=optimizers', 'gamma=0.3'], /^gamma= would .*scheduler=constant,plateau makes no use/],
+    [['search=random', 'scheduler=step,wsd', 't_max=2..5'], /^t_max= would .*scheduler=step,wsd makes no/],
+    [['augment=false', 'augmentations=crop,flip'], /^augmentations= would .*augment=false makes no use/],
+  ])('%j is refused where no configuration uses it', (args, message) => {
+    expect(() => asked(...args)).toThrow(UsageError);
+    expect(() => asked(...args)).toThrow(message);
+  });
+
+  test.each([
+    [['study=optimizers', 'asgd_t0=250', 'momentum=0.8']],
+    [['study=schedulers', 'gamma=0.3']],
+    [['recipe=paper', 'optimizer=adam']],
+    [['augment=true,false', 'augmentations=crop,flip']],
+  ])('%j is taken where one may', (args) => {
+    expect(() => asked(...args)).not.toThrow();
+  });
 });

@@ -1,9 +1,11 @@
 import type { Parsed } from '../config/parse.ts';
 import { one, type Values } from '../config/searchable.ts';
+import { refuseWithoutEffect } from '../config/unused.ts';
 import {
   checkTrainConfig,
   RECIPES,
   resolveTrainConfig,
+  TRAIN_NEEDS,
   type TrainConfig,
   type TrialSettings,
   trialOptions,
@@ -33,12 +35,8 @@ export interface Configurations {
  */
 export function configurationsOf({ config, explicit }: Parsed<typeof tuneOptions>): Configurations {
   const space = spaceOf({ config, explicit });
-  if (config.search === 'grid') {
-    if (explicit.has('trials')) {
-      throw new UsageError('fer tune: trials= says how many to draw: give search=random or search=asha too.');
-    }
-    return { space, settings: distinct(combinations(space)) };
-  }
+  refuseNowhereUsed(space, explicit);
+  if (config.search === 'grid') return { space, settings: distinct(combinations(space)) };
   const found = new Map<string, TrialSettings>();
   let inVain = 0;
   for (let i = 0; found.size < config.trials && inVain < DRAWS_IN_VAIN; i++) {
@@ -86,6 +84,14 @@ function spaceOf({ config, explicit }: Pick<Parsed<typeof tuneOptions>, 'config'
   return space as Space;
 }
 
+/** A setting may be of no use to some configurations, but not to all of them. */
+function refuseNowhereUsed(space: Space, explicit: ReadonlySet<string>): void {
+  const settings = Object.entries(space) as [string, Values<unknown>][];
+  const lists = settings.map(([key, values]) => [key, values.kind === 'list' ? values.list : []]);
+  const given = Object.keys(space).filter((key) => explicit.has(key));
+  refuseWithoutEffect(TRAIN_NEEDS, Object.fromEntries(lists), new Set(given));
+}
+
 function distinct(all: readonly TrialSettings[]): TrialSettings[] {
   return [...new Map(all.map(complete).map((settings) => [keyOfSettings(settings), settings])).values()];
 }
@@ -93,7 +99,7 @@ function distinct(all: readonly TrialSettings[]): TrialSettings[] {
 /** Settings as a trial has them, checked. */
 function complete(settings: TrialSettings): TrialSettings {
   const resolved = resolveTrainConfig(withoutUnused(settings) as TrainConfig);
-  checkTrainConfig(resolved, new Set(Object.keys(resolved)));
+  checkTrainConfig(resolved, new Set());
   if (resolved.val === 'none') {
     throw new UsageError('fer tune: trials are ranked by their validation, and val=none has none.');
   }
