@@ -1,7 +1,7 @@
 /** Combinations of training settings that cannot be meant, and settings that have no effect beside the others. */
 import { SPLITS } from '../data/dataset.ts';
 import { UsageError } from '../errors.ts';
-import { resolveTrainConfig, type TrainConfig } from './training.ts';
+import { OPTIMIZERS, resolveTrainConfig, type TrainConfig } from './training.ts';
 import { type Needs, refuseWithoutEffect } from './unused.ts';
 
 const optimizer = (...values: TrainConfig['optimizer'][]) => ({ of: 'optimizer', values }) as const;
@@ -21,6 +21,8 @@ export const TRAIN_NEEDS = {
   eps: optimizer('adam', 'adam_amsgrad', 'adamw', 'adadelta', 'adagrad'),
   rho: optimizer('adadelta'),
   lr_decay: optimizer('adagrad'),
+  // It keeps an average of its own.
+  ema: optimizer(...OPTIMIZERS.filter((name) => name !== 'asgd')),
   asgd_lambd: optimizer('asgd'),
   asgd_alpha: optimizer('asgd'),
   asgd_t0: optimizer('asgd'),
