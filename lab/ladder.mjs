@@ -84,7 +84,10 @@ function rows() {
 }
 
 function measure({ name, settings }) {
-  const args = Object.entries({ ...scale, ...settings, name: 'ladder', test: false });
+  // Refused where nothing is drawn.
+  const { augmentations, ...others } = settings;
+  const own = settings.augment ? settings : others;
+  const args = Object.entries({ ...scale, ...own, name: 'ladder', test: false });
   const record = fer('tune', ...args.map(([key, value]) => `${key}=${value}`));
   const [{ trials, seconds }] = record.configurations;
   const accuracies = trials.map((hash) => {

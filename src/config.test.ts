@@ -73,6 +73,44 @@ describe('options that would be ignored are wrong usage', () => {
     ],
     ['export out=x format=safetensors check=false', /^check= would have no effect/],
     ['train data=x name=n teacher_share=0.5', /^teacher_share= would have no effect: .*Give teacher= too/],
+    ['train data=x name=n ferplus=majority', /^ferplus= would have no effect: .*Give labels= too/],
+    [
+      'train data=x name=n optimizer=sgd momentum=0.9',
+      /^momentum= would have no effect: optimizer=sgd makes no use of it\. Give optimizer=sgd_momentum or sgd_nesterov, or leave it out\.$/,
+    ],
+    [
+      'train data=x name=n beta1=0.8 beta2=0.9',
+      /^beta1= and beta2= would .* Give optimizer=adam, adam_amsgrad or/,
+    ],
+    [
+      'train data=x name=n optimizer=adam momentum=0 gamma=0.1',
+      /^momentum= would .*optimizer=adam .*\ngamma= would .*scheduler=cosine .* Give scheduler=step, or/,
+    ],
+    [
+      'train data=x name=n augment=false augmentations=crop',
+      /^augmentations= would .*augment=false makes no use/,
+    ],
+    ['train data=x name=n val=none eval_crops=1', /^eval_crops= would .*val=none makes no use of it/],
+    ['train data=x name=n curves=false theme=dark', /^theme= would .*Give curves=true, or leave it out/],
+    [
+      'train data=x name=n recipe=paper min_lr=0.001',
+      /^min_lr= would .*scheduler=plateau makes no use of it/,
+    ],
+    [
+      'explain a.jpg steps=9',
+      /^steps= would .*method=gradient,gradcam,occlusion makes .* Give method=integrated/,
+    ],
+    [
+      'explain a.jpg method=gradient samples=9 noise=0.1 patch=3',
+      /^samples= and noise= would .*Give method=smoothgrad, or.*\npatch= would .*Give method=occlusion, or/,
+    ],
+    [
+      'tune name=n data=x min_epochs=2 reduction=4',
+      /^min_epochs= and reduction= would .*search=grid .*search=asha/,
+    ],
+    ['tune name=n data=x search=random reduction=4', /^reduction= would .*search=random makes no use of it/],
+    ['tune name=n data=x trials=5', /^trials= would .*search=grid .* Give search=random or asha, or/],
+    ['tune name=n data=x queue=redis://h jobs=2', /^jobs= would .*queue= leaves the trials to workers/],
     ['train data=x name=n lr=0.01 min_lr=0.1', /^min_lr=0\.1 is above lr=0\.01, the highest rate: give/],
   ])('%s', (line, message) => {
     expect(given(line)).toThrow(UsageError);
@@ -84,6 +122,13 @@ describe('options that would be ignored are wrong usage', () => {
     'predict a.jpg faces=auto annotate=x min_score=0.5 smallest=0.1',
     'export out=x.onnx format=onnx input=crops check=false',
     'export out=x dtype=fp16',
+    'train data=x name=n recipe=paper optimizer=adam scheduler=step',
+    'train data=x name=n scheduler=one_cycle pct_start=0.2 optimizer=adadelta eps=0.1 rho=0.8',
+    'train data=x name=n labels=y ferplus=majority',
+    'train data=x name=n resume=true momentum=0.5 optimizer=adam',
+    'explain a.jpg baseline=black patch=3',
+    'explain a.jpg method=integrated+smoothgrad steps=9 baseline=black seed=1',
+    'tune name=n data=x search=asha reduction=4 min_epochs=2 trials=5',
   ])('%s is fine', (line) => {
     expect(given(line)).not.toThrow();
   });
@@ -124,7 +169,7 @@ describe('training', () => {
       const auto = resolveTrainConfig(parse(`optimizer=${optimizer}`, 'lr=auto'));
       expect(auto).toMatchObject(OPTIMIZER_DEFAULTS[optimizer]);
       expect(resolveTrainConfig(auto)).toEqual(auto);
-      const given = { lr: 0.3, weight_decay: 0, eps: 0.5 };
+      const given = { lr: 0.3, weight_decay: 0, ...(/^(sgd|asgd)/.test(optimizer) ? {} : { eps: 0.5 }) };
       const argv = Object.entries(given).map(([key, value]) => `${key}=${value}`);
       expect(resolveTrainConfig(parse(`optimizer=${optimizer}`, ...argv))).toMatchObject(given);
     }
@@ -194,7 +239,7 @@ describe('training', () => {
   });
 
   test('a run that goes on is not checked against defaults', () => {
-    const argv = ['train=Training+PublicTest', 'teacher_share=0.1', 'scheduler=plateau'];
+    const argv = ['train=Training+PublicTest', 'teacher_share=0.1', 'gamma=0.5', 'scheduler=plateau'];
     expect(() => parse(...argv)).toThrow(UsageError);
     for (const goesOn of ['resume=true', 'restore_epoch=3']) {
       expect(parse(...argv, goesOn).train).toEqual(['Training', 'PublicTest']);
@@ -202,7 +247,7 @@ describe('training', () => {
   });
 
   test('plain momentum of zero is fine without Nesterov, and so is another validation split', () => {
-    expect(parse('optimizer=sgd', 'momentum=0').momentum).toBe(0);
+    expect(parse('optimizer=sgd_momentum', 'momentum=0').momentum).toBe(0);
     expect(parse('train=Training,PublicTest', 'val=PrivateTest').train).toEqual(['Training', 'PublicTest']);
   });
 });

@@ -7,6 +7,7 @@ export {
   averageOptions,
   type BenchConfig,
   benchOptions,
+  checkExplainConfig,
   checkExportConfig,
   checkPredictConfig,
   type DataConfig,
@@ -19,6 +20,7 @@ export {
   exportOptions,
   type ImportConfig,
   importOptions,
+  METHOD_NEEDS,
   methodOptions,
   type PredictConfig,
   predictOptions,
@@ -29,6 +31,7 @@ export {
 } from './config/models.ts';
 export { DEVICES, DTYPES, THEMES } from './config/shared.ts';
 export {
+  checkTuneConfig,
   STUDIES,
   type TrialSettings,
   type TuneConfig,
@@ -39,8 +42,6 @@ export {
 } from './config/studies.ts';
 export {
   AUTO_SETTINGS,
-  checkTrainArguments,
-  checkTrainConfig,
   OPTIMIZERS,
   optimizerOptions,
   RECIPES,
@@ -48,6 +49,8 @@ export {
   type TrainConfig,
   trainOptions,
 } from './config/training.ts';
+export { checkTrainArguments, checkTrainConfig, TRAIN_NEEDS } from './config/trainingChecks.ts';
+export { hasEffect } from './config/unused.ts';
 
 /** Names that other programs use, to point their users to ours. */
 export const SYNONYMS: Readonly<Record<string, string>> = {

@@ -79,11 +79,8 @@ export function prepareTraining(settings: TrainSettings): TrainConfig {
     check: checkTrainArguments,
     examples: [],
   };
-  const { config, explicit } = parseArguments(
-    spec,
-    Object.entries(given(settings)).map(([key, value]) => `${key}=${textOf(key, value)}`),
-  );
-  return prepareRun(config, explicit);
+  const argv = Object.entries(given(settings)).map(([key, value]) => `${key}=${textOf(key, value)}`);
+  return prepareRun(parseArguments(spec, argv));
 }
 
 /** A value as the command line would have it; a number that stands for a word as that word. */

@@ -104,6 +104,13 @@ describe('a run that went on with other settings', () => {
     expect(recordOf(runs).train.lr).toBe(0.01);
     const { lines } = await exported(runs, 'with adam');
     expect(lines.at(-1)).toMatch(/restore_epoch=1 .*lr=0\.01 .*optimizer=adam/);
+    // What it had no use for before is said now, and what it has none for any more is not.
+    expect(lines.at(-1)).toMatch(/ beta1=0\.9 beta2=0\.999 /);
+    await trainTiny({ ...where, runs, restore_epoch: 1, optimizer: 'sgd' }, { dataset });
+    const back = await exported(runs, 'with sgd');
+    expect(back.lines.at(-1)).toMatch(/restore_epoch=1 .*optimizer=sgd/);
+    expect(back.lines.at(-1)).not.toContain('eps=');
+    await follow(back.lines, at('with sgd again'));
   });
 
   test('keeps what held until when, and its commands make the same weights', async () => {

@@ -45,7 +45,8 @@ function readMap(file: string): { shape: string; values: Float32Array } {
 }
 
 const dataset = faces({ Training: 60 });
-const QUICK = ['crops=1', 'samples=4', 'steps=8'];
+const PLAIN = ['crops=1'];
+const QUICK = [...PLAIN, 'samples=4', 'steps=8'];
 const picture = (i: number) => {
   const pixels = dataset.images.subarray(i * 2304, (i + 1) * 2304);
   return sharp(pixels, { raw: { width: 48, height: 48, channels: 1 } });
@@ -143,7 +144,7 @@ describe('explained pictures', () => {
       `out=${at('target')}`,
       'method=gradient',
       'target=Joy',
-      ...QUICK,
+      ...PLAIN,
     );
     expect(rows.map(({ target }) => target)).toEqual(['happy', 'happy', 'happy']);
     expect(readFileSync(rows.find(({ label }) => label !== 'happy')?.svg as string, 'utf8')).toContain(
@@ -159,7 +160,7 @@ describe('explained pictures', () => {
       `out=${at('table')}`,
       'theme=dark',
       'method=gradient',
-      ...QUICK,
+      ...PLAIN,
     );
     expect(code).toBe(0);
     const lines = stdout.trimEnd().split('\n');
@@ -195,7 +196,7 @@ describe('what cannot be explained', () => {
       at('none.jpg'),
       `out=${at('some')}`,
       'method=gradient',
-      ...QUICK,
+      ...PLAIN,
     );
     expect(code).toBe(1);
     expect(rows).toHaveLength(5);

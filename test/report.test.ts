@@ -9,15 +9,8 @@ import { attribute, type Element, elements, placedTexts, textOf } from './svg.ts
 const folder = temporaryFolder();
 const at = (...names: string[]): string => join(folder.path, ...names);
 const DATA = 'synthetic:150';
-const TRAIN = [
-  `data=${DATA}`,
-  `runs=${folder.path}`,
-  'width=8',
-  'bs=16',
-  'eval_crops=1',
-  'threads=2',
-  'curves=false',
-];
+const TRAIN = [`data=${DATA}`, `runs=${folder.path}`, 'width=8', 'bs=16', 'threads=2', 'curves=false'];
+const SEEN = [...TRAIN, 'eval_crops=1'];
 const JUDGE = [`data=${DATA}`, 'crops=1', 'split=Training', 'threads=2'];
 const QUICK = [...JUDGE, 'resamples=200', 'faces=1', 'mistakes=3'];
 const PLAIN = [...JUDGE, 'resamples=200', 'faces=0', 'mistakes=3'];
@@ -32,7 +25,7 @@ const evaluate = async (run: string): Promise<Metrics> =>
 
 beforeAll(async () => {
   vi.stubEnv('FER_CACHE', at('cache'));
-  await must('train', 'name=one', 'n_epochs=10', 'lr=0.03', 'warmup=0', 'augment=false', 'seed=5', ...TRAIN);
+  await must('train', 'name=one', 'n_epochs=10', 'lr=0.03', 'warmup=0', 'augment=false', 'seed=5', ...SEEN);
   await must('train', 'name=other', 'n_epochs=2', 'lr=0.01', 'val=none', ...TRAIN);
 });
 afterAll(() => {
@@ -298,6 +291,18 @@ describe('a run that was no single training of these settings', () => {
   });
 });
 
+test('the seed is that of the bootstrap: the drawn faces stay the same', async () => {
+  const reported = async (seed: number) => {
+    const args = ['report', at('one'), ...PLAIN, `seed=${seed}`, `out=${at('seed.html')}`, 'json=true'];
+    const { metrics, intervals } = JSON.parse(await must(...args)).runs[0];
+    const { imagesPerSecond: _, ...figures } = metrics;
+    return { figures, intervals };
+  };
+  const [first, second] = [await reported(0), await reported(1)];
+  expect(second.figures).toEqual(first.figures);
+  expect(second.intervals).not.toEqual(first.intervals);
+});
+
 describe('the report of several runs', () => {
   test('has the figures of each, and the test between them', async () => {
     const out = at('both.html');
@@ -336,7 +341,7 @@ describe('the report of several runs', () => {
     expect(Number(pair[1].replace('−', '-'))).toBeCloseTo(difference, 1);
     expect(found.pairs[0].difference).toBeCloseTo(difference / 100, 12);
     const settings = tableIn(page, 'settings').map(([key]) => key);
-    expect(settings).toEqual(['', 'val', 'augment', 'n_epochs', 'lr', 'seed', 'warmup']);
+    expect(settings).toEqual(['', 'val', 'augment', 'eval_crops', 'n_epochs', 'lr', 'seed', 'warmup']);
   });
 
   test('a run has one colour, and its name, in every chart, though the first was not validated', async () => {

@@ -1,7 +1,8 @@
 import { cpSync, existsSync, readdirSync, renameSync, rmSync, truncateSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
-import { readSafetensors } from '../src/io/safetensors.ts';
+import type { TrainConfig } from '../src/config.ts';
+import { readSafetensors, writeSafetensors } from '../src/io/safetensors.ts';
 import { readModel } from '../src/nn/model.ts';
 import { RunFolder } from '../src/train/runFolder.ts';
 import { temporaryFolder } from './dataFiles.ts';
@@ -134,6 +135,21 @@ describe('restore_epoch', () => {
     expect(configOf({ runs, restore_epoch: 2, start_epoch: 2 }).start_epoch).toBe(2);
   });
 
+  test('lets patience count from the restored weights where the best were set aside', async () => {
+    const { runs, run } = copy();
+    const state = join(run, 'last.state-3-0.safetensors');
+    const { tensors, metadata } = readSafetensors(state);
+    const progress = JSON.parse(metadata.progress);
+    // The first epoch was better than the second, and its weights are no longer the best ones.
+    const history = progress.history.map((row: object, i: number) => ({
+      ...row,
+      valAccuracy: 0.9 - 0.3 * i,
+    }));
+    writeSafetensors(state, tensors, { progress: JSON.stringify({ ...progress, history }) });
+    const result = await trainTiny({ runs, restore_epoch: 2, patience: 1 }, { dataset });
+    expect(result.history.map(({ epoch }) => epoch)).toEqual([1, 2, 3]);
+  });
+
   test('is the way out of a damaged checkpoint', async () => {
     const { runs, run } = copy();
     truncateSync(join(run, 'last.safetensors'), 1000);
@@ -165,6 +181,16 @@ describe('restore_epoch', () => {
     await expect(trainTiny({ runs, restore_epoch: 1, width: 16 }, { dataset })).rejects.toThrow(
       'another network',
     );
+  });
+
+  test.each<[string, Partial<TrainConfig>, RegExp]>([
+    ['val', { val: 'PrivateTest' }, /val was PublicTest, now PrivateTest/],
+    ['eval_crops', { eval_crops: 10 }, /eval_crops was 1, now 10/],
+  ])('takes no other %s, as accuracies of before and after would not compare', async (_, other, message) => {
+    const { runs, run } = copy();
+    const before = snapshot(run);
+    await expect(trainTiny({ runs, restore_epoch: 1, ...other }, { dataset })).rejects.toThrow(message);
+    expect(snapshot(run)).toEqual(before);
   });
 });
 

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { TrainConfig } from '../src/config.ts';
 import { UsageError } from '../src/errors.ts';
+import { prepareTraining } from '../src/index.ts';
 import { readSafetensors, writeSafetensors } from '../src/io/safetensors.ts';
 import { temporaryFolder } from './dataFiles.ts';
 import { configOf, faces, figuresOf, outcomeOf, snapshot, trainTiny } from './training.ts';
@@ -96,6 +97,15 @@ describe('going on', () => {
     };
     refused({ scheduler: 'plateau' }, /scheduler=plateau looks at the accuracy/);
     refused({ teacher_share: 0.1 }, /teacher_share= would have no effect/);
+    refused({ gamma: 0.1 }, /gamma= would have no effect: scheduler=constant makes no use of it/);
+    // What is saved, or a recipe says, was not asked for.
+    expect(configOf({ runs, resume: true, train, scheduler: 'step' }).scheduler).toBe('step');
+    expect(configOf({ runs, resume: true, train, recipe: 'paper', scheduler: 'step' }).momentum).toBe(0.9);
+  });
+
+  test('a whole configuration may be passed on, whatever has an effect in it', () => {
+    const first = configOf({ runs: at('passed on'), optimizer: 'adam' });
+    expect(prepareTraining({ ...first, name: 'b' })).toEqual({ ...first, name: 'b' });
   });
 
   test('more epochs than before: as if they had been asked for at once', async () => {
@@ -147,6 +157,7 @@ describe('going on', () => {
     ['another seed', { seed: 5 }, /seed was 0, now 5/],
     ['other training images', { train: ['PrivateTest'] }, /train was Training, now PrivateTest/],
     ['another validation', { val: 'PrivateTest' }, /val was PublicTest, now PrivateTest/],
+    ['other crops in validation', { eval_crops: 10 }, /eval_crops was 1, now 10/],
   ])('with %s is refused', async (_, settings, message) => {
     const { runs, run } = copy();
     const before = snapshot(run);

@@ -33,7 +33,10 @@ export function faces(counts: Partial<Record<Split, number>> = {}, seed = 0): Da
 
 /** The configuration that the command line would make of these settings; a run goes on with its own. */
 export function configOf(settings: Partial<TrainConfig> & Pick<TrainConfig, 'runs'>): TrainConfig {
-  const defaults = settings.resume || settings.restore_epoch ? { data: TINY.data } : TINY;
+  // Without validation there are no crops in it.
+  const { eval_crops, ...unvalidated } = TINY;
+  const own = settings.val === 'none' ? unvalidated : { ...unvalidated, eval_crops };
+  const defaults = settings.resume || settings.restore_epoch ? { data: TINY.data } : own;
   return prepareTraining({ name: 'a', ...defaults, ...settings } as TrainSettings);
 }
 

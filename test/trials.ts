@@ -1,6 +1,6 @@
 import { defaultsOf } from '../src/config/option.ts';
 import { parseArguments } from '../src/config/parse.ts';
-import { type TrialSettings, trialOptions, tuneOptions } from '../src/config.ts';
+import { checkTuneConfig, type TrialSettings, trialOptions, tuneOptions } from '../src/config.ts';
 import { type Configurations, configurationsOf } from '../src/tune/configurations.ts';
 import type { TrialResult } from '../src/tune/result.ts';
 import { Study } from '../src/tune/study.ts';
@@ -41,7 +41,7 @@ export function resultOf(
 
 /** What the arguments of `fer tune` ask for. */
 export function asked(...args: string[]): Configurations & { study: Study } {
-  const spec = { name: 'tune', summary: '', options: tuneOptions, examples: [] };
+  const spec = { name: 'tune', summary: '', options: tuneOptions, check: checkTuneConfig, examples: [] };
   const parsed = parseArguments(spec, ['name=s', 'data=faces.csv', ...args]);
   const configurations = configurationsOf(parsed);
   const { seed, seeds } = parsed.config;

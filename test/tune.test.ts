@@ -248,14 +248,25 @@ describe('what goes wrong with one trial', () => {
   });
 });
 
+test('a combination that contradicts itself is told, and the others run', async () => {
+  const study = await tune('contradicting', 'optimizer=sgd_nesterov', 'momentum=0,0.9');
+  expect(study.code, study.stderr).toBe(0);
+  expect(study.stderr).toMatch(/^skipped a combination: optimizer=sgd_nesterov needs momentum > 0/m);
+  expect(recordOf(at('contradicting')).configurations.map(({ settings }) => settings.momentum)).toEqual([
+    '0.9',
+  ]);
+});
+
 describe('what is refused before anything runs', () => {
   test.each([
     [['lr=0.01..0.1'], 2, /lr=0\.01\.\.0\.1 is a range.*give search=random/],
     [['lr=0.1,x'], 2, /lr=0\.1,x: lr must be a number > 0/],
     [['search=asha', 'n_epochs=2,3'], 2, /give one n_epochs=/],
+    [['min_epochs=2'], 2, /min_epochs= would have no effect: search=grid makes no use of it/],
+    [['optimizer=adam', 'momentum=0.8,0.9'], 2, /momentum= would have no effect: optimizer=adam makes/],
     [['search=asha', 'min_epochs=3'], 2, /it must be below n_epochs=3/],
-    [['optimizer=sgd_nesterov', 'momentum=0,0.9'], 2, /needs momentum > 0/],
-    [['train=Training+PublicTest,Training'], 2, /accuracy on images the network learned from/],
+    [['optimizer=sgd_nesterov', 'momentum=0'], 2, /needs momentum > 0/],
+    [['train=Training+PublicTest,PublicTest'], 2, /accuracy on images the network learned from/],
     [['queue=redis:me:secret@host'], 2, /queue=\.\.\.: queue must be redis:\/\/HOST:PORT/],
     [['queue=redis://me:secret@host/x'], 2, /queue= names a database that is no number/],
   ])('%j', async (args, code, message) => {

@@ -18,7 +18,9 @@ import type { Run } from './verb.ts';
 /** `fer report`: one run, or several beside each other, as one HTML file. */
 export const run: Run<typeof reportOptions> = async ({ config, positionals }, out) => {
   const runs = readRuns(positionals);
-  const dataset = await readData(config, out);
+  // `seed=` is of the bootstrap: drawn faces are the same whatever it is.
+  const { data, limit, labels } = config;
+  const dataset = await readData({ data, limit, labels }, out);
   // Before minutes are spent on the first.
   for (const { model } of runs) facesOf(dataset, config.split, model.description);
   const single = runs.length === 1;

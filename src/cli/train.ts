@@ -10,8 +10,8 @@ import type { Output } from './output.ts';
 import type { Run } from './verb.ts';
 
 /** `fer train`: trains, resumes and saves; Ctrl-C finishes the step, saves and exits 130. */
-export const run: Run<typeof trainOptions> = async ({ config: given, explicit }, out) => {
-  const config = prepareRun(given, explicit);
+export const run: Run<typeof trainOptions> = async (parsed, out) => {
+  const config = prepareRun(parsed);
   const dataset = await readData(config, out);
   const backend = await createBackend(config);
   out.note(`${join(config.runs, config.name)}: ${config.network} on ${backend.describe()}`);

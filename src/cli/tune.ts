@@ -6,7 +6,7 @@ import { availableThreads } from '../engine/createBackend.ts';
 import { FerError, Interrupted } from '../errors.ts';
 import { formatDuration } from '../term/progress.ts';
 import { lockRun } from '../train/runLock.ts';
-import { configurationsOf } from '../tune/configurations.ts';
+import { type Configurations, configurationsOf } from '../tune/configurations.ts';
 import { LocalRunner } from '../tune/localRunner.ts';
 import { connect, queueServer } from '../tune/queueServer.ts';
 import type { TrialResult } from '../tune/result.ts';
@@ -31,6 +31,7 @@ const REDRAW = 1000;
 export const run: Run<typeof tuneOptions> = async (parsed, out) => {
   const { config } = parsed;
   const configurations = configurationsOf(parsed);
+  if (configurations.skipped) out.note(skippedText(configurations.skipped));
   const study = new Study(config, configurations, await hashData(parsed, configurations.settings, out));
   const folder = new StudyFolder(config.studies, config.name);
   folder.make();
@@ -168,6 +169,12 @@ function outcomeText({ status, best, accuracies, test, seconds, problem }: Trial
   const state =
     status === 'finished' || status === 'paused' ? '' : `${status}: ${problem?.slice(0, MOST_PROBLEM)}`;
   return [...(figures ?? []), state].filter(Boolean).join('  ');
+}
+
+function skippedText({ count, why }: NonNullable<Configurations['skipped']>): string {
+  return count === 1
+    ? `skipped a combination: ${why}`
+    : `skipped ${count} combinations, the first because: ${why}`;
 }
 
 function opening(config: TuneConfig, study: Study, folder: StudyFolder, results: Results): string {

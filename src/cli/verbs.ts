@@ -1,9 +1,11 @@
 import {
   averageOptions,
   benchOptions,
+  checkExplainConfig,
   checkExportConfig,
   checkPredictConfig,
   checkTrainArguments,
+  checkTuneConfig,
   dataOptions,
   evaluateOptions,
   explainOptions,
@@ -42,6 +44,7 @@ export const VERBS: readonly Verb[] = [
     summary: 'train many networks with different settings and compare them, in studies/NAME/',
     options: tuneOptions,
     synonyms: SYNONYMS,
+    check: checkTuneConfig,
     about:
       'Settings from train= on take several values: lr=0.1,0.01 (and train=Training+PublicTest,Training, where ' +
       'a value is itself a list). Numbers take a range too, for search=random and search=asha: lr=1e-4..1e-1. ' +
@@ -118,6 +121,7 @@ export const VERBS: readonly Verb[] = [
     summary: 'saliency maps: where in a face a score comes from',
     options: explainOptions,
     synonyms: SYNONYMS,
+    check: checkExplainConfig,
     positionals: {
       label: 'IMAGE|FOLDER...',
       help: 'pictures, and folders to look through for pictures',

@@ -16,6 +16,11 @@ test.each(VERBS.map((verb) => [verb.name, verb] as const))(
   },
 );
 
+test('what differs from PyTorch is told', () => {
+  const train = VERBS.find(({ name }) => name === 'train');
+  expect(train?.options.scheduler.help).toMatch(/one_cycle leaves momentum as it is.*OneCycleLR/);
+});
+
 test.each(VERBS.flatMap((verb) => verb.examples.map((example) => [example, verb] as const)))(
   'the example "%s" is valid',
   (example, verb) => {

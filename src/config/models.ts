@@ -7,7 +7,7 @@ import { DETECTION } from '../face/options.ts';
 import { type ConfigOf, group, option, required, variant } from './option.ts';
 import { DTYPES, shared } from './shared.ts';
 import { trainOptions } from './training.ts';
-import { refuseUnused } from './unused.ts';
+import { type Needs, refuseUnused, refuseWithoutEffect } from './unused.ts';
 import { bool, choice, float, int, several, text, type ValueType } from './value.ts';
 
 export const evaluateOptions = {
@@ -54,7 +54,7 @@ export const reportOptions = {
     2000,
     'draws of the bootstrap: more make the intervals steadier',
   ),
-  seed: option(int({ min: 0, max: 0xffffffff }), 0, 'start of the random draws'),
+  seed: option(int({ min: 0, max: 0xffffffff }), 0, 'start of the random draws of the bootstrap'),
   mistakes: option(int({ min: 0, max: 1000 }), 20, 'most confident mistakes shown'),
   faces: option(
     int({ min: 0, max: 100 }),
@@ -284,6 +284,22 @@ export const dataOptions = {
   limit: option(int({ min: 0 }), 100, 'bad rows listed at most; all are counted'),
   json: shared.json,
 };
+
+/** What the settings of the methods need to have any effect. */
+export const METHOD_NEEDS = {
+  samples: { of: 'method', values: ['smoothgrad'] },
+  noise: { of: 'method', values: ['smoothgrad'] },
+  seed: { of: 'method', values: ['smoothgrad'] },
+  steps: { of: 'method', values: ['integrated'] },
+  baseline: { of: 'method', values: ['integrated', 'occlusion'] },
+  patch: { of: 'method', values: ['occlusion'] },
+  stride: { of: 'method', values: ['occlusion'] },
+} as const satisfies Needs<ExplainConfig>;
+
+/** @throws UsageError for settings that were given and are of other methods */
+export function checkExplainConfig(config: ExplainConfig, explicit: ReadonlySet<string>): void {
+  refuseWithoutEffect(METHOD_NEEDS, config, explicit);
+}
 
 /** @throws UsageError for options that were given and are about something else */
 export function checkPredictConfig({ faces }: PredictConfig, explicit: ReadonlySet<string>): void {

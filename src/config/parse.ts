@@ -23,8 +23,12 @@ export interface VerbSpec<O extends Options = Options> {
   /** Names other programs use for an option, to point the user to ours. */
   readonly synonyms?: Readonly<Record<string, string>>;
   readonly examples: readonly string[];
-  /** Refuses combinations of values that make no sense together, with a UsageError. */
-  check?(config: ConfigOf<O>, explicit: ReadonlySet<string>): void;
+  /**
+   * Refuses combinations of values that make no sense together, with a UsageError.
+   *
+   * @param typed the keys that were written, without those of a recipe
+   */
+  check?(config: ConfigOf<O>, typed: ReadonlySet<string>): void;
 }
 
 /** A command line understood. */
@@ -32,6 +36,8 @@ export interface Parsed<O extends Options = Options> {
   readonly config: ConfigOf<O>;
   /** The keys the user set, by name or through `recipe=`; the others have their defaults. */
   readonly explicit: ReadonlySet<keyof O & string>;
+  /** Of these, those set by name. */
+  readonly typed: ReadonlySet<keyof O & string>;
   readonly positionals: readonly string[];
 }
 
@@ -51,18 +57,18 @@ export function parseArguments<O extends Options>(spec: VerbSpec<O>, argv: reado
   }
   if (positionals.length < min) throw usage(spec, `${label} is missing.`);
 
-  const typed: Record<string, unknown> = {};
-  for (const [key, text] of given) typed[key] = parseValue(spec, key, text);
-  const recipe = given.has('recipe') ? spec.recipes?.[String(typed.recipe)] : undefined;
-  const fixed: Record<string, unknown> = { ...recipe, ...typed };
+  const values: Record<string, unknown> = {};
+  for (const [key, text] of given) values[key] = parseValue(spec, key, text);
+  const recipe = given.has('recipe') ? spec.recipes?.[String(values.recipe)] : undefined;
+  const fixed: Record<string, unknown> = { ...recipe, ...values };
   const config: Record<string, unknown> = {};
   for (const [key, option] of Object.entries(spec.options)) {
     config[key] = Object.hasOwn(fixed, key) ? fixed[key] : option.default;
     if (config[key] === undefined) throw usage(spec, `${key}= is missing: ${option.help}.`);
   }
-  const explicit = new Set(Object.keys(fixed));
-  spec.check?.(config as ConfigOf<O>, explicit);
-  return { config: config as ConfigOf<O>, explicit, positionals };
+  const typed = new Set(given.keys());
+  spec.check?.(config as ConfigOf<O>, typed);
+  return { config: config as ConfigOf<O>, explicit: new Set(Object.keys(fixed)), typed, positionals };
 }
 
 /**

@@ -3,6 +3,7 @@ import { type ConfigOf, group, omit, option, required, variant } from './option.
 import { searchable } from './searchable.ts';
 import { RUN_NAME, shared } from './shared.ts';
 import { trainOptions } from './training.ts';
+import { type Needs, refuseUnused, refuseWithoutEffect } from './unused.ts';
 import { bool, choice, int, secret, text } from './value.ts';
 
 /** The user's name and password in it are never printed. */
@@ -82,6 +83,19 @@ export const tuneOptions = {
   ...group('Data', { data: shared.data, limit: shared.limit }),
   ...searchable(omit(trialOptions, ['seed', 'device', 'precision'])),
 };
+
+const TUNE_NEEDS = {
+  trials: { of: 'search', values: ['random', 'asha'] },
+  reduction: { of: 'search', values: ['asha'] },
+  min_epochs: { of: 'search', values: ['asha'] },
+} satisfies Needs<TuneConfig>;
+
+/** @throws UsageError for options that were given and are about something else; settings are looked at with the study */
+export function checkTuneConfig(config: TuneConfig, explicit: ReadonlySet<string>): void {
+  refuseWithoutEffect(TUNE_NEEDS, config, explicit);
+  if (config.queue === '') return;
+  refuseUnused(explicit, ['jobs', 'threads'], 'queue= leaves the trials to workers. Give it to fer worker');
+}
 
 export const workerOptions = {
   queue: required(queueUrl, 'the Redis server that fer tune was given'),

@@ -2,12 +2,10 @@
 import { SPLITS } from '../data/dataset.ts';
 import { FER_PLUS_MODES } from '../data/ferPlusModes.ts';
 import { AUGMENTATIONS } from '../engine/augment.ts';
-import { UsageError } from '../errors.ts';
 import { OPTIMIZER_DEFAULTS, type OptimizerName, UNDECAYED } from '../optim/optimizers.ts';
 import { SCHEDULERS } from '../optim/schedules.ts';
 import { type ConfigOf, group, option, required, variant } from './option.ts';
 import { RUN_NAME, shared } from './shared.ts';
-import { refuseUnused } from './unused.ts';
 import { bool, choice, float, int, several, text } from './value.ts';
 
 export const OPTIMIZERS = Object.keys(OPTIMIZER_DEFAULTS) as OptimizerName[];
@@ -221,7 +219,8 @@ export const trainOptions = {
         rlrop: 'plateau',
       }),
       'cosine',
-      'learning rate over time; cosine falls to min_lr over the whole run, wsd over its last decay_epochs',
+      'learning rate over time; cosine falls to min_lr over the whole run, wsd over its last decay_epochs; one_cycle ' +
+        "leaves momentum as it is, where PyTorch's OneCycleLR cycles it from 0.95 to 0.85 and back by default",
     ),
     warmup: option(
       float({ min: 0 }),
@@ -292,67 +291,4 @@ export function resolveTrainConfig(config: TrainConfig): TrainConfig {
   const resolve = (key: keyof typeof AUTO_SETTINGS): number =>
     config[key] === AUTO_SETTINGS[key] ? own[key] : config[key];
   return { ...config, lr: resolve('lr'), weight_decay: resolve('weight_decay'), eps: resolve('eps') };
-}
-
-/**
- * Combinations of training settings that cannot be meant.
- *
- * @param explicit the keys that were given: a default is no mistake
- * @throws UsageError
- */
-export function checkTrainConfig(config: TrainConfig, explicit: ReadonlySet<string>): void {
-  if (config.val === 'none') checkWithoutValidation(config);
-  else if (config.train.includes(config.val)) {
-    throw new UsageError(
-      `train=${config.train.join('+')} contains val=${config.val}: accuracy on images the network learned from ` +
-        'says nothing. Choose another split for one of them, or give val=none to train without validation.',
-    );
-  }
-  if (config.ferplus === 'soft' && config.labels === '') {
-    throw new UsageError('ferplus=soft is about the votes of FER+: give labels=fer2013new.csv too.');
-  }
-  if (config.optimizer === 'asgd' && config.ema > 0) {
-    throw new UsageError(
-      `optimizer=asgd keeps an average of its own, so ema=${config.ema} has no place: give one of them.`,
-    );
-  }
-  if (config.optimizer === 'sgd_nesterov' && config.momentum === 0) {
-    throw new UsageError('optimizer=sgd_nesterov needs momentum > 0: give momentum=0.9, or optimizer=sgd.');
-  }
-  // Who says that there is no teacher may say the rest, too.
-  if (config.teacher === '' && !explicit.has('teacher')) {
-    const why = 'no network is learned from. Give teacher= too, or leave it out';
-    refuseUnused(explicit, ['teacher_share', 'teacher_temperature'], why);
-  }
-}
-
-/**
- * The same for what was given on a command line; a run that goes on has saved settings under the given ones, and is
- * checked when they are known.
- *
- * @throws UsageError
- */
-export function checkTrainArguments(config: TrainConfig, explicit: ReadonlySet<string>): void {
-  if (config.resume && config.overwrite) {
-    throw new UsageError('resume=true goes on with a run and overwrite=true deletes it: give one of them.');
-  }
-  if (config.resume || config.restore_epoch > 0) return;
-  checkTrainConfig(config, explicit);
-  // Not of a study, where one of many combinations may be like that.
-  const { lr } = resolveTrainConfig(config);
-  if (config.min_lr > lr && (explicit.has('min_lr') || explicit.has('lr'))) {
-    throw new UsageError(
-      `min_lr=${config.min_lr} is above lr=${lr}, the highest rate: give a lower min_lr=, or a higher lr=.`,
-    );
-  }
-}
-
-/** Refuses what would look at the accuracy of a validation that is not done. */
-function checkWithoutValidation({ scheduler, patience }: TrainConfig): void {
-  const needs =
-    scheduler === 'plateau' ? 'scheduler=plateau' : patience > 0 ? `patience=${patience}` : undefined;
-  if (needs === undefined) return;
-  throw new UsageError(
-    `${needs} looks at the accuracy on val=, and val=none has none: leave it out, or choose a split for val=.`,
-  );
 }

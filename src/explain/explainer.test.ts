@@ -1,9 +1,12 @@
 import { describe, expect, it } from 'vitest';
 import { expectSame } from '../../test/compare.ts';
 import { madeUpModel, smallNetwork } from '../../test/models.ts';
+import { defaultsOf } from '../config/option.ts';
+import { hasEffect, METHOD_NEEDS, methodOptions } from '../config.ts';
 import { ReferenceBackend } from '../engine/backend/reference.ts';
 import { UsageError } from '../errors.ts';
 import { Explainer, shownMap, targetIndex } from './explainer.ts';
+import type { MethodSettings } from './method.ts';
 import { METHOD_NAMES, METHODS } from './methods.ts';
 import { Probe } from './probe.ts';
 
@@ -14,6 +17,23 @@ const model = madeUpModel(backend, smallNetwork(8));
 const faces = Uint8Array.from({ length: 3 * AREA }, (_, i) => (i * i * 31 + i * 7) % 256);
 const FEW = { samples: 3, steps: 4, patch: 4, stride: 4 };
 const explainer = new Explainer(backend, model, { methods: METHOD_NAMES, crops: 10, batch: 2, ...FEW });
+
+describe.each(METHOD_NAMES)('%s', (name) => {
+  it('looks at the settings that fer explain takes for it, and at no others', async () => {
+    const seen = new Set<string>();
+    const settings = new Proxy({ ...defaultsOf(methodOptions), ...FEW } as MethodSettings, {
+      get(of, key) {
+        seen.add(String(key));
+        return of[key as keyof MethodSettings];
+      },
+    });
+    const probe = new Probe(backend, model, { crops: 1, batch: 2 });
+    const pixels = Float64Array.from(faces.subarray(0, AREA), (value) => value / 255);
+    await METHODS[name].explain(probe, [{ pixels, target: 0, score: 0 }], settings);
+    const keys = Object.keys(methodOptions).filter((key) => hasEffect(METHOD_NEEDS, { method: [name] }, key));
+    expect([...seen].sort()).toEqual(keys.sort());
+  });
+});
 
 describe('an explanation', () => {
   it('has label, scores and a map for each method, in the order asked for', async () => {

@@ -1,6 +1,14 @@
 import { existsSync } from 'node:fs';
 import { basename, dirname, isAbsolute } from 'node:path';
-import { AUTO_SETTINGS, averageOptions, type TrainConfig, trainOptions, trialOptions } from '../config.ts';
+import {
+  AUTO_SETTINGS,
+  averageOptions,
+  hasEffect,
+  TRAIN_NEEDS,
+  type TrainConfig,
+  trainOptions,
+  trialOptions,
+} from '../config.ts';
 import type { ModelDescription } from '../nn/model.ts';
 import { shellWord } from '../term/shellWord.ts';
 import { recordOf } from '../train/ancestry.ts';
@@ -107,7 +115,7 @@ function commandsOf(record: RunRecord | UntrainedRecord, most: number): string[]
     ...changes.flatMap((change, i) => [
       `# ${changeText(record.train.name, change)}`,
       ...(change.teachers ? learns(afterChanges(record, i + 1)) : []),
-      changeCommand(afterChanges(record, i + 1).train, change),
+      changeCommand(afterChanges(record, i).train, afterChanges(record, i + 1).train, change),
     ]),
   ];
   // A teacher may be the source as well, or a stage before it.
@@ -174,8 +182,12 @@ function changeText(name: string, { epoch, images, restored, after, program }: R
   return `after epoch ${epoch}${within} ${name} was stopped, and went on${others}`;
 }
 
-/** The command line that goes on with a run after a change. */
-function changeCommand(config: TrainConfig, { epoch, restored, after }: RunChange): string {
+/** The command line that goes on with a run after a change: with the settings that changed, or matter only now. */
+function changeCommand(
+  before: TrainConfig,
+  config: TrainConfig,
+  { epoch, restored, after }: RunChange,
+): string {
   const { data, name } = portableConfig(config);
   const how =
     restored === undefined
@@ -183,8 +195,13 @@ function changeCommand(config: TrainConfig, { epoch, restored, after }: RunChang
       : [`restore_epoch=${restored}`, ...(epoch === restored ? [] : [`start_epoch=${epoch}`])];
   // A change of the optimizer brings settings of its own along, so those that hold are said.
   const own = 'optimizer' in after ? pick(config, Object.keys(AUTO_SETTINGS) as (keyof TrainConfig)[]) : {};
-  const settings = Object.entries(portableSettings({ ...own, ...after })).map(
-    ([key, value]) => `${key}=${trainOptions[key as keyof TrainConfig].type.show(value as never)}`,
+  const isNew = (key: string): boolean =>
+    Object.hasOwn(trialOptions, key) && !hasEffect(TRAIN_NEEDS, before, key);
+  const known = pick(config, (Object.keys(TRAIN_NEEDS) as (keyof TrainConfig)[]).filter(isNew));
+  const settings = Object.entries(portableSettings({ ...own, ...known, ...after })).flatMap(([key, value]) =>
+    hasEffect(TRAIN_NEEDS, config, key)
+      ? [`${key}=${trainOptions[key as keyof TrainConfig].type.show(value as never)}`]
+      : [],
   );
   return `fer train ${[`data=${data}`, `name=${name}`, ...how, ...settings].map(shellWord).join(' ')}`;
 }

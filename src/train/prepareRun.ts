@@ -5,14 +5,22 @@ import { RunFolder, type RunRecord } from './runFolder.ts';
 import { refuseLocked } from './runLock.ts';
 import { checkTeachers, withSource } from './source.ts';
 
+/** The settings that a run is started with, as a command line gives them. */
+export interface GivenConfig {
+  readonly config: TrainConfig;
+  /** The keys that were given, by name or by a recipe: those that take the place of saved ones. */
+  readonly explicit: ReadonlySet<string>;
+  /** Those given by name, which are refused where they have no effect. */
+  readonly typed: ReadonlySet<string>;
+}
+
 /**
  * Prepares the configuration of a run before any data is read: a new name is refused if the run exists, a
  * resumed run gets its saved settings under the given ones, and `auto` becomes the value it stands for.
  *
- * @param explicit the keys that were given
  * @throws FerError if the run exists, does not where it should, is damaged, or is being trained
  */
-export function prepareRun(config: TrainConfig, explicit: ReadonlySet<string>): TrainConfig {
+export function prepareRun({ config, explicit, typed }: GivenConfig): TrainConfig {
   checkStart(config, explicit);
   const folder = new RunFolder(config.runs, config.name);
   refuseLocked(folder.path);
@@ -36,7 +44,7 @@ export function prepareRun(config: TrainConfig, explicit: ReadonlySet<string>): 
       start_epoch: 0,
       ...Object.fromEntries(given),
     };
-    checkTrainConfig(merged, explicit);
+    checkTrainConfig(merged, typed);
     checkTeachers(merged);
     return resolveTrainConfig(merged);
   }
@@ -76,11 +84,11 @@ export function checkSame(folder: RunFolder, now: RunRecord): void {
           : 'give the same data= and limit=, or choose another name='),
     );
   }
-  // `best` and the schedule compare accuracies of one split. The optimizer's state means something to that
-  // optimizer only, an average goes on or is not there, and an epoch under way has its order from seed and splits; a restored epoch starts
-  // with neither.
-  const always = ['val'] as const;
-  const resumed = ['val', 'train', 'seed', 'optimizer', 'ema'] as const;
+  // `best`, patience and the schedule compare accuracies of one split, over as many crops. The optimizer's state
+  // means something to that optimizer only, an average goes on or is not there, and an epoch under way has its order
+  // from seed and splits; a restored epoch starts with neither.
+  const always = ['val', 'eval_crops'] as const;
+  const resumed = [...always, 'train', 'seed', 'optimizer', 'ema'] as const;
   const train = differences(before.train, now.train, now.train.restore_epoch > 0 ? always : resumed);
   if (train !== '') {
     throw new FerError(

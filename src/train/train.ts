@@ -192,7 +192,7 @@ function goneOn(
   { progress }: Trainer,
 ): RunRecord {
   const { version, git, train: config } = saved;
-  const isDone = progress.epoch >= config.n_epochs || outOfPatience(progress.history, config.patience);
+  const isDone = progress.epoch >= config.n_epochs || outOfPatience(progress, config.patience);
   const { epoch, images, restored } = place;
   const begun = epoch > 0 || images > 0;
   return {
@@ -281,7 +281,7 @@ async function epochs(
     return false;
   };
   while (trainer.progress.epoch < config.n_epochs) {
-    if (outOfPatience(trainer.progress.history, config.patience)) return 'patience';
+    if (outOfPatience(trainer.progress, config.patience)) return 'patience';
     listener.onEpochStart?.(trainer.progress, trainer.epochImages);
     const row = (await trainer.trainEpoch(listener, pause))
       ? await trainer.endEpoch(listener, pause)
@@ -304,9 +304,11 @@ async function epochs(
   return 'epochs';
 }
 
-function outOfPatience(history: readonly EpochRow[], patience: number): boolean {
-  const best = bestRow(history);
-  return patience > 0 && best !== null && history.length - 1 - history.indexOf(best) >= patience;
+/** Whether so many epochs followed the one whose weights are the best; after a restore that need not be the best row. */
+function outOfPatience({ history, best }: RunProgress, patience: number): boolean {
+  return (
+    patience > 0 && best !== null && history.filter(({ epoch }) => epoch > best.epoch).length >= patience
+  );
 }
 
 function howToGoOn({ name, runs, data }: TrainConfig): string {

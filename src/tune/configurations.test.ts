@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { asked } from '../../test/trials.ts';
 import { type TrialSettings, trialOptions } from '../config.ts';
+import { UsageError } from '../errors.ts';
 
 const all = (key: keyof TrialSettings, ...args: string[]) => asked(...args).settings.map((each) => each[key]);
 
@@ -147,6 +148,72 @@ describe('ready-made studies', () => {
   });
 });
 
+describe('combinations that contradict themselves', () => {
+  test('are left out of a grid, counted, and the first is explained', () => {
+    const { settings, skipped } = asked('optimizer=sgd_nesterov,adam', 'momentum=0,0.9', 'lr=0.1,0.2');
+    expect(settings.map(({ optimizer, momentum }) => `${optimizer} ${momentum}`).sort()).toEqual([
+      ...['adam 0.9', 'adam 0.9', 'sgd_nesterov 0.9', 'sgd_nesterov 0.9'],
+    ]);
+    expect(skipped).toEqual({ count: 2, why: expect.stringMatching(/sgd_nesterov needs momentum > 0/) });
+    expect(asked('lr=0.1,0.2').skipped).toBeUndefined();
+    expect(asked('val=none,PublicTest').skipped?.why).toMatch(/ranked by their validation/);
+  });
+
+  test('are not drawn', () => {
+    const args = ['search=random', 'optimizer=sgd_momentum,sgd_nesterov', 'momentum=0,0.5', 'lr=1e-3..1'];
+    const { settings, skipped } = asked(...args, 'trials=40');
+    expect(settings).toHaveLength(40);
+    expect(settings.some(({ momentum }) => momentum === 0)).toBe(true);
+    for (const { optimizer, momentum } of settings) {
+      expect(optimizer === 'sgd_nesterov' && momentum === 0).toBe(false);
+    }
+    expect(skipped?.count).toBeGreaterThan(1);
+    expect(asked(...args, 'trials=9').settings).toEqual(settings.slice(0, 9));
+  });
+
+  test.each([
+    [['momentum=0']],
+    [['train=PublicTest,Training+PublicTest']],
+    [['val=none']],
+    [['search=random', 'momentum=0', 'lr=1e-3..1']],
+  ])('%j: an error where none is left', (args) => {
+    expect(() => asked(...args)).toThrow(UsageError);
+  });
+
+  test('an average of the weights is left to the optimizers that have none', () => {
+    const { settings, skipped } = asked('study=optimizers', 'ema=0.999');
+    expect(settings).toHaveLength(14);
+    for (const { optimizer, ema } of settings) expect(ema).toBe(optimizer === 'asgd' ? 0 : 0.999);
+    expect(skipped).toBeUndefined();
+    expect(asked('optimizer=sgd,asgd', 'ema=0,0.9').settings).toHaveLength(3);
+    expect(() => asked('optimizer=asgd', 'ema=0.9')).toThrow(
+      /^ema= would .*optimizer=asgd makes no use of it/,
+    );
+  });
+});
+
 test('trials= without a search that draws', () => {
-  expect(() => asked('trials=5')).toThrow(/give search=random or search=asha/);
+  expect(() => asked('trials=5')).toThrow(/Give search=random or asha/);
+});
+
+describe('a setting that is given', () => {
+  test.each([
+    [['optimizer=adam', 'momentum=0.8,0.9'], /^momentum= would .*optimizer=adam makes no use/],
+    [['optimizer=sgd,adam', 'momentum=0.8'], /^momentum= would .*optimizer=sgd,adam makes no use/],
+    [['study=optimizers', 'gamma=0.3'], /^gamma= would .*scheduler=constant,plateau makes no use/],
+    [['search=random', 'scheduler=step,wsd', 't_max=2..5'], /^t_max= would .*scheduler=step,wsd makes no/],
+    [['augment=false', 'augmentations=crop,flip'], /^augmentations= would .*augment=false makes no use/],
+  ])('%j is refused where no configuration uses it', (args, message) => {
+    expect(() => asked(...args)).toThrow(UsageError);
+    expect(() => asked(...args)).toThrow(message);
+  });
+
+  test.each([
+    [['study=optimizers', 'asgd_t0=250', 'momentum=0.8']],
+    [['study=schedulers', 'gamma=0.3']],
+    [['recipe=paper', 'optimizer=adam']],
+    [['augment=true,false', 'augmentations=crop,flip']],
+  ])('%j is taken where one may', (args) => {
+    expect(() => asked(...args)).not.toThrow();
+  });
 });

@@ -1,9 +1,11 @@
 import type { Parsed } from '../config/parse.ts';
 import { one, type Values } from '../config/searchable.ts';
+import { refuseWithoutEffect } from '../config/unused.ts';
 import {
   checkTrainConfig,
   RECIPES,
   resolveTrainConfig,
+  TRAIN_NEEDS,
   type TrainConfig,
   type TrialSettings,
   trialOptions,
@@ -23,31 +25,31 @@ export interface Configurations {
   readonly space: Space;
   /** Settings that differ, each with the first seed. */
   readonly settings: readonly TrialSettings[];
+  /** How many others contradict themselves, and what is wrong with the first of them. */
+  readonly skipped: { readonly count: number; readonly why: string } | undefined;
 }
 
 /**
  * The configurations of a study, in an order that depends on nothing else: a wider list, more trials or more
- * seeds add to them.
+ * seeds add to them. Combinations that contradict themselves are left out.
  *
- * @throws UsageError if settings contradict each other
+ * @throws UsageError if none is left, or a setting that was given has no effect in any
  */
 export function configurationsOf({ config, explicit }: Parsed<typeof tuneOptions>): Configurations {
   const space = spaceOf({ config, explicit });
+  refuseNowhereUsed(space, explicit);
+  const found = new Found();
   if (config.search === 'grid') {
-    if (explicit.has('trials')) {
-      throw new UsageError('fer tune: trials= says how many to draw: give search=random or search=asha too.');
+    for (const settings of combinations(space)) found.add(settings);
+  } else {
+    let inVain = 0;
+    for (let i = 0; found.size < config.trials && inVain < DRAWS_IN_VAIN; i++) {
+      inVain = found.add(draw(space, config.seed, i)) ? 0 : inVain + 1;
     }
-    return { space, settings: distinct(combinations(space)) };
   }
-  const found = new Map<string, TrialSettings>();
-  let inVain = 0;
-  for (let i = 0; found.size < config.trials && inVain < DRAWS_IN_VAIN; i++) {
-    const settings = complete(draw(space, config.seed, i));
-    const key = keyOfSettings(settings);
-    inVain = found.has(key) ? inVain + 1 : 0;
-    if (!found.has(key)) found.set(key, settings);
-  }
-  return { space, settings: [...found.values()] };
+  const { settings, skipped } = found;
+  if (found.size === 0 && skipped) throw new UsageError(skipped.why);
+  return { space, settings, skipped };
 }
 
 /**
@@ -86,20 +88,54 @@ function spaceOf({ config, explicit }: Pick<Parsed<typeof tuneOptions>, 'config'
   return space as Space;
 }
 
-function distinct(all: readonly TrialSettings[]): TrialSettings[] {
-  return [...new Map(all.map(complete).map((settings) => [keyOfSettings(settings), settings])).values()];
+/** A setting may be of no use to some configurations, but not to all of them. */
+function refuseNowhereUsed(space: Space, explicit: ReadonlySet<string>): void {
+  const settings = Object.entries(space) as [string, Values<unknown>][];
+  const lists = settings.map(([key, values]) => [key, values.kind === 'list' ? values.list : []]);
+  const given = Object.keys(space).filter((key) => explicit.has(key));
+  refuseWithoutEffect(TRAIN_NEEDS, Object.fromEntries(lists), new Set(given));
 }
 
-/** Settings as a trial has them, checked. */
-function complete(settings: TrialSettings): TrialSettings {
-  const resolved = resolveTrainConfig(withoutUnused(settings) as TrainConfig);
-  checkTrainConfig(resolved, new Set(Object.keys(resolved)));
-  if (resolved.val === 'none') {
-    throw new UsageError('fer tune: trials are ranked by their validation, and val=none has none.');
+/** Settings as trials have them, each once. */
+class Found {
+  readonly #possible = new Map<string, TrialSettings>();
+  /** What is wrong with the others. */
+  readonly #impossible = new Map<string, string>();
+
+  get size(): number {
+    return this.#possible.size;
   }
-  return resolved;
+
+  get settings(): readonly TrialSettings[] {
+    return [...this.#possible.values()];
+  }
+
+  get skipped(): Configurations['skipped'] {
+    const [why] = this.#impossible.values();
+    return why === undefined ? undefined : { count: this.#impossible.size, why };
+  }
+
+  /** @returns whether these are new and can be trained */
+  add(settings: TrialSettings): boolean {
+    const resolved = resolveTrainConfig(withoutUnused(settings) as TrainConfig);
+    const key = JSON.stringify(settingsText(resolved));
+    if (this.#possible.has(key)) return false;
+    const problem = problemOf(resolved);
+    if (problem === undefined) this.#possible.set(key, resolved);
+    else this.#impossible.set(key, problem);
+    return problem === undefined;
+  }
 }
 
-function keyOfSettings(settings: TrialSettings): string {
-  return JSON.stringify(settingsText(settings));
+/** Why settings cannot be a trial's. */
+function problemOf(settings: TrainConfig): string | undefined {
+  try {
+    checkTrainConfig(settings, new Set());
+  } catch (error) {
+    if (error instanceof UsageError) return error.message;
+    throw error;
+  }
+  return settings.val === 'none'
+    ? 'fer tune: trials are ranked by their validation, and val=none has none.'
+    : undefined;
 }

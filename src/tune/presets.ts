@@ -13,10 +13,11 @@ const plateau = (epochs: number): Record<string, string> => ({
 /**
  * The values that a ready-made study tries, written as on the command line; what is not said is the recipe's.
  *
- * `optimizers` and `schedulers` are the comparisons of Khaireddin & Chen, arXiv 2105.03588. Two things differ
- * from their code: the cosine spans the run, where theirs turns back every ten epochs; and each optimizer has
- * the rate that suits it, where theirs all have 0.01 (`recipe=paper` gives that). Their code does not hold the
- * grid that they searched, so `grid` is ours.
+ * `optimizers` and `schedulers` are the comparisons of Khaireddin & Chen, arXiv 2105.03588. Three things differ
+ * from their code: the cosine spans the run, where theirs turns back every ten epochs; `one_cycle` keeps the
+ * momentum constant, where PyTorch's OneCycleLR cycles it by default, from 0.95 down to 0.85 and back; and each
+ * optimizer has the rate that suits it, where theirs all have 0.01 (`recipe=paper` gives that). Their code does
+ * not hold the grid that they searched, so `grid` is ours.
  */
 export const PRESETS: Readonly<
   Record<Exclude<TuneConfig['study'], 'own'>, (epochs: number) => Readonly<Record<string, string>>>

@@ -115,7 +115,7 @@ async function trainTrial(
     limit: data.limit,
     resume: folder.exists,
   });
-  const prepared = prepareRun(config, new Set(Object.keys(config)));
+  const prepared = prepareRun({ config, explicit: new Set(Object.keys(config)), typed: new Set() });
   let history: readonly TrialRow[] = [];
   let best: TrialRow | null = null;
   let status: TrialResult['status'] = 'finished';

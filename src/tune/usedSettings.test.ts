@@ -8,7 +8,7 @@ import { learningRate, SCHEDULERS } from '../optim/schedules.ts';
 import { isUsed, withoutUnused } from './usedSettings.ts';
 
 /** Another value of each setting that only some optimizers or schedules look at. */
-const OPTIMIZER = { momentum: 0.5, beta1: 0.5, beta2: 0.5, eps: 0.5, rho: 0.5, lr_decay: 0.5 };
+const OPTIMIZER = { momentum: 0.5, beta1: 0.5, beta2: 0.5, eps: 0.5, rho: 0.5, lr_decay: 0.5, ema: 0.5 };
 const ASGD = { asgd_lambd: 0.5, asgd_alpha: 0.5, asgd_t0: 0 };
 const SCHEDULE = { min_lr: 1e-4, step_size: 1, gamma: 0.25, t_max: 3, t_0: 2, t_mult: 3 };
 const LATER = {
