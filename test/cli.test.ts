@@ -86,7 +86,9 @@ describe('json=true: one JSON value on standard output and nothing else', () => 
     const args = ['predict', file, `model=${at('runs', 'a')}`, 'json=true'];
     expect(one(await cli(...args, 'faces=none'))).toEqual([{ file, ...answer }]);
     const box = { x: 0, y: 0, width: 48, height: 48 };
-    expect(one(await cli(...args))).toEqual([{ file, faces: [{ box, faceScore: 1, ...answer }] }]);
+    expect(one(await cli(...args))).toEqual([
+      { file, faces: [{ box, keypoints: null, faceScore: 1, ...answer }] },
+    ]);
   });
 
   test.each([
