@@ -137,6 +137,25 @@ describe('a grid', () => {
   });
 });
 
+test('the test split asked for later: what is trained is judged, and nothing is lost', async () => {
+  const first = await tune('later', 'lr=0.01,0.1', 'test=false');
+  expect(first.code, first.stderr).toBe(0);
+  const before = recordOf(at('later')).trials;
+  for (const { trial } of before) {
+    // Enough to judge, and too little to train on.
+    const run = at('later', 'trials', trial);
+    for (const name of readdirSync(run).filter((each) => each.startsWith('last'))) rmSync(join(run, name));
+  }
+  const second = await tune('later', 'lr=0.1');
+  expect(second.code, second.stderr).toBe(0);
+  const after = recordOf(at('later')).trials;
+  expect(after.map(({ trial }) => trial)).toEqual(before.map(({ trial }) => trial));
+  after.forEach(({ test: judged, ...trained }, i) => {
+    expect(trained).toEqual(before[i]);
+    expect(judged !== undefined).toBe(trained.settings?.lr === '0.1');
+  });
+});
+
 test('a study that is killed goes on where it was', async () => {
   const args = ['tune', 'name=killed', `studies=${folder.path}`, ...QUICK, ...GRID];
   const running = fer(...args);
