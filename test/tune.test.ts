@@ -47,7 +47,9 @@ describe('a grid', () => {
     expect(readFileSync(at('whole', 'accuracy.png')).subarray(1, 4).toString()).toBe('PNG');
     expect(readFileSync(at('whole', 'accuracy.svg'), 'utf8')).toContain('<title');
     const csv = readFileSync(at('whole', 'study.csv'), 'utf8').trimEnd().split('\n');
-    expect(csv[0]).toBe('rank,lr,optimizer,state,seeds,epochs,val_mean,val_std,test_mean,test_std,seconds');
+    expect(csv[0]).toBe(
+      'rank,lr,optimizer,state,seeds,epochs,val_mean,val_std,val_n,test_mean,test_std,test_n,seconds',
+    );
     expect(csv).toHaveLength(5);
     expect(csv[1]).toContain(`,finished,1,3,${configurations[0].val?.mean},,`);
   });

@@ -72,7 +72,7 @@ export class Study {
       },
       varied: Object.fromEntries(this.keys.map(show)),
       fixed: Object.fromEntries((Object.keys(trialOptions) as typeof this.keys).filter(isFixed).map(show)),
-      configurations: summarize(this.configurations, this.keys, all),
+      configurations: summarize(this.configurations, this.keys, all, this.search.due(all).length > 0),
       trials: [...all.values()].map((result) => {
         const own = settings.get(result.trial);
         return { ...result, settings: own ? settingsText(own) : known.get(result.trial) };
