@@ -47,7 +47,9 @@ describe('a grid', () => {
     expect(readFileSync(at('whole', 'accuracy.png')).subarray(1, 4).toString()).toBe('PNG');
     expect(readFileSync(at('whole', 'accuracy.svg'), 'utf8')).toContain('<title');
     const csv = readFileSync(at('whole', 'study.csv'), 'utf8').trimEnd().split('\n');
-    expect(csv[0]).toBe('rank,lr,optimizer,state,seeds,epochs,val_mean,val_std,test_mean,test_std,seconds');
+    expect(csv[0]).toBe(
+      'rank,lr,optimizer,state,seeds,epochs,val_mean,val_std,val_n,test_mean,test_std,test_n,seconds',
+    );
     expect(csv).toHaveLength(5);
     expect(csv[1]).toContain(`,finished,1,3,${configurations[0].val?.mean},,`);
   });
@@ -134,6 +136,25 @@ describe('a grid', () => {
     const other = await tune('whole', ...GRID, 'limit=20');
     expect(other.code).toBe(1);
     expect(other.stderr).toContain(`${at('whole')} is a study of other data (synthetic:120, limit=0)`);
+  });
+});
+
+test('the test split asked for later: what is trained is judged, and nothing is lost', async () => {
+  const first = await tune('later', 'lr=0.01,0.1', 'test=false');
+  expect(first.code, first.stderr).toBe(0);
+  const before = recordOf(at('later')).trials;
+  for (const { trial } of before) {
+    // Enough to judge, and too little to train on.
+    const run = at('later', 'trials', trial);
+    for (const name of readdirSync(run).filter((each) => each.startsWith('last'))) rmSync(join(run, name));
+  }
+  const second = await tune('later', 'lr=0.1');
+  expect(second.code, second.stderr).toBe(0);
+  const after = recordOf(at('later')).trials;
+  expect(after.map(({ trial }) => trial)).toEqual(before.map(({ trial }) => trial));
+  after.forEach(({ test: judged, ...trained }, i) => {
+    expect(trained).toEqual(before[i]);
+    expect(judged !== undefined).toBe(trained.settings?.lr === '0.1');
   });
 });
 

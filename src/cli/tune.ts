@@ -87,7 +87,7 @@ async function carryOut(
   const past = earlier?.trials ?? [];
   const results = new Map<string, TrialResult>();
   for (const { settings: _, ...result } of past) {
-    // Another try may get over what failed; and what was not judged may be asked for now.
+    // Another try may get over what failed; and what was not judged may be asked for now. Both stay in the record until then.
     const unjudged = config.test && result.status === 'finished' && result.test === undefined;
     if (result.status !== 'failed' && !unjudged) results.set(result.trial, result);
   }

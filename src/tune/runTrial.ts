@@ -58,7 +58,7 @@ export async function runTrial(
   const before = readTrialFile(task.runs, task.trial.hash);
   if (before && hasAll(before, task)) return before;
   const dataset = await loadData(task);
-  const result = await trainTrial(task, dataset, listener, stopped);
+  const result = before && hasWeights(before) ? before : await trainTrial(task, dataset, listener, stopped);
   const judged =
     task.test && result.status === 'finished' ? { ...result, test: await judge(task, dataset) } : result;
   writeFileAtomic(join(judged.run, RESULT), `${JSON.stringify(judged, null, 2)}\n`);
@@ -85,6 +85,12 @@ export function hasAll(result: TrialResult, { epochs, test }: Pick<TrialTask, 'e
   if (result.status === 'diverged') return true;
   if (result.status === 'finished') return !test || result.test !== undefined;
   return result.status === 'paused' && result.accuracies.length >= epochs;
+}
+
+/** Whether a trial was trained to its end and its best weights are where they were. */
+function hasWeights({ status, best, run }: TrialResult): boolean {
+  const file = join(run, 'best.safetensors');
+  return status === 'finished' && best !== null && existsSync(file) && fileSha256(file) === best.weights;
 }
 
 /** @throws FerError if the data is not what the trial is about */

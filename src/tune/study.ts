@@ -4,6 +4,7 @@ import { checkSplits } from '../data/images.ts';
 import { UsageError } from '../errors.ts';
 import { programVersion } from '../train/programVersion.ts';
 import { type Configurations, variedKeys } from './configurations.ts';
+import type { TrialResult } from './result.ts';
 import { type Configuration, FullSearch, HalvingSearch, type Results, type Search } from './search.ts';
 import type { StudyRecord } from './studyFolder.ts';
 import { summarize } from './summary.ts';
@@ -45,7 +46,7 @@ export class Study {
     return [...keys.map((key) => `${key}=${text[key]}`), ...seed].join(' ') || 'the one configuration';
   }
 
-  /** What is known, for `study.json`. Results of trials that are not asked for any more are kept. */
+  /** What is known, for `study.json`: the results, and those of earlier that no new one has taken the place of. */
   record(results: Results, earlier: StudyRecord['trials']): StudyRecord {
     const { name, study, recipe, search, trials, reduction, min_epochs, seeds, seed } = this.#config;
     const show = (key: keyof TrialSettings): [string, string] => [key, showValues(this.#space, key)];
@@ -53,6 +54,8 @@ export class Study {
       this.configurations.flatMap(({ trials }) => trials.map((trial) => [trial.hash, trial.settings])),
     );
     const known = new Map(earlier.map((trial) => [trial.trial, trial.settings]));
+    const past = earlier.map(({ settings: _, ...result }): [string, TrialResult] => [result.trial, result]);
+    const all = new Map([...past, ...results]);
     const isFixed = (key: keyof TrialSettings): boolean => key !== 'seed' && !this.keys.includes(key);
     return {
       name,
@@ -69,8 +72,8 @@ export class Study {
       },
       varied: Object.fromEntries(this.keys.map(show)),
       fixed: Object.fromEntries((Object.keys(trialOptions) as typeof this.keys).filter(isFixed).map(show)),
-      configurations: summarize(this.configurations, this.keys, results),
-      trials: [...results.values()].map((result) => {
+      configurations: summarize(this.configurations, this.keys, all, this.search.due(all).length > 0),
+      trials: [...all.values()].map((result) => {
         const own = settings.get(result.trial);
         return { ...result, settings: own ? settingsText(own) : known.get(result.trial) };
       }),

@@ -2,6 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { attribute, elements, placedTexts } from '../../test/svg.ts';
 import { asked, resultOf } from '../../test/trials.ts';
 import { type Chart, renderSvg } from '../charts/renderSvg.ts';
+import { PALETTES } from '../charts/theme.ts';
 import type { TrialResult } from './result.ts';
 import type { Configuration } from './search.ts';
 import { studyChart } from './studyChart.ts';
@@ -223,6 +224,47 @@ test('names the epochs that were trained, where halving left some behind', async
   const epochs = ({ lr }: Settings): number => (lr > 0.01 ? 2 : 1);
   const { texts } = await draw(chartOf(args, ({ lr }) => lr, { epochs }));
   expect(texts.join(' ')).toContain('best of 1 to 2 epochs');
+});
+
+describe('a configuration of which seeds are lost', () => {
+  const lossy = (args: string[], isLost: (settings: Settings) => boolean) => {
+    const { study, space } = asked('n_epochs=2', 'seeds=3', ...args);
+    const results = new Map<string, TrialResult>();
+    for (const trial of study.configurations.flatMap(({ trials }) => trials)) {
+      const { settings } = trial;
+      const lost = isLost(settings) && settings.seed > 0;
+      const accuracies = lost ? [] : [0.1, isLost(settings) ? 0.9 : 0.5];
+      results.set(trial.hash, resultOf(trial, accuracies, lost ? { status: 'diverged' } : {}));
+    }
+    return studyChart(study.record(results, []), space);
+  };
+  const ofAdam = ({ optimizer }: Settings): boolean => optimizer === 'adam';
+
+  test('is named with the number of the others, and is not the best', async () => {
+    const chart = lossy(['optimizer=adam,sgd', 'lr=0.1'], ofAdam);
+    expect(chart?.description).toBe('Bars: sgd 50.00 %; adam 90.00 %.');
+    const { texts } = await draw(chart);
+    expect(texts.join(' ')).toMatch(/mean of 3 seeds, of 1 ?with optimizer=adam/);
+  });
+
+  test('many of them: from how many to how many', async () => {
+    const chart = lossy(['optimizer=adam,sgd', 'lr=0.1,0.2,0.3,0.4'], ofAdam);
+    expect(chart?.description).toContain('The best: 50.00 % with');
+    const { texts } = await draw(chart);
+    expect(texts.join(' ')).toContain('mean of 1 to 3 seeds');
+  });
+
+  test('is not what stands out among points and lines', () => {
+    const drawn = ['search=random', 'trials=6', 'lr=1e-3..1'];
+    const isLost = ({ lr }: Settings): boolean => lr > 0.1;
+    expect(lossy(drawn, isLost)?.description).toMatch(/the best is 50\.00 % at/);
+    const chart = lossy([...drawn, 'drop=0..0.5'], isLost);
+    const { layer } = (chart as Chart).spec(PALETTES.light) as unknown as {
+      layer: { data: { values: object[] } }[];
+    };
+    const ends = layer[1].data.values.filter((point) => 'best' in point && point.best);
+    expect(ends.at(-1)).toMatchObject({ axis: 'accuracy', y: 0 });
+  });
 });
 
 test('nothing to compare: no figure', () => {

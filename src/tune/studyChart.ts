@@ -11,6 +11,8 @@ import type { Row } from './summary.ts';
 /** Bars beside each other that can still be told apart, and panels that fit beside each other. */
 const MOST_SERIES = 4;
 const MOST_PANELS = 4;
+/** Configurations with fewer seeds than others that are named. */
+const MOST_NAMED = 3;
 /** Where a setting has no effect beside the others. */
 const UNUSED = '–';
 /** On a parallel axis, where its range begins if some configurations make no use of it. */
@@ -64,19 +66,21 @@ interface Head {
 function bars(rows: readonly Row[], { key, values }: Axis, head: Head): Chart {
   const test = rows.some((row) => row.test !== null);
   const series = test ? ['validation', 'test'] : ['validation'];
-  const groups = values.flatMap((name) => {
+  // Numbers in their order, names as their rows come.
+  const names = trialOptions[key].type.numeric ? values : new Set(rows.map((row) => textOf(row, key)));
+  const groups = [...names].flatMap((name) => {
     const row = rows.find((each) => textOf(each, key) === name);
     return row ? [{ name, values: { validation: row.val, test: row.test } }] : [];
   });
-  const ordered = trialOptions[key].type.numeric !== undefined;
-  return barsChart(groups, series, { ...head, axis: key, ordered });
+  return barsChart(groups, series, { ...head, axis: key });
 }
 
 /** Groups by the first setting, a bar for each value of the second. */
 function groupedBars(rows: readonly Row[], group: Axis, series: Axis, head: Head): Chart {
-  const groups = group.values.map((name) => {
+  // The rows come best first.
+  const names = new Set(rows.map((row) => textOf(row, group.key)));
+  const groups = [...names].map((name) => {
     const own = rows.filter((row) => textOf(row, group.key) === name);
-    // The rows come best first.
     const values = series.values.map((value) => [
       value,
       own.find((row) => textOf(row, series.key) === value)?.val ?? null,
@@ -169,9 +173,23 @@ function subtitleOf({ data, search, fixed, varied }: StudyRecord, rows: readonly
     ...(varied.lr === 'auto' ? ['lr=auto'] : []),
     ...changed.map((key) => `${key}=${fixed[key]}`),
   ];
-  const seeds = Number(search.seeds) > 1 ? `, mean of ${search.seeds} seeds` : '';
+  const seeds = Number(search.seeds) > 1 ? `, ${seedsText(rows)}` : '';
   const val = varied.val === undefined ? ` (${fixed.val})` : '';
   return `validation accuracy${val} of the best of ${epochsText(rows)}${seeds}${scale.length > 0 ? `; ${scale.join(' ')}` : ''}`;
+}
+
+/** Of how many seeds the figures are, and of which configurations some are missing. */
+function seedsText(rows: readonly Row[]): string {
+  const found = rows.map(({ val }) => val?.n ?? 0);
+  const [{ of: all }] = rows;
+  const least = Math.min(...found);
+  const fewer = rows.filter((_, i) => found[i] < all);
+  if (fewer.length > MOST_NAMED) return `mean of ${least} to ${all} seeds`;
+  const named = fewer.map(({ settings, val }) => {
+    const text = Object.entries(settings).map(([key, value]) => `${key}=${value}`);
+    return `of ${val?.n} with ${text.join(' ')}`;
+  });
+  return [`mean of ${all} seeds`, ...named].join(', ');
 }
 
 /** How long the configurations trained: not all alike where some were left behind. */

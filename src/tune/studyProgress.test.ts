@@ -39,6 +39,17 @@ test('bar, best so far, trials under way and time left', () => {
   expect(progress.left).toBe('');
 });
 
+test('of how many seeds the best so far are', () => {
+  const { study } = asked('lr=0.1,0.01', 'n_epochs=1', 'seeds=2');
+  const [[first, second], [other]] = study.configurations.map(({ trials }) => trials);
+  const results = new Map([first, other].map((trial) => [trial.hash, resultOf(trial, [trial.settings.lr])]));
+  results.set(second.hash, resultOf(second, [0.1]));
+  expect(new StudyProgress(study, results).lines().slice(2)).toEqual([
+    '  1. 10.00 ± 0.00 %  lr=0.1  (1 epochs)',
+    '  2. 1.00 % (1 of 2)  lr=0.01  (1 epochs)',
+  ]);
+});
+
 test('threads are shared out', () => {
   expect(shareThreads(8, 3)).toEqual([3, 3, 2]);
   expect(shareThreads(2, 2)).toEqual([1, 1]);

@@ -2,7 +2,7 @@ import { formatDuration } from '../term/progress.ts';
 import type { EpochReport } from './runner.ts';
 import type { Order, Results } from './search.ts';
 import type { Study } from './study.ts';
-import { percentText } from './studyTable.ts';
+import { meanText } from './studyTable.ts';
 import { type Row, summarize } from './summary.ts';
 
 /** Configurations and trials under way that are shown at most. */
@@ -68,9 +68,9 @@ export class StudyProgress {
     const filled = Math.round(share * BAR);
     const bar = '█'.repeat(filled) + '░'.repeat(BAR - filled);
     const head = [`${bar} ${Math.floor(100 * share)}%`, `${this.count} trials`, this.left];
-    const best = this.#rows.slice(0, BEST).flatMap(({ val, settings, epochs }, i) => {
+    const best = this.#rows.slice(0, BEST).flatMap(({ val, of, settings, epochs }, i) => {
       const text = Object.entries(settings).map(([key, value]) => `${key}=${value}`);
-      return val ? [`  ${i + 1}. ${percentText(val)}  ${text.join(' ')}  (${epochs} epochs)`] : [];
+      return val ? [`  ${i + 1}. ${meanText(val, of)}  ${text.join(' ')}  (${epochs} epochs)`] : [];
     });
     const running = [...this.#running.values()].map(({ order, report }) => {
       const at = report
@@ -88,7 +88,7 @@ export class StudyProgress {
   }
 
   #summary(): readonly Row[] {
-    return summarize(this.#study.configurations, this.#study.keys, this.#results);
+    return summarize(this.#study.configurations, this.#study.keys, this.#results, true);
   }
 
   /** Epochs of all trials, and those that will never be trained, as a trial ended before them. */

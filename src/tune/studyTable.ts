@@ -4,9 +4,14 @@ import type { Row, Spread } from './summary.ts';
 const MOST = 20;
 
 /** `71.20 %`, or `71.20 ± 0.31 %`. */
-export function percentText({ mean, std }: Spread): string {
+export function percentText({ mean, std }: Pick<Spread, 'mean' | 'std'>): string {
   const deviation = std === null ? '' : ` ± ${(100 * std).toFixed(2)}`;
   return `${(100 * mean).toFixed(2)}${deviation} %`;
+}
+
+/** The same, with how many values it is of where some of the seeds have none: `71.20 % (1 of 3)`. */
+export function meanText(figure: Spread, seeds: number): string {
+  return percentText(figure) + (figure.n < seeds ? ` (${figure.n} of ${seeds})` : '');
 }
 
 /** The configurations as a table, the best first. */
@@ -23,11 +28,11 @@ export function studyTable(rows: readonly Row[], keys: readonly string[], most =
   ];
   const lines = rows
     .slice(0, most)
-    .map(({ settings, val, test, epochs, state }, i) => [
+    .map(({ settings, val, test, of, epochs, state }, i) => [
       String(i + 1),
       ...keys.map((key) => settings[key] ?? '–'),
-      val ? percentText(val) : '–',
-      ...(hasTest ? [test ? percentText(test) : '–'] : []),
+      val ? meanText(val, of) : '–',
+      ...(hasTest ? [test ? meanText(test, of) : '–'] : []),
       String(epochs),
       ...(states ? [state] : []),
     ]);
@@ -41,7 +46,7 @@ function align(table: readonly (readonly string[])[]): string[] {
   const [head] = table;
   const widths = head.map((_, column) => Math.max(...table.map((line) => line[column].length)));
   const isFigure = head.map((_, column) =>
-    table.slice(1).every((line) => /^[\d.–][\d.± %e-]*$/.test(line[column])),
+    table.slice(1).every((line) => /^[\d.–][\d.± %e-]*(\(\d+ of \d+\))?$/.test(line[column])),
   );
   return table.map((line) =>
     line

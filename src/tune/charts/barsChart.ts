@@ -17,8 +17,6 @@ export interface BarsOptions {
   readonly subtitle: string;
   /** What stands under the groups; a single name is left out. */
   readonly axis: string;
-  /** Keep the groups in their order, for values on a scale; else the best one is to the left. */
-  readonly ordered?: boolean;
 }
 
 /** Of a bar: one that stands alone needs room for the name under it. */
@@ -33,19 +31,18 @@ const DIGITS = 1;
 const HEADROOM = 1.08;
 
 /**
- * Accuracies as bars, in groups of one bar a series. Bars
- * start at nothing; what tells near ones apart is the figure on each. A line shows one standard deviation
- * to either side where there are several seeds.
+ * Accuracies as bars, in groups of one bar a series, from the left in the order given. Bars start at nothing; what
+ * tells near ones apart is the figure on each. A line shows one standard deviation to either side where there are
+ * several seeds.
  */
 export function barsChart(
   groups: readonly BarGroup[],
   series: readonly string[],
   options: BarsOptions,
 ): Chart {
-  const { title, subtitle, axis, ordered = false } = options;
-  const sorted = ordered ? groups : [...groups].sort((a, b) => meanOf(b, series) - meanOf(a, series));
-  const names = sorted.map(({ name }) => name);
-  const values = sorted.flatMap(({ name, values: own }) =>
+  const { title, subtitle, axis } = options;
+  const names = groups.map(({ name }) => name);
+  const values = groups.flatMap(({ name, values: own }) =>
     series.flatMap((each) => {
       const spread = own[each];
       if (!spread) return [];
@@ -61,7 +58,7 @@ export function barsChart(
   const accuracy = (field: string) => accuracyAxis(field, Math.max(...values.map(({ high }) => high)));
   return {
     title,
-    description: describe(sorted, series),
+    description: describe(groups, series),
     spec: (palette) => ({
       title: { text: title, subtitle: wrapText(subtitle, Math.max(LEAST_WIDTH, names.length * step)) },
       data: { values },
@@ -133,10 +130,6 @@ function colorOf(series: readonly string[], palette: Palette) {
     scale: { domain: [...series], range: series.map((_, i) => palette.series[i]) },
     legend: { orient: 'top' as const, offset: 8, symbolType: 'square' },
   };
-}
-
-function meanOf({ values }: BarGroup, series: readonly string[]): number {
-  return Math.max(...series.map((each) => values[each]?.mean ?? -1));
 }
 
 function describe(groups: readonly BarGroup[], series: readonly string[]): string {

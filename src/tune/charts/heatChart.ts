@@ -27,7 +27,11 @@ const LEAST_WIDTH = 420;
 /** Opacity of the lowest accuracy; the highest has 1. */
 const FAINT = 0.06;
 
-/** Accuracy over two settings, the deeper the colour the better; a panel for each value of a third. */
+/**
+ * Accuracy over two settings, the deeper the colour the better; a panel for each value of a third.
+ *
+ * @param cells the best first
+ */
 export function heatChart(cells: readonly HeatCell[], { title, subtitle, x, y, panel }: HeatOptions): Chart {
   const found = cells.flatMap(({ value }) => (value === null ? [] : [value]));
   const [low, high] = [Math.min(...found), Math.max(...found)];
@@ -108,7 +112,7 @@ export function heatChart(cells: readonly HeatCell[], { title, subtitle, x, y, p
 
 function describe(cells: readonly HeatCell[], x: string, y: string, panel: string | undefined): string {
   const known = cells.filter(({ value }) => value !== null);
-  const best = known.reduce((a, b) => ((b.value ?? 0) > (a.value ?? 0) ? b : a), known[0]);
+  const [best] = known;
   if (best === undefined) return 'No result yet.';
   const third = panel === undefined ? '' : ` and ${panel}=${best.panel}`;
   return (

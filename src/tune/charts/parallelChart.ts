@@ -29,6 +29,8 @@ const FAINT = 0.12;
 /**
  * Each configuration as a line through its settings to its accuracy on the last axis, the deeper the colour the
  * better; the best one stands out.
+ *
+ * @param lines the best first
  */
 export function parallelChart(
   axes: readonly ParallelAxis[],
@@ -36,8 +38,10 @@ export function parallelChart(
   { title, subtitle }: ParallelOptions,
 ): Chart {
   // The best last, so that it lies on top.
-  const sorted = [...lines].sort((a, b) => a.value - b.value);
-  const [low, high] = [sorted[0]?.value ?? 0, sorted.at(-1)?.value ?? 1];
+  const [best, ...others] = lines;
+  const sorted = [...others.sort((a, b) => a.value - b.value), ...(best ? [best] : [])];
+  const found = lines.map(({ value }) => value);
+  const [low, high] = found.length > 0 ? [Math.min(...found), Math.max(...found)] : [0, 1];
   const share = (value: number): number => (high > low ? (value - low) / (high - low) : 1);
   const names = [...axes.map(({ name }) => name), 'accuracy'];
   const points = sorted.flatMap(({ at, value }, line) =>

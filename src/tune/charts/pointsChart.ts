@@ -17,9 +17,9 @@ export interface PointsOptions {
   readonly log: boolean;
 }
 
-/** Accuracy over one setting that was drawn from a range; the best is marked. */
+/** Accuracy over one setting that was drawn from a range; the best, which comes first, is marked. */
 export function pointsChart(points: readonly Point[], { title, subtitle, name, log }: PointsOptions): Chart {
-  const best = points.reduce((a, b) => (b.value > a.value ? b : a), points[0]);
+  const [best] = points;
   return {
     title,
     description:

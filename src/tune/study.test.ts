@@ -1,0 +1,17 @@
+import { expect, test } from 'vitest';
+import { asked, resultOf } from '../../test/trials.ts';
+import { settingsText } from './trial.ts';
+
+test('a record keeps earlier results until new ones take their place', () => {
+  const { study } = asked('lr=0.1,0.01', 'n_epochs=2');
+  const [one, other] = study.configurations.map(({ trials }) => trials[0]);
+  const earlier = [one, other].map((trial) => ({
+    ...resultOf(trial, [0.1, 0.2]),
+    settings: settingsText(trial.settings),
+  }));
+  const gone = { ...earlier[0], trial: '0123456789abcdef' };
+  const now = resultOf(one, [0.1, 0.2], { test: { split: 'PrivateTest', accuracy: 0.3, images: 10 } });
+  const record = study.record(new Map([[one.hash, now]]), [...earlier, gone]);
+  expect(record.trials).toEqual([{ ...now, settings: earlier[0].settings }, earlier[1], gone]);
+  expect(record.configurations.map(({ test: judged }) => judged?.mean)).toEqual([0.3, undefined]);
+});
