@@ -81,6 +81,7 @@ describe('the browser library', () => {
     const library = await import('fer/browser');
     expect(Object.keys(library).sort()).toEqual(
       [
+        'DeviceError',
         'FerError',
         'METHOD_NAMES',
         'PictureError',

@@ -110,6 +110,16 @@ describe('restore_epoch', () => {
     expect(epochOf(join(run, BEST))).toBe('1');
   });
 
+  test('moves no file that a checkpoint names and that is no state', async () => {
+    const { runs, run } = copy();
+    const { tensors, metadata } = readSafetensors(join(run, LAST));
+    writeSafetensors(join(run, LAST), tensors, { ...metadata, state: '../precious.safetensors' });
+    cpSync(join(run, BEST), join(runs, 'precious.safetensors'));
+    await restored({ runs, restore_epoch: 1 });
+    expect(abandoned(run)).toContain(LAST);
+    expect(existsSync(join(runs, 'precious.safetensors'))).toBe(true);
+  });
+
   test('moves nothing where nothing is later', async () => {
     const { runs, run } = copy();
     await restored({ runs, restore_epoch: 3, n_epochs: 4 });

@@ -274,9 +274,11 @@ export class RunFolder {
   /** The last checkpoint, if it is of after an epoch: of a part of the next one, perhaps. */
   #laterCheckpoint(epoch: number): string[] {
     const { epoch: at, state = '' } = this.#metadataOf(LAST);
-    const [, images = 0] = (STATE.exec(state)?.[0].match(/\d+/g) ?? []).map(Number);
+    // A name that is none of ours could lead anywhere.
+    const own = STATE.test(state) ? [state] : [];
+    const [, images = 0] = (own[0]?.match(/\d+/g) ?? []).map(Number);
     if (at === undefined || Number(at) < epoch || (Number(at) === epoch && images === 0)) return [];
-    return [state, LAST].filter((name) => name !== '' && existsSync(this.#file(name)));
+    return [...own.filter((name) => existsSync(this.#file(name))), LAST];
   }
 
   #epochOf(name: string): number | undefined {
