@@ -74,6 +74,14 @@ describe('fer average', () => {
     for (const [name, { data }] of Object.entries(joined.tensors)) {
       if (!/running/.test(name)) expect(both.tensors[name].data, name).toEqual(data);
     }
+    // As PyTorch counts batches beside the running statistics.
+    const counted = at('counted');
+    cpSync(at('beside', 'other', 'config.json'), join(counted, 'config.json'), { recursive: true });
+    const tensors = weights(join(at('beside', 'other'), 'best.safetensors'));
+    const counter = { dtype: 'I64', shape: [], data: new BigInt64Array([7n]) } as const;
+    writeSafetensors(join(counted, 'model.safetensors'), { ...tensors, 'bn1a.num_batches_tracked': counter });
+    expect(joinNetworks([ONE, counted]).tensors).toEqual(joined.tensors);
+
     const backend = await WasmBackend.create({ threads: 2 });
     try {
       const images = dataset.images.subarray(0, 5 * 48 * 48);

@@ -8,14 +8,16 @@ import { argmax, type Metrics } from '../evaluate/metrics.ts';
 import { Recognizer } from '../evaluate/recognizer.ts';
 import { metricsText } from '../evaluate/table.ts';
 import { writeFileAtomic } from '../io/files.ts';
-import { errorOfList, pathList } from '../io/pathList.ts';
-import { findModel, loadFound, modelName } from '../nn/model.ts';
+import { pathList } from '../io/pathList.ts';
+import { findOfList, loadFound, modelName } from '../nn/model.ts';
 import { readData } from './common.ts';
 import type { Run } from './verb.ts';
 
 /** `fer evaluate`: the figures of a model, or of several together, on a split. */
 export const run: Run<typeof evaluateOptions> = async ({ config }, out) => {
-  const models = found(config.model);
+  // Without a text it is the network that comes along.
+  const paths = config.model === '' ? [''] : pathList(config.model, '+');
+  const models = paths.map((path) => findOfList(path, config.model));
   const dataset = await readData(config, out);
   const faces = facesOf(dataset, config.split, models[0].description);
   const backend = await createBackend(config);
@@ -49,22 +51,6 @@ export const run: Run<typeof evaluateOptions> = async ({ config }, out) => {
   }
   return 0;
 };
-
-/**
- * The models of `model=`: one, or several joined by `+`.
- *
- * @throws FerError if one is not there
- */
-function found(given: string): ReturnType<typeof findModel>[] {
-  const paths = given === '' ? [''] : pathList(given, '+');
-  return paths.map((path) => {
-    try {
-      return findModel(path);
-    } catch (error) {
-      throw errorOfList(error, 'model', given, path !== given);
-    }
-  });
-}
 
 /** With the accuracy on what is unseen for certain, where a test split holds training images. */
 function withUnseen(

@@ -1,5 +1,6 @@
 import { FerError } from '../errors.ts';
 import type { ModelDescription } from '../nn/model.ts';
+import { softmax } from './metrics.ts';
 import type { Recognizer } from './recognizer.ts';
 
 /** What names the expression of face crops: a network, or several of them. */
@@ -54,12 +55,8 @@ export class Ensemble implements Judged {
       const logits = await member.logits(faces, (done) => onBatch?.((m * n + done) / M));
       const places = this.#places[m];
       for (let i = 0; i < n; i++) {
-        const row = logits.subarray(i * L, (i + 1) * L);
-        const largest = Math.max(...row);
-        const total = row.reduce((sum, logit) => sum + Math.exp(logit - largest), 0);
-        for (const [l, place] of places.entries()) {
-          scores[i * L + l] += Math.exp(row[place] - largest) / total / M;
-        }
+        const shares = softmax(logits.subarray(i * L, (i + 1) * L));
+        for (const [l, place] of places.entries()) scores[i * L + l] += shares[place] / M;
       }
     }
     // A score that underflows stays a number: that of the least one a double has.

@@ -1,8 +1,8 @@
-import { mkdirSync, readdirSync, rmSync } from 'node:fs';
+import { readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import type { DTYPES } from '../config.ts';
 import { FerError } from '../errors.ts';
-import { explainFileError, writeFileAtomic } from '../io/files.ts';
+import { explainFileError, makeFolder, writeFileAtomic } from '../io/files.ts';
 import { type StoredTensor, writeSafetensors } from '../io/safetensors.ts';
 import { buildModel, checkWeights, type ModelDescription, type StoredModel } from '../nn/model.ts';
 import { historyCsv } from '../train/history.ts';
@@ -79,11 +79,7 @@ function removeOldModel(folder: string): void {
  * @throws FerError if it holds something and `overwrite` is not given, or a run
  */
 export function makeModelFolder(folder: string, overwrite: boolean, option = 'out'): void {
-  try {
-    mkdirSync(folder, { recursive: true });
-  } catch (error) {
-    throw explainFileError(error, 'make the folder', folder);
-  }
+  makeFolder(folder);
   const names = readdirSync(folder);
   if (RUN_WEIGHTS.some((name) => names.includes(name))) {
     throw new FerError(`${folder} is a run, which has weights of its own: choose another ${option}=`);

@@ -2,7 +2,7 @@ import { createHash, randomBytes } from 'node:crypto';
 import fs from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { FerError } from '../errors.ts';
-import { LARGEST_PIECE, pieces } from './pieces.ts';
+import { type ByteSource, LARGEST_PIECE, pieces } from './pieces.ts';
 
 /** `.NAME.PID.HEX.tmp`: hidden, in the target's own folder so that the rename never crosses a file system. */
 const TEMPORARY = /^\..+\.(\d+)\.[0-9a-f]{8}\.tmp$/;
@@ -103,14 +103,11 @@ export function readFileBytes(path: string, most = LARGEST_PIECE): Buffer {
 }
 
 /**
- * Opens a file for `use` to read from, here and there: `read(at, length)` gives bytes that are valid until the next call.
+ * Opens a file for `use` to read from, here and there.
  *
  * @throws FerError naming path and remedy, also from within `use`
  */
-export function readInPlaces<T>(
-  path: string,
-  use: (source: { readonly length: number; read(at: number, length: number): Uint8Array }) => T,
-): T {
+export function readInPlaces<T>(path: string, use: (source: ByteSource) => T): T {
   try {
     const file = fs.openSync(path, 'r');
     try {

@@ -9,6 +9,7 @@
  */
 import { FerError } from '../errors.ts';
 import { decodeHalf, encodeHalf } from './half.ts';
+import { type ByteSource, sourceOf } from './pieces.ts';
 import { parseStrictJson } from './strictJson.ts';
 
 /** Array class and element size in the file, in bytes. F16 is handed out and taken in as float32. */
@@ -54,13 +55,6 @@ export interface StoredTensor extends TensorHeader {
 export interface Safetensors {
   readonly tensors: Record<string, StoredTensor>;
   readonly metadata: Record<string, string>;
-}
-
-/** Where a file's bytes are: in memory, or on a disk. */
-export interface ByteSource {
-  readonly length: number;
-  /** So many bytes from a place on, which are there; only valid until the next call. */
-  read(at: number, length: number): Uint8Array;
 }
 
 /** Elements of a piece: what is read and what it becomes stay in the second cache. */
@@ -116,8 +110,7 @@ export function encodeSafetensors(
  * @throws FerError naming the file, what was found and what was expected
  */
 export function decodeSafetensors(bytes: Uint8Array, fileName: string): Safetensors {
-  const source = { length: bytes.length, read: (at: number, n: number) => bytes.subarray(at, at + n) };
-  const { metadata, specs, start } = readHeader(source, fileName);
+  const { metadata, specs, start } = readHeader(sourceOf(bytes), fileName);
   const tensors = Object.fromEntries(
     specs.map(({ name, dtype, shape, begin, end }) => {
       const data = decodeData(dtype, bytes.subarray(start + begin, start + end));

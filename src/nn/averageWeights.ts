@@ -38,16 +38,26 @@ export function averageWeights(paths: readonly string[]): StoredModel {
 }
 
 function add(sums: ReadonlyMap<string, Float64Array>, model: StoredModel): void {
-  checkWeights(buildModel(model.description).parameters, model, model.file);
+  checkUsable(model);
   for (const [name, sum] of sums) {
-    if (!allFinite(model.tensors[name])) {
-      throw new FerError(
-        `${model.file}: "${name}" holds values that are no finite numbers: leave these weights out`,
-      );
-    }
     const data = model.tensors[name].data as Float32Array;
     for (let i = 0; i < sum.length; i++) sum[i] += data[i];
   }
+}
+
+/**
+ * Checks that weights are those of their network, and numbers.
+ *
+ * @throws FerError
+ */
+export function checkUsable(model: StoredModel): void {
+  const { parameters } = buildModel(model.description);
+  checkWeights(parameters, model, model.file);
+  const bad = parameters.state.find(([name]) => !allFinite(model.tensors[name]));
+  if (!bad) return;
+  throw new FerError(
+    `${model.file}: "${bad[0]}" holds values that are no finite numbers: leave these weights out`,
+  );
 }
 
 /** What makes two networks the same; dropout plays no part in what they answer. */

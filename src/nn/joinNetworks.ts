@@ -1,6 +1,6 @@
 import { FerError } from '../errors.ts';
-import { allFinite } from './importWeights.ts';
-import { buildModel, checkWeights, type ModelDescription, readModel, type StoredModel } from './model.ts';
+import { checkUsable } from './averageWeights.ts';
+import { buildModel, type ModelDescription, readModel, type StoredModel } from './model.ts';
 import { widen } from './widen.ts';
 
 /**
@@ -14,15 +14,7 @@ export function joinNetworks(paths: readonly string[]): StoredModel {
   const models = paths.map((path) => readModel(path));
   const [first, ...others] = models;
   for (const other of others) checkJoinable(first, other);
-  for (const model of models) {
-    checkWeights(buildModel(model.description).parameters, model, model.file);
-    const bad = Object.keys(model.tensors).find((name) => !allFinite(model.tensors[name]));
-    if (bad !== undefined) {
-      throw new FerError(
-        `${model.file}: "${bad}" holds values that are no finite numbers: leave these weights out`,
-      );
-    }
-  }
+  for (const model of models) checkUsable(model);
   const width = models.reduce((sum, { description }) => sum + description.width, 0);
   const description = { ...first.description, width };
   return { description, file: first.file, ...widen(buildModel(description).parameters, models, 0) };

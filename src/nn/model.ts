@@ -4,6 +4,7 @@ import { basename, dirname, join, resolve } from 'node:path';
 import type { Backend } from '../engine/backend.ts';
 import { FerError } from '../errors.ts';
 import { readFileBytes } from '../io/files.ts';
+import { errorOfList } from '../io/pathList.ts';
 import { readSafetensors, withSafetensors } from '../io/safetensors.ts';
 import { checkDescription, type ModelDescription } from './description.ts';
 import { type LoadedModel, loadModel, type StoredModel } from './loadModel.ts';
@@ -70,6 +71,19 @@ export function findModel(given: string, option = 'model'): Pick<StoredModel, 'd
     );
   }
   return { description, file };
+}
+
+/**
+ * As `findModel`, for one path of those that an option gives.
+ *
+ * @param given all of them, as the user wrote them
+ */
+export function findOfList(path: string, given: string, option = 'model'): ReturnType<typeof findModel> {
+  try {
+    return findModel(path, option);
+  } catch (error) {
+    throw errorOfList(error, option, given, path !== given);
+  }
 }
 
 /** What to call a model: its folder, and the file too where it is not the folder's best. */

@@ -1,4 +1,5 @@
 import { FerError } from '../errors.ts';
+import { sourceOf } from '../io/pieces.ts';
 import { SafetensorsReader } from '../io/safetensorsFormat.ts';
 import { checkDescription } from '../nn/description.ts';
 import type { UnreadModel } from '../nn/loadModel.ts';
@@ -33,8 +34,7 @@ export async function fetchModel(
     const response = await found(file);
     if (!response) continue;
     const bytes = await bytesOf(response, onProgress);
-    const source = { length: bytes.length, read: (at: number, n: number) => bytes.subarray(at, at + n) };
-    return { description, file, weights: new SafetensorsReader(source, file) };
+    return { description, file, weights: new SafetensorsReader(sourceOf(bytes), file) };
   }
   throw new FerError(`${base} serves no weights: expected ${WEIGHT_FILES.join(' or ')}`);
 }

@@ -1,11 +1,10 @@
-import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { confusionChart } from '../charts/confusionChart.ts';
 import { type WriteChartOptions, writeChart } from '../charts/writeChart.ts';
 import type { Judgement } from '../evaluate/judge.ts';
 import { argmax, type Metrics, softmax } from '../evaluate/metrics.ts';
 import { csvText } from '../io/csv.ts';
-import { explainFileError, writeFileAtomic } from '../io/files.ts';
+import { makeFolder, writeFileAtomic } from '../io/files.ts';
 
 export interface EvaluationFilesOptions extends Pick<WriteChartOptions, 'theme'> {
   /** What was judged on what, under the picture's title. */
@@ -24,11 +23,7 @@ export async function writeEvaluation(
   { subtitle, theme }: EvaluationFilesOptions,
 ): Promise<void> {
   const { metrics } = judgement;
-  try {
-    mkdirSync(folder, { recursive: true });
-  } catch (error) {
-    throw explainFileError(error, 'make the folder', folder);
-  }
+  makeFolder(folder);
   const write = (name: string, text: string): void => writeFileAtomic(join(folder, name), text);
   write('metrics.json', json(metrics));
   write('predictions.csv', predictionsCsv(judgement));

@@ -2,11 +2,12 @@ import { isAbsolute, join, relative } from 'node:path';
 import type { TrainConfig } from '../config.ts';
 import { FerError } from '../errors.ts';
 import { fileSha256 } from '../io/files.ts';
-import { errorOfList, pathList } from '../io/pathList.ts';
+import { pathList } from '../io/pathList.ts';
 import {
   buildModel,
   checkWeights,
   findModel,
+  findOfList,
   type ModelDescription,
   readModel,
   type StoredModel,
@@ -131,18 +132,10 @@ export function teachersOf({ teacher }: Pick<TrainConfig, 'teacher'>): string[] 
  */
 export function checkTeachers(config: TrainConfig): void {
   for (const teacher of teachersOf(config)) {
-    const { file } = findTeacher(teacher, config.teacher);
+    const { file } = findOfList(teacher, config.teacher, 'teacher');
     if (isWithin(file, join(config.runs, config.name))) {
       throw new FerError(`teacher=${teacher} lies in the folder of the run itself: choose another name=`);
     }
-  }
-}
-
-function findTeacher(path: string, given: string): ReturnType<typeof findModel> {
-  try {
-    return findModel(path, 'teacher');
-  } catch (error) {
-    throw errorOfList(error, 'teacher', given, path !== given);
   }
 }
 
