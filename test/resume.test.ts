@@ -268,6 +268,8 @@ describe('signals', () => {
   test('a second process on the same run is refused, and the first goes on', async () => {
     const running = start(process.execPath, [CLI, ...args('shared')]);
     await running.said('epoch 1/3');
+    // Stopped, it can't end before it has been met by all three.
+    running.child.kill('SIGSTOP');
     for (const more of ['resume=true', 'overwrite=true', 'restore_epoch=1']) {
       const { code, stderr } = await cli(...args('shared'), more);
       expect({ code, stderr }).toMatchObject({
@@ -275,6 +277,7 @@ describe('signals', () => {
         stderr: expect.stringContaining(`process ${running.child.pid} is training ${at('runs', 'shared')}`),
       });
     }
+    running.child.kill('SIGCONT');
     expect((await running.ended).code).toBe(0);
     expect(outcomeOf(at('runs', 'shared'))).toEqual(outcomeOf(at('runs', 'unbroken')));
   });
