@@ -72,6 +72,22 @@ describe('options that would be ignored are wrong usage', () => {
       /^input= would have no effect: format=safetensors has none. Give format=onnx/,
     ],
     ['export out=x format=safetensors check=false', /^check= would have no effect/],
+    [
+      'export out=x crops=1',
+      /^crops= would have no effect: format=safetensors .* there is no data\. Give data= too/,
+    ],
+    [
+      'evaluate data=x theme=dark',
+      /^theme= would have no effect: without out= nothing is drawn\. Give out=FOLDER/,
+    ],
+    [
+      'evaluate data=x theme=dark out=f.json',
+      /^theme= would have no effect: f\.json holds the figures alone/,
+    ],
+    [
+      'report a b data=x mistakes=3 faces=1',
+      /^mistakes= and faces= would have no effect: a report of several runs/,
+    ],
     ['train data=x name=n teacher_share=0.5', /^teacher_share= would have no effect: .*Give teacher= too/],
     ['train data=x name=n ferplus=majority', /^ferplus= would have no effect: .*Give labels= too/],
     [
@@ -122,6 +138,11 @@ describe('options that would be ignored are wrong usage', () => {
     'predict a.jpg faces=auto annotate=x min_score=0.5 smallest=0.1',
     'export out=x.onnx format=onnx input=crops check=false',
     'export out=x dtype=fp16',
+    'export out=x data=y crops=1',
+    'export out=x.onnx format=onnx crops=1',
+    'evaluate data=x theme=dark out=figures',
+    'report a data=x mistakes=3 faces=1',
+    'report a b data=x crops=1',
     'train data=x name=n recipe=paper optimizer=adam scheduler=step',
     'train data=x name=n scheduler=one_cycle pct_start=0.2 optimizer=adadelta eps=0.1 rho=0.8',
     'train data=x name=n labels=y ferplus=majority',

@@ -1,9 +1,11 @@
 import {
   averageOptions,
   benchOptions,
+  checkEvaluateConfig,
   checkExplainConfig,
   checkExportConfig,
   checkPredictConfig,
+  checkReportConfig,
   checkTrainArguments,
   checkTuneConfig,
   dataOptions,
@@ -74,6 +76,7 @@ export const VERBS: readonly Verb[] = [
     summary: 'accuracy, per-class figures and confusion matrix of a trained network',
     options: evaluateOptions,
     synonyms: SYNONYMS,
+    check: checkEvaluateConfig,
     examples: [
       'fer evaluate model=runs/my_vgg data=fer2013.csv',
       'fer evaluate model=runs/my_vgg data=fer2013.csv split=PrivateTest json=true > figures.json',
@@ -86,6 +89,7 @@ export const VERBS: readonly Verb[] = [
     summary: 'one HTML page about a run: figures with intervals, mistakes, saliency; or runs compared',
     options: reportOptions,
     synonyms: SYNONYMS,
+    check: checkReportConfig,
     positionals: {
       label: 'RUN...',
       help: 'a run folder; several are compared on the same images, each pair by a test',

@@ -301,6 +301,24 @@ export function checkExplainConfig(config: ExplainConfig, explicit: ReadonlySet<
   refuseWithoutEffect(METHOD_NEEDS, config, explicit);
 }
 
+/** @throws UsageError for colours that were given where nothing is drawn */
+export function checkEvaluateConfig({ out }: EvaluateConfig, explicit: ReadonlySet<string>): void {
+  if (out !== '' && !out.endsWith('.json')) return;
+  const why = out === '' ? 'without out= nothing is drawn' : `${out} holds the figures alone`;
+  refuseUnused(explicit, ['theme'], `${why}. Give out=FOLDER, or leave it out`);
+}
+
+/** @throws UsageError for faces that were asked for where runs are compared */
+export function checkReportConfig(
+  _: ReportConfig,
+  explicit: ReadonlySet<string>,
+  runs: readonly string[],
+): void {
+  if (runs.length === 1) return;
+  const why = 'a report of several runs shows no faces. Ask for one run alone, or leave it out';
+  refuseUnused(explicit, ['mistakes', 'faces'], why);
+}
+
 /** @throws UsageError for options that were given and are about something else */
 export function checkPredictConfig({ faces }: PredictConfig, explicit: ReadonlySet<string>): void {
   if (faces !== 'none') return;
@@ -325,6 +343,10 @@ export function checkExportConfig(
     );
   }
   if (format === 'onnx') return;
+  if (data === '') {
+    const why = `format=${format} has no use for it but to judge the weights, and there is no data`;
+    refuseUnused(explicit, ['crops'], `${why}. Give data= too, or leave it out`);
+  }
   refuseUnused(explicit, ['input', 'check'], `format=${format} has none. Give format=onnx, or leave it out`);
 }
 

@@ -28,7 +28,7 @@ export interface VerbSpec<O extends Options = Options> {
    *
    * @param typed the keys that were written, without those of a recipe
    */
-  check?(config: ConfigOf<O>, typed: ReadonlySet<string>): void;
+  check?(config: ConfigOf<O>, typed: ReadonlySet<string>, positionals: readonly string[]): void;
 }
 
 /** A command line understood. */
@@ -67,7 +67,7 @@ export function parseArguments<O extends Options>(spec: VerbSpec<O>, argv: reado
     if (config[key] === undefined) throw usage(spec, `${key}= is missing: ${option.help}.`);
   }
   const typed = new Set(given.keys());
-  spec.check?.(config as ConfigOf<O>, typed);
+  spec.check?.(config as ConfigOf<O>, typed, positionals);
   return { config: config as ConfigOf<O>, explicit: new Set(Object.keys(fixed)), typed, positionals };
 }
 
