@@ -3,14 +3,16 @@ import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, write
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { TrainConfig } from '../src/config.ts';
+import { sizeOf } from '../src/engine/tensor.ts';
 import { FerError, Interrupted, UsageError } from '../src/errors.ts';
 import { prepareTraining } from '../src/index.ts';
 import { readSafetensors } from '../src/io/safetensors.ts';
+import { buildModel } from '../src/nn/model.ts';
 import { RunFolder } from '../src/train/runFolder.ts';
 import type { TrainListener } from '../src/train/train.ts';
 import { fer } from './commands.ts';
 import { temporaryFolder } from './dataFiles.ts';
-import { configOf, faces, figuresOf, outcomeOf, snapshot, tensorsOf, trainTiny } from './training.ts';
+import { configOf, digest, faces, figuresOf, outcomeOf, snapshot, tensorsOf, trainTiny } from './training.ts';
 
 const folder = temporaryFolder();
 afterAll(() => folder.remove());
@@ -177,11 +179,43 @@ describe('a run that starts from other weights', () => {
     });
   });
 
+  test('of another network has the layers that both have, and says which are new', async () => {
+    const runs = at('other network');
+    const { notes } = await killAtFirstStep({ ...STAGE, runs, network: 'vgg_lite', crop_size: 48, seed: 5 });
+    expect(notes).toEqual([`starting from the weights of ${BEST}; new are lin.weight, lin.bias`]);
+    const last = join(runs, 'a', 'last.safetensors');
+    const [old, other] = [BEST, last].map(tensorsOf);
+    const { 'lin.weight': weight, 'lin.bias': bias, ...shared } = other;
+    expect(Object.keys(shared)).toHaveLength(48);
+    expect(old).toMatchObject(shared);
+    const { model } = new RunFolder(runs, 'a').readRecord();
+    expect(model).toMatchObject({ network: 'vgg_lite', width: 8, inputSize: 48 });
+    const { parameters } = buildModel(model);
+    const { values } = parameters.initial(5);
+    const drawn = (name: string): string => {
+      const { offset, shape } = parameters.value(name);
+      return digest(values.slice(offset, offset + sizeOf(shape)));
+    };
+    expect([weight, bias]).toEqual(['lin.weight', 'lin.bias'].map(drawn));
+
+    // And back, wider.
+    const back = at('and back');
+    const { notes: told } = await killAtFirstStep({ runs: back, from: last, network: 'vgg', width: 16 });
+    expect(told[0]).toMatch(/; new are lin1\.weight, lin1\.bias, lin2\.weight, .* lin3\.bias$/);
+    const wide = readSafetensors(join(back, 'a', 'last.safetensors')).tensors['conv1b.weight'];
+    const narrow = readSafetensors(last).tensors['conv1b.weight'];
+    expect(wide.data.slice(0, 72)).toEqual(narrow.data.slice(0, 72));
+  });
+
   test('has network and width of its source', () => {
     const settings = { runs: at('none'), name: 'a', data: 'synthetic', from: SOURCE };
     expect(prepareTraining(settings)).toMatchObject({ network: 'vgg', width: 8 });
     expect(prepareTraining({ ...settings, width: 8 }).width).toBe(8);
     expect(prepareTraining({ ...settings, width: 16 }).width).toBe(16);
+    expect(prepareTraining({ ...settings, network: 'vgg_lite' })).toMatchObject({
+      network: 'vgg_lite',
+      width: 8,
+    });
     expect(() => prepareTraining({ ...settings, width: 4 })).toThrow(
       /holds weights of width=8, more than 4: leave out width= or give a larger one/,
     );
@@ -197,18 +231,23 @@ describe('a run that starts from other weights', () => {
 
 describe('stopped before it had saved anything', () => {
   /** What a kill right after the record leaves. */
-  async function recordAlone(name: string, from: string, width = 8): Promise<string> {
-    await trainTiny({ ...STAGE, from, width, runs: at(name) }, { dataset });
+  async function recordAlone(name: string, from: string, more: Partial<TrainConfig> = {}): Promise<string> {
+    await trainTiny({ ...STAGE, ...more, from, runs: at(name) }, { dataset });
     const run = at(name, 'a');
     for (const file of readdirSync(run)) if (file !== 'config.json') rmSync(join(run, file));
     return at(name);
   }
 
-  test.each([8, 16])('it starts from the same weights again, width %d', async (width) => {
-    const runs = await recordAlone(`again ${width}`, SOURCE, width);
+  test.each([
+    [8, 'vgg'],
+    [16, 'vgg'],
+    [8, 'vgg_lite'],
+  ] as const)('it starts from the same weights again, width %d, %s', async (width, network) => {
+    const name = `again ${network} ${width}`;
+    const runs = await recordAlone(name, SOURCE, { width, network });
     await trainTiny({ runs, resume: true }, { dataset });
-    await trainTiny({ ...STAGE, width, runs: at(`not again ${width}`) }, { dataset });
-    expect(outcomeOf(join(runs, 'a'))).toEqual(outcomeOf(at(`not again ${width}`, 'a')));
+    await trainTiny({ ...STAGE, width, network, runs: at(`not ${name}`) }, { dataset });
+    expect(outcomeOf(join(runs, 'a'))).toEqual(outcomeOf(at(`not ${name}`, 'a')));
     expect(new RunFolder(runs, 'a').readRecord().from?.file).toBe(BEST);
   });
 

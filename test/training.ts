@@ -73,7 +73,7 @@ export function tensorsOf(file: string): Record<string, string> {
   return Object.fromEntries(Object.entries(tensors).map(([name, { data }]) => [name, digest(data)]));
 }
 
-function digest(data: NodeJS.ArrayBufferView): string {
+export function digest(data: NodeJS.ArrayBufferView): string {
   return createHash('sha256').update(data).digest('hex');
 }
 

@@ -16,7 +16,7 @@ import tempfile
 
 import torch
 
-from vgg import SIDE, Vgg, corners
+from vgg import NETWORKS, SIDE, corners
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 BATCH = 16
@@ -83,9 +83,9 @@ def fer(folder, data, split):
 def main(data, folder=os.path.join(ROOT, "models", "vgg-fer2013"), split="PublicTest"):
     with open(os.path.join(folder, "config.json"), encoding="utf8") as file:
         model = json.load(file)["model"]
-    assert model["network"] == "vgg", f"the network here is vgg, the model is {model['network']}"
+    assert model["network"] in NETWORKS, f"the networks here are {', '.join(NETWORKS)}, the model is {model['network']}"
     crop = model["inputSize"]
-    net = Vgg(width=model["width"], classes=len(model["labels"]), crop=crop).eval()
+    net = NETWORKS[model["network"]](width=model["width"], classes=len(model["labels"]), crop=crop).eval()
     missing, unexpected = net.load_state_dict(read_safetensors(weights_of(folder)), strict=False)
     # Counters of batches say nothing to a network that is not trained.
     missing = [name for name in missing if not name.endswith("num_batches_tracked")]

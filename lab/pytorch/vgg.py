@@ -30,12 +30,13 @@ WARM_UP = 2  # steps
 LAYOUTS = {"nchw": torch.contiguous_format, "channels_last": torch.channels_last}
 
 
-class Vgg(nn.Module):
-    """Input [N, 1, crop, crop] in 0..1, output [N, 7] logits. 29,890,759 parameters at width 64."""
+class Features(nn.Module):
+    """The convolutions: input [N, 1, crop, crop] in 0..1, output [N, 8 * width * (crop // 16) ** 2]."""
 
-    def __init__(self, drop=0.2, width=64, classes=CLASSES, crop=CROP):
+    def __init__(self, drop, width, crop):
         super().__init__()
         self.drop = drop
+        self.flat = 8 * width * (crop // 16) ** 2
         before = 1
         for block in range(1, 5):
             channels = width * 2 ** (block - 1)
@@ -43,20 +44,44 @@ class Vgg(nn.Module):
                 self.add_module(f"conv{block}{half}", nn.Conv2d(before, channels, 3, padding=1))
                 self.add_module(f"bn{block}{half}", nn.BatchNorm2d(channels))
                 before = channels
-        self.lin1 = nn.Linear(before * (crop // 16) ** 2, 64 * width)
-        self.lin2 = nn.Linear(64 * width, 64 * width)
-        self.lin3 = nn.Linear(64 * width, classes)
 
-    def forward(self, x):
+    def features(self, x):
         for block in range(1, 5):
             for half in "ab":
                 conv, bn = getattr(self, f"conv{block}{half}"), getattr(self, f"bn{block}{half}")
                 x = F.relu(bn(conv(x)))
             x = F.max_pool2d(x, 2)  # 40 -> 20 -> 10 -> 5 -> 2
-        x = x.flatten(1)
+        return x.flatten(1)
+
+
+class Vgg(Features):
+    """The network of the paper, output [N, 7] logits. 29,890,759 parameters at width 64."""
+
+    def __init__(self, drop=0.2, width=64, classes=CLASSES, crop=CROP):
+        super().__init__(drop, width, crop)
+        self.lin1 = nn.Linear(self.flat, 64 * width)
+        self.lin2 = nn.Linear(64 * width, 64 * width)
+        self.lin3 = nn.Linear(64 * width, classes)
+
+    def forward(self, x):
+        x = self.features(x)
         for layer in (self.lin1, self.lin2):
             x = F.dropout(F.relu(layer(x)), self.drop, self.training)
         return self.lin3(x)
+
+
+class VggLite(Features):
+    """Its convolutions and one linear layer. 4,702,407 parameters at width 64."""
+
+    def __init__(self, drop=0.2, width=64, classes=CLASSES, crop=CROP):
+        super().__init__(drop, width, crop)
+        self.lin = nn.Linear(self.flat, classes)
+
+    def forward(self, x):
+        return self.lin(F.dropout(self.features(x), self.drop, self.training))
+
+
+NETWORKS = {"vgg": Vgg, "vgg_lite": VggLite}
 
 
 def check_blas():

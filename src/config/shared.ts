@@ -27,7 +27,7 @@ export const shared = {
   network: option(
     choice(Object.keys(NETWORKS) as NetworkName[]),
     'vgg',
-    'architecture; vgg is the network of the paper',
+    'architecture; vgg is the network of the paper, vgg_lite its convolutions with one linear layer instead of three',
   ),
   width: option(
     int({ min: 1, max: 1024 }),

@@ -106,7 +106,7 @@ export const trainOptions = {
       text(/^/),
       '',
       'start from the weights of this run folder or .safetensors file; network, width and crop_size are its own, but a ' +
-        'larger width= adds fresh channels',
+        'larger width= adds fresh channels, and another network= takes the layers that both have',
     ),
     curves: option(
       bool(),

@@ -180,9 +180,13 @@ async function checkAgainstDifferences(graph: Graph, training: boolean, samples:
 describe('gradients of whole networks against finite differences', () => {
   it('a residual network in training', () => checkAgainstDifferences(residual(), true, 8));
   it('a residual network by its input, in evaluation', () => checkAgainstDifferences(residual(), false, 40));
-  it.each([40, 44])('a narrow vgg in training on crops of %d', (inputSize) =>
+  it.each([
+    ['vgg', 40],
+    ['vgg', 44],
+    ['vgg_lite', 40],
+  ])('a narrow %s in training on crops of %d', (network, inputSize) =>
     checkAgainstDifferences(
-      buildNetwork('vgg', { width: 8, drop: 0.2, classes: CLASSES, inputSize }),
+      buildNetwork(network, { width: 8, drop: 0.2, classes: CLASSES, inputSize }),
       true,
       1,
     ),

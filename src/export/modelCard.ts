@@ -3,7 +3,7 @@ import { resolveTrainConfig, type TrainConfig, trialOptions } from '../config.ts
 import type { Split } from '../data/dataset.ts';
 import type { Interval } from '../evaluate/bootstrap.ts';
 import type { ModelDescription } from '../nn/model.ts';
-import { NETWORKS } from '../nn/networks.ts';
+import { NETWORKS, type NetworkName } from '../nn/networks.ts';
 import { counted, duration, grouped } from '../report/format.ts';
 import { ancestryOf, ownSeen } from '../train/ancestry.ts';
 import { bestRow } from '../train/history.ts';
@@ -113,13 +113,16 @@ function metadata(card: ModelCard): string {
   return ['---', ...lines, '---'].join('\n');
 }
 
+const PAPER = 'Khaireddin and Chen ([arXiv 2105.03588](https://arxiv.org/abs/2105.03588))';
+const KINDS: Readonly<Record<NetworkName, string>> = {
+  vgg: `the VGG-style network of ${PAPER}`,
+  vgg_lite: `the VGG-style network of ${PAPER} with one linear layer behind its convolutions instead of three`,
+};
+
 function introduction(card: ModelCard): string {
   const { description, parameters, dtype, bytes, evaluated } = card;
   const { network, width, labels, imageSize, inputSize } = description;
-  const kind =
-    network === 'vgg'
-      ? `the VGG-style network of Khaireddin and Chen ([arXiv 2105.03588](https://arxiv.org/abs/2105.03588))`
-      : `the network \`${network}\``;
+  const kind = KINDS[network];
   const size = width === 64 ? '' : `, ${width} channels in its first stage instead of 64`;
   const usual = NETWORKS[network].inputSize;
   const others = inputSize === usual ? '' : ` instead of ${usual}x${usual}`;
@@ -133,8 +136,8 @@ function introduction(card: ModelCard): string {
     `${labels.join(', ')}. It is ${kind}${size}: ${grouped(parameters)} parameters, crops of ` +
     `${inputSize}x${inputSize}${others}.${result}\n\n` +
     `\`model.safetensors\` (${(bytes / 1e6).toFixed(1)} MB, ${dtypeText(dtype)}) has the names and shapes of the ` +
-    "original's PyTorch `state_dict`. `config.json` says what the numbers are of, `preprocessor_config.json` " +
-    'what is done to a picture before.'
+    `original's PyTorch \`state_dict\`${network === 'vgg' ? '' : ', but for the last layer'}. \`config.json\` says what the ` +
+    'numbers are of, `preprocessor_config.json` what is done to a picture before.'
   );
 }
 

@@ -48,6 +48,7 @@ export function importWeights(file: string, options: ImportOptions): StoredModel
 /** The name to look at for each network, whose first and last shapes say how wide it is. */
 const SIZES: { readonly [Name in NetworkName]: { readonly width: string; readonly classes: string } } = {
   vgg: { width: 'conv1a.weight', classes: 'lin3.weight' },
+  vgg_lite: { width: 'conv1a.weight', classes: 'lin.weight' },
 };
 
 function describe({ tensors }: Safetensors, options: ImportOptions, file: string): ModelDescription {

@@ -20,6 +20,22 @@ test('vgg is the network of the paper', () => {
   expect(Object.keys(shapes)).toHaveLength(54);
 });
 
+test('vgg_lite has the convolutions of vgg and one linear layer', () => {
+  const of = (name: string) =>
+    new Parameters(buildNetwork(name, { width: 64, drop: 0.2, classes: 7 })).state.map(
+      ([tensor, { shape }]) => `${tensor} ${shape}`,
+    );
+  const convolutions = of('vgg').filter((line) => !line.startsWith('lin'));
+  expect(convolutions).toHaveLength(48);
+  expect(of('vgg_lite')).toEqual(expect.arrayContaining(convolutions));
+  expect(of('vgg_lite').filter((line) => !convolutions.includes(line))).toEqual([
+    'lin.weight 7,2048',
+    'lin.bias 7',
+  ]);
+  const { count } = new Parameters(buildNetwork('vgg_lite', { width: 64, drop: 0.2, classes: 7 }));
+  expect(count).toBe(4_702_407);
+});
+
 test('width and classes are what one asks for', () => {
   const parameters = new Parameters(buildNetwork('vgg', { width: 8, drop: 0, classes: 3 }));
   expect(parameters.value('conv1a.weight').shape).toEqual([8, 1, 3, 3]);

@@ -2,9 +2,10 @@ import { Graph } from '../engine/graph.ts';
 import { FerError } from '../errors.ts';
 import type { NetworkDefinition, NetworkOptions } from './network.ts';
 import { vgg } from './vgg.ts';
+import { vggLite } from './vggLite.ts';
 
 /** Every network by name: a new one is a file and a line here. */
-export const NETWORKS = { vgg } as const satisfies Record<string, NetworkDefinition>;
+export const NETWORKS = { vgg, vgg_lite: vggLite } as const satisfies Record<string, NetworkDefinition>;
 export type NetworkName = keyof typeof NETWORKS;
 
 /**

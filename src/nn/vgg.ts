@@ -1,3 +1,4 @@
+import type { Graph, Node } from '../engine/graph.ts';
 import type { NetworkDefinition } from './network.ts';
 
 /**
@@ -11,18 +12,23 @@ export const vgg: NetworkDefinition = {
   inputSize: 40,
   smallestInput: 16,
   build(graph, { width, drop, classes, inputSize = vgg.inputSize }) {
-    let x = graph.input(inputSize);
-    for (const stage of [1, 2, 3, 4]) {
-      for (const half of ['a', 'b']) {
-        x = graph.conv3x3(`conv${stage}${half}`, x, width * 2 ** (stage - 1));
-        x = graph.batchNorm(`bn${stage}${half}`, x, { relu: true });
-      }
-      x = graph.maxPool2(x);
-    }
-    x = graph.flatten(x);
+    let x = features(graph, inputSize, width);
     for (const name of ['lin1', 'lin2']) {
       x = graph.dropout(graph.relu(graph.linear(name, x, width * 64)), drop);
     }
     return graph.linear('lin3', x, classes);
   },
 };
+
+/** The convolutions of the paper, from the input to their flattened maps. */
+export function features(graph: Graph, inputSize: number, width: number): Node {
+  let x = graph.input(inputSize);
+  for (const stage of [1, 2, 3, 4]) {
+    for (const half of ['a', 'b']) {
+      x = graph.conv3x3(`conv${stage}${half}`, x, width * 2 ** (stage - 1));
+      x = graph.batchNorm(`bn${stage}${half}`, x, { relu: true });
+    }
+    x = graph.maxPool2(x);
+  }
+  return graph.flatten(x);
+}

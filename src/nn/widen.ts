@@ -10,8 +10,9 @@ import { stored } from './loadModel.ts';
  * Net2Net, arXiv 1511.05641, whose new channels are copies).
  *
  * @param parameters those of the wide network
- * @param narrow weights whose tensors have the same names and ranks; a side that is not that of the wide network is one of
- *   channels, and those of all have room
+ * @param narrow weights, all of one network. Of another one than the wide network, tensors that have the same names in both are
+ *   taken, and no others: what leads to the outputs is then as in a new network. Tensors of one name have the same rank; a
+ *   side that is not that of the wide network is one of channels, and those of all have room
  * @param seed of the fresh weights
  */
 export function widen(parameters: Parameters, narrow: readonly Safetensors[], seed: number): Safetensors {
@@ -20,10 +21,8 @@ export function widen(parameters: Parameters, narrow: readonly Safetensors[], se
   for (const [name, view] of parameters.state) {
     const of = view.buffer === parameters.values.buffer ? initial.values : initial.statistics;
     const values = of.slice(view.offset, view.offset + sizeOf(view.shape));
-    insert(
-      { data: values, shape: view.shape },
-      narrow.map(({ tensors: each }) => each[name]),
-    );
+    const parts = narrow.map(({ tensors: each }) => each[name]);
+    if (parts[0] !== undefined) insert({ data: values, shape: view.shape }, parts);
     tensors[name] = stored(view.shape, values);
   }
   return { tensors, metadata: narrow.length === 1 ? narrow[0].metadata : {} };

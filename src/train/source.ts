@@ -25,52 +25,66 @@ export interface WeightsOrigin {
 }
 
 /**
- * The configuration of a run that starts from other weights: network, width and size of the crops are theirs, or
- * the width is a larger one that was asked for and the crops are others.
+ * The configuration of a run that starts from other weights: network, width and size of the crops are theirs, unless
+ * another network, a larger width or other crops were asked for.
  *
  * @param explicit the keys that were given
- * @throws FerError if there are no weights, they are of another network than asked for, or would be deleted
+ * @throws FerError if there are no weights, they are of a wider network than asked for, or would be deleted
  */
 export function withSource(config: TrainConfig, explicit: ReadonlySet<string>): TrainConfig {
   const { description, file } = findModel(config.from, 'from');
-  const { network, width, inputSize } = description;
-  const refuse = (what: string, advice: string): never => {
-    throw new FerError(
-      `from=${config.from} holds weights of ${what}: ${advice}, or start from other weights`,
-    );
-  };
-  if (explicit.has('network') && config.network !== network) {
-    refuse(`network=${network}, not ${config.network}`, 'leave out network=');
-  }
+  const { width, inputSize } = description;
   if (explicit.has('width') && config.width < width) {
-    refuse(`width=${width}, more than ${config.width}`, 'leave out width= or give a larger one');
+    throw new FerError(
+      `from=${config.from} holds weights of width=${width}, more than ${config.width}: leave out width= or give a ` +
+        'larger one, or start from other weights',
+    );
   }
   if (isWithin(file, join(config.runs, config.name))) {
     throw new FerError(
       `from=${config.from} lies in the run folder that overwrite=true deletes: choose another name=`,
     );
   }
-  const crop_size = explicit.has('crop_size') ? config.crop_size : inputSize;
-  return { ...config, network, width: explicit.has('width') ? config.width : width, crop_size };
+  const theirs = { network: description.network, width, crop_size: inputSize };
+  const asked = Object.keys(theirs).filter((key) => explicit.has(key));
+  return {
+    ...config,
+    ...theirs,
+    ...Object.fromEntries(asked.map((key) => [key, config[key as keyof TrainConfig]])),
+  };
+}
+
+/** Weights that a run starts from, in the shapes of its network. */
+export interface Source {
+  readonly model: StoredModel;
+  readonly origin: WeightsOrigin;
+  /** Names of the tensors that its network has and theirs has not: they are those of a new network. */
+  readonly fresh: readonly string[];
 }
 
 /**
- * Reads the weights that a run starts from, widened to its network if they are of a narrower one.
+ * Reads the weights that a run starts from, widened to its network if they are of a narrower one. Of another network it
+ * takes what has the same names in both.
  *
- * @throws FerError if they are damaged, or tell other labels apart
+ * @throws FerError if they are damaged, tell other labels apart, or have nothing in common with the run's network
  */
-export function readSource(
-  path: string,
-  wanted: ModelDescription,
-  seed: number,
-): { model: StoredModel; origin: WeightsOrigin } {
+export function readSource(path: string, wanted: ModelDescription, seed: number): Source {
   const { model: found, origin } = readOfLabels(path, wanted, 'start from weights of the same labels');
   const { file, description } = found;
-  checkCrops(description, wanted, file);
-  // Weights of the same width are checked where they are loaded.
-  if (description.width >= wanted.width) return { model: found, origin };
+  const isOther = description.network !== wanted.network;
+  if (!isOther) checkCrops(description, wanted, file);
+  // Weights of the same shapes are checked where they are loaded.
+  if (!isOther && description.width >= wanted.width) return { model: found, origin, fresh: [] };
   checkWeights(buildModel(description).parameters, found, file);
-  return { model: { ...found, ...widen(buildModel(wanted).parameters, [found], seed) }, origin };
+  const { parameters } = buildModel(wanted);
+  const fresh = parameters.state.map(([name]) => name).filter((name) => !Object.hasOwn(found.tensors, name));
+  if (fresh.length === parameters.state.length) {
+    throw new FerError(
+      `${file} is of network=${description.network}, which has nothing in common with ${wanted.network}: leave out ` +
+        'network=, or start from other weights',
+    );
+  }
+  return { model: { ...found, ...widen(parameters, [found], seed) }, origin, fresh };
 }
 
 /** Whether a file lies in a folder, or in one within it. */

@@ -149,7 +149,8 @@ async function start(
   trainer.restore(source.model, source.origin.file, trainer.progress);
   // From here on the source may go.
   await checkpoints.save();
-  listener.onNote?.(`starting from the weights of ${source.origin.file}`);
+  const fresh = source.fresh.length > 0 ? `; new are ${source.fresh.join(', ')}` : '';
+  listener.onNote?.(`starting from the weights of ${source.origin.file}${fresh}`);
 }
 
 function resume(folder: RunFolder, trainer: Trainer, record: RunRecord, listener: TrainListener): void {
