@@ -142,7 +142,7 @@ describe('options that would be ignored are wrong usage', () => {
     'export out=x.onnx format=onnx crops=1',
     'evaluate data=x theme=dark out=figures',
     'report a data=x mistakes=3 faces=1',
-    'report a b data=x crops=1',
+    'report a b data=x crops=1 mistakes=0 faces=0',
     'train data=x name=n recipe=paper optimizer=adam scheduler=step',
     'train data=x name=n scheduler=one_cycle pct_start=0.2 optimizer=adadelta eps=0.1 rho=0.8',
     'train data=x name=n labels=y ferplus=majority',

@@ -310,13 +310,14 @@ export function checkEvaluateConfig({ out }: EvaluateConfig, explicit: ReadonlyS
 
 /** @throws UsageError for faces that were asked for where runs are compared */
 export function checkReportConfig(
-  _: ReportConfig,
+  config: ReportConfig,
   explicit: ReadonlySet<string>,
   runs: readonly string[],
 ): void {
   if (runs.length === 1) return;
+  const asked = (['mistakes', 'faces'] as const).filter((key) => config[key] > 0);
   const why = 'a report of several runs shows no faces. Ask for one run alone, or leave it out';
-  refuseUnused(explicit, ['mistakes', 'faces'], why);
+  refuseUnused(explicit, asked, why);
 }
 
 /** @throws UsageError for options that were given and are about something else */
