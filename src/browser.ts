@@ -11,6 +11,7 @@ export { type BrowserLoadOptions, loadRecognizer } from './recognize/browser.ts'
 export type { BrowserPicture } from './recognize/browserPicture.ts';
 export type {
   Box,
+  Cancellable,
   ExplainOptions,
   PhotoRecognizer,
   RawPicture,

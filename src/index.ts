@@ -46,6 +46,7 @@ export { loadRecognizer, type NodeLoadOptions } from './recognize/node.ts';
 export type { NodePicture } from './recognize/nodePicture.ts';
 export type {
   Box,
+  Cancellable,
   ExplainOptions,
   PhotoRecognizer,
   RawPicture,

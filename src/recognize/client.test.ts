@@ -65,4 +65,47 @@ describe('a recogniser', () => {
     expect(await client.recognize(PICTURES)).toEqual(PICTURES.map((picture) => [picture]));
     expect(groups).toEqual([2, 2, 2, 2, 1]);
   });
+
+  test('gives a call up at once when its signal is aborted, and reads none of what waits', async () => {
+    const posted: Request[] = [];
+    const { client, read } = await opened((request) => {
+      posted.push(request);
+      return undefined;
+    });
+    const stop = new AbortController();
+    const { signal } = stop;
+    const list = client.recognize(PICTURES, { signal, crops: 1 });
+    const face = client.explain(new Uint8Array(4), { signal });
+    await new Promise((resolve) => setTimeout(resolve, 5));
+    stop.abort(new Error('enough'));
+    await expect(list).rejects.toThrow('enough');
+    await expect(face).rejects.toThrow('enough');
+    // Two groups are read ahead; a signal does not cross to the thread.
+    expect(read).toEqual(PICTURES.slice(0, 4));
+    expect(posted.map(({ takes }) => (takes as { options: object }).options)).toEqual([
+      {},
+      { crops: 1 },
+      { crops: 1 },
+    ]);
+    await expect(client.recognize('late.jpg', { signal })).rejects.toThrow('enough');
+    await expect(client.recognize('late.jpg', { signal: AbortSignal.abort() })).rejects.toThrow(
+      expect.objectContaining({ name: 'AbortError' }),
+    );
+    expect(read).toHaveLength(4);
+    expect(client.problem).toBeUndefined();
+  });
+
+  test('whose call was given up answers the next ones', async () => {
+    const { client } = await opened(({ id, takes }) => {
+      const { pictures } = takes as { pictures: string[] };
+      return { id, gives: pictures.map((picture) => [picture]) };
+    });
+    const { signal } = new AbortController();
+    expect(await client.recognize('a.jpg', { signal })).toEqual(['a.jpg']);
+    const stop = new AbortController();
+    const given = client.recognize(PICTURES, { signal: stop.signal });
+    stop.abort();
+    await expect(given).rejects.toThrow(expect.objectContaining({ name: 'AbortError' }));
+    expect(await client.recognize(PICTURES, { signal })).toHaveLength(9);
+  });
 });

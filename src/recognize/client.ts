@@ -11,7 +11,13 @@ import {
   type Request,
   receivedError,
 } from './protocol.ts';
-import type { ExplainOptions, PhotoRecognizer, RecognizedFace, RecognizeOptions } from './types.ts';
+import type {
+  Cancellable,
+  ExplainOptions,
+  PhotoRecognizer,
+  RecognizedFace,
+  RecognizeOptions,
+} from './types.ts';
 
 /** Calls whose pictures may be in memory at a time. */
 const READ_AHEAD = 2;
@@ -82,20 +88,35 @@ export class RecognizerClient<Picture, SentPicture> implements PhotoRecognizer<P
     }
   }
 
-  recognize(picture: Picture, options?: RecognizeOptions): Promise<RecognizedFace[]>;
-  recognize(pictures: readonly Picture[], options?: RecognizeOptions): Promise<RecognizedFace[][]>;
+  recognize(picture: Picture, options?: RecognizeOptions & Cancellable): Promise<RecognizedFace[]>;
+  recognize(
+    pictures: readonly Picture[],
+    options?: RecognizeOptions & Cancellable,
+  ): Promise<RecognizedFace[][]>;
   async recognize(
     pictures: Picture | readonly Picture[],
-    options: RecognizeOptions = {},
+    { signal, ...options }: RecognizeOptions & Cancellable = {},
   ): Promise<RecognizedFace[] | RecognizedFace[][]> {
-    if (!Array.isArray(pictures)) return (await this.#recognize([pictures as Picture], options))[0];
+    const isList = Array.isArray(pictures);
+    const found = await unlessAborted(signal, () =>
+      this.#recognize(isList ? pictures : [pictures as Picture], options, signal),
+    );
+    return isList ? found : found[0];
+  }
+
+  /** The faces of each picture, those of a group together; after a failure no further group is begun. */
+  async #recognize(
+    pictures: readonly Picture[],
+    options: RecognizeOptions,
+    signal: AbortSignal | undefined,
+  ): Promise<RecognizedFace[][]> {
     const groups: Picture[][] = [];
     const size = this.#group;
     for (let i = 0; i < pictures.length; i += size) groups.push(pictures.slice(i, i + size));
     let failed = false;
     const found = groups.map(async (group) => {
       try {
-        return await this.#recognize(group, options, () => failed);
+        return await this.#recognizeGroup(group, options, () => failed || signal?.aborted === true);
       } catch (error) {
         failed = true;
         throw error;
@@ -104,17 +125,18 @@ export class RecognizerClient<Picture, SentPicture> implements PhotoRecognizer<P
     return (await Promise.all(found)).flat();
   }
 
-  /** The faces of a few pictures, when it is their turn. */
-  #recognize(
+  /** The faces of a few pictures, when it is their turn; nothing if they are wanted no more by then. */
+  #recognizeGroup(
     pictures: readonly Picture[],
     options: RecognizeOptions,
-    cancelled = () => false,
+    unwanted: () => boolean,
   ): Promise<RecognizedFace[][]> {
     return this.#turns.run(async () => {
-      if (cancelled()) return [];
+      if (unwanted()) return [];
       // Nothing is decoded that nobody will look at.
       if (this.problem) throw this.problem;
       const sent = await Promise.all(pictures.map((picture) => this.#send(picture)));
+      if (unwanted()) return [];
       const takes = { pictures: sent.map(({ picture }) => picture), options };
       return this.#calls.call(
         'recognize',
@@ -126,10 +148,11 @@ export class RecognizerClient<Picture, SentPicture> implements PhotoRecognizer<P
 
   async explain(
     face: Pick<RecognizedFace, 'crop'> | Uint8Array,
-    { onProgress, ...options }: ExplainOptions = {},
+    { onProgress, signal, ...options }: ExplainOptions = {},
   ): Promise<Explanation> {
     const crop = 'crop' in face ? face.crop : face;
-    return this.#calls.call('explain', { crop, options }, [], onProgress);
+    const heard = onProgress && ((share: number) => signal?.aborted || onProgress(share));
+    return unlessAborted(signal, () => this.#calls.call('explain', { crop, options }, [], heard));
   }
 
   get problem(): Error | undefined {
@@ -139,6 +162,19 @@ export class RecognizerClient<Picture, SentPicture> implements PhotoRecognizer<P
   close(): Promise<void> {
     return this.#calls.close();
   }
+}
+
+/** The outcome of work, or the reason of a signal that is aborted before; then the work's outcome is not heard. */
+async function unlessAborted<T>(signal: AbortSignal | undefined, work: () => Promise<T>): Promise<T> {
+  if (!signal) return work();
+  signal.throwIfAborted();
+  return new Promise<T>((resolve, reject) => {
+    const abort = (): void => reject(signal.reason);
+    signal.addEventListener('abort', abort, { once: true });
+    work()
+      .then(resolve, reject)
+      .finally(() => signal.removeEventListener('abort', abort));
+  });
 }
 
 /** Calls into a thread, each waiting for the reply with its number. */

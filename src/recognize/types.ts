@@ -25,7 +25,16 @@ export interface RecognizeOptions {
   readonly smallest?: number;
 }
 
-export interface ExplainOptions {
+/** A call that may be given up. */
+export interface Cancellable {
+  /**
+   * Once it is aborted, the call fails with its reason at once. Pictures whose turn has not come are not read; what is being
+   * computed runs to its end unheard.
+   */
+  readonly signal?: AbortSignal;
+}
+
+export interface ExplainOptions extends Cancellable {
   readonly methods?: readonly MethodName[];
   /** The label whose score is explained, by name or alias; the winning one where it is missing. */
   readonly target?: string;
@@ -87,17 +96,22 @@ export interface PhotoRecognizer<Picture> {
    * @throws PictureError for what is no picture, or one that cannot be read
    * @throws UsageError for an option that it does not take
    * @throws FerError once it cannot answer any more: closed, or its thread has ended
+   * @throws the reason of a signal that was aborted
    */
-  recognize(picture: Picture, options?: RecognizeOptions): Promise<RecognizedFace[]>;
+  recognize(picture: Picture, options?: RecognizeOptions & Cancellable): Promise<RecognizedFace[]>;
   /**
    * The faces of each of several pictures, a few of them in memory at a time. One bad picture fails them all.
    */
-  recognize(pictures: readonly Picture[], options?: RecognizeOptions): Promise<RecognizedFace[][]>;
+  recognize(
+    pictures: readonly Picture[],
+    options?: RecognizeOptions & Cancellable,
+  ): Promise<RecognizedFace[][]>;
   /**
    * Where in a face its score comes from.
    *
    * @param face an answer of `recognize`, or its crop
    * @throws UsageError for a target that the model does not know, and for methods, crops or settings that there are not
+   * @throws the reason of a signal that was aborted
    */
   explain(face: Pick<RecognizedFace, 'crop'> | Uint8Array, options?: ExplainOptions): Promise<Explanation>;
   /** Ends threads and gives memory back. What is under way fails. */
