@@ -53,6 +53,19 @@ describe.each(Object.keys(NETWORKS) as NetworkName[])('network=%s goes the whole
     expect(card).toContain('Khaireddin and Chen');
     expect(card.includes('one linear layer behind its convolutions')).toBe(network === 'vgg_lite');
     const weights = at(network, 'exported', 'model.safetensors');
+    for (const other of Object.keys(NETWORKS).filter((each) => each !== network)) {
+      const { code, stderr } = await fer(
+        'import',
+        weights,
+        `network=${other}`,
+        'name=b',
+        `runs=${at(network)}`,
+      );
+      expect({ code, stderr }).toMatchObject({
+        code: 1,
+        stderr: expect.stringContaining(`Give network=${network}, whose names it has`),
+      });
+    }
     await ok('import', weights, `network=${network}`, 'name=b', `runs=${at(network)}`);
     expect(await evaluated(at(network, 'b'))).toEqual(figures);
     await ok('average', RUN, at(network, 'b'), 'of=answers', 'name=both', `runs=${at(network)}`, DATA[0]);

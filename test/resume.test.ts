@@ -270,14 +270,17 @@ describe('signals', () => {
     await running.said('epoch 1/3');
     // Stopped, it can't end before it has been met by all three.
     running.child.kill('SIGSTOP');
-    for (const more of ['resume=true', 'overwrite=true', 'restore_epoch=1']) {
-      const { code, stderr } = await cli(...args('shared'), more);
-      expect({ code, stderr }).toMatchObject({
-        code: 1,
-        stderr: expect.stringContaining(`process ${running.child.pid} is training ${at('runs', 'shared')}`),
-      });
+    try {
+      for (const more of ['resume=true', 'overwrite=true', 'restore_epoch=1']) {
+        const { code, stderr } = await cli(...args('shared'), more);
+        expect({ code, stderr }).toMatchObject({
+          code: 1,
+          stderr: expect.stringContaining(`process ${running.child.pid} is training ${at('runs', 'shared')}`),
+        });
+      }
+    } finally {
+      running.child.kill('SIGCONT');
     }
-    running.child.kill('SIGCONT');
     expect((await running.ended).code).toBe(0);
     expect(outcomeOf(at('runs', 'shared'))).toEqual(outcomeOf(at('runs', 'unbroken')));
   });

@@ -150,8 +150,8 @@ export const VERBS: readonly Verb[] = [
       max: 1000,
     },
     about:
-      'Weights of one training, or of several that started from the same ones, can be averaged; those of trainings from ' +
-      'different seeds cannot: those stand side by side with of=answers, and a training can start from what comes of it. A ' +
+      'Weights of one training, or of several that started from the same ones and drew no layers anew, can be averaged; those of ' +
+      'trainings from different seeds cannot: those stand side by side with of=answers, and a training can start from what comes of it. A ' +
       'single network trained with mixup, cutmix or much augmentation may gain as well: its ' +
       'running statistics are of pictures as trainings see them, not of those that it is asked about.',
     examples: [

@@ -158,7 +158,7 @@ export const averageOptions = group('Options', {
   of: option(
     choice(MEANS),
     'weights',
-    'weights: the mean of each number of networks of one training; answers: any networks side by side in one as wide as all together, whose logits are the mean of theirs',
+    'weights: the mean of each number of networks of one training; answers: any of one architecture side by side in one as wide as all together, whose logits are the mean of theirs',
   ),
   name: variant(trainOptions.name, { help: 'name of the result: its folder under runs=' }),
   runs: trainOptions.runs,
@@ -344,7 +344,7 @@ export function checkExportConfig(
     );
   }
   if (format === 'onnx') return;
-  if (data === '') {
+  if (data === '' && !explicit.has('data')) {
     const why = `format=${format} has no use for it but to judge the weights, and there is no data`;
     refuseUnused(explicit, ['crops'], `${why}. Give data= too, or leave it out`);
   }

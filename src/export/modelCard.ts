@@ -114,15 +114,23 @@ function metadata(card: ModelCard): string {
 }
 
 const PAPER = 'Khaireddin and Chen ([arXiv 2105.03588](https://arxiv.org/abs/2105.03588))';
-const KINDS: Readonly<Record<NetworkName, string>> = {
-  vgg: `the VGG-style network of ${PAPER}`,
-  vgg_lite: `the VGG-style network of ${PAPER} with one linear layer behind its convolutions instead of three`,
+/** What each network is, and what the names of its tensors are. */
+const KINDS: Readonly<Record<NetworkName, { readonly is: string; readonly names: string }>> = {
+  vgg: {
+    is: `the VGG-style network of ${PAPER}`,
+    names: "the names and shapes of the original's PyTorch `state_dict`",
+  },
+  vgg_lite: {
+    is: `the VGG-style network of ${PAPER} with one linear layer behind its convolutions instead of three`,
+    names:
+      "for its convolutions the names and shapes of the original's PyTorch `state_dict`; the linear layer is `lin`",
+  },
 };
 
 function introduction(card: ModelCard): string {
   const { description, parameters, dtype, bytes, evaluated } = card;
   const { network, width, labels, imageSize, inputSize } = description;
-  const kind = KINDS[network];
+  const { is: kind, names } = KINDS[network];
   const size = width === 64 ? '' : `, ${width} channels in its first stage instead of 64`;
   const usual = NETWORKS[network].inputSize;
   const others = inputSize === usual ? '' : ` instead of ${usual}x${usual}`;
@@ -135,9 +143,8 @@ function introduction(card: ModelCard): string {
     `Names the apparent facial expression in a grey picture of a face, ${imageSize}x${imageSize} pixels: one of ` +
     `${labels.join(', ')}. It is ${kind}${size}: ${grouped(parameters)} parameters, crops of ` +
     `${inputSize}x${inputSize}${others}.${result}\n\n` +
-    `\`model.safetensors\` (${(bytes / 1e6).toFixed(1)} MB, ${dtypeText(dtype)}) has the names and shapes of the ` +
-    `original's PyTorch \`state_dict\`${network === 'vgg' ? '' : ', but for the last layer'}. \`config.json\` says what the ` +
-    'numbers are of, `preprocessor_config.json` what is done to a picture before.'
+    `\`model.safetensors\` (${(bytes / 1e6).toFixed(1)} MB, ${dtypeText(dtype)}) has ${names}. ` +
+    '`config.json` says what the numbers are of, `preprocessor_config.json` what is done to a picture before.'
   );
 }
 

@@ -57,9 +57,13 @@ function describe({ tensors }: Safetensors, options: ImportOptions, file: string
     const side = tensors[name]?.shape[0];
     if (side !== undefined && side > 0) return side;
     const found = listed(Object.keys(tensors));
+    const other = Object.entries(SIZES).find(([, { classes }]) => Object.hasOwn(tensors, classes))?.[0];
+    const advice =
+      other === undefined || other === network
+        ? 'Names must be those of the original state_dict'
+        : `Give network=${other}, whose names it has`;
     throw new FerError(
-      `${file} has no tensor "${name}", so it is not of network=${network}; it has ${found || 'none at all'}. ` +
-        'Names must be those of the original state_dict',
+      `${file} has no tensor "${name}", so it is not of network=${network}; it has ${found || 'none at all'}. ${advice}`,
     );
   };
   const width = size(SIZES[network].width);

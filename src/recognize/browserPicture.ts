@@ -27,7 +27,7 @@ export async function sendBrowserPicture(picture: BrowserPicture): Promise<Sent<
   }
   try {
     const bitmap = await createImageBitmap(source);
-    return { picture: bitmap, transfer: [bitmap] };
+    return { picture: bitmap, transfer: [bitmap], discard: () => bitmap.close() };
   } catch (error) {
     throw new PictureError(
       `the picture cannot be decoded: it is damaged, or no kind that this browser reads`,

@@ -21,11 +21,16 @@ async function opened(answer: (request: Request) => Reply | undefined) {
     busy: () => {},
     end: async () => {},
   };
+  const discarded: string[] = [];
   const send = async (picture: string) => {
     read.push(picture);
-    return { picture, transfer: [] };
+    return { picture, transfer: [], discard: () => discarded.push(picture) };
   };
-  return { client: await RecognizerClient.open<string, string>(thread, {}, { send, group: 2 }), read };
+  return {
+    client: await RecognizerClient.open<string, string>(thread, {}, { send, group: 2 }),
+    read,
+    discarded,
+  };
 }
 const failing = (name: string) => (request: Request) => ({ id: request.id, error: { name, message: 'why' } });
 const PICTURES = Array.from({ length: 9 }, (_, i) => `${i}.jpg`);
@@ -95,8 +100,26 @@ describe('a recogniser', () => {
     expect(client.problem).toBeUndefined();
   });
 
+  test('takes one signal for many calls without a warning', async () => {
+    const warned: Error[] = [];
+    const hear = (warning: Error): number => warned.push(warning);
+    process.on('warning', hear);
+    const { client } = await opened(() => undefined);
+    const stop = new AbortController();
+    const calls = Array.from({ length: 12 }, () =>
+      client.explain(new Uint8Array(4), { signal: stop.signal }),
+    );
+    await new Promise((resolve) => setTimeout(resolve, 5));
+    stop.abort('enough');
+    expect(await Promise.allSettled(calls)).toEqual(
+      calls.map(() => ({ status: 'rejected', reason: 'enough' })),
+    );
+    process.off('warning', hear);
+    expect(warned).toEqual([]);
+  });
+
   test('whose call was given up answers the next ones', async () => {
-    const { client } = await opened(({ id, takes }) => {
+    const { client, discarded } = await opened(({ id, takes }) => {
       const { pictures } = takes as { pictures: string[] };
       return { id, gives: pictures.map((picture) => [picture]) };
     });
@@ -104,8 +127,11 @@ describe('a recogniser', () => {
     expect(await client.recognize('a.jpg', { signal })).toEqual(['a.jpg']);
     const stop = new AbortController();
     const given = client.recognize(PICTURES, { signal: stop.signal });
+    // While the first ones are read.
+    await Promise.resolve();
     stop.abort();
     await expect(given).rejects.toThrow(expect.objectContaining({ name: 'AbortError' }));
     expect(await client.recognize(PICTURES, { signal })).toHaveLength(9);
+    expect(discarded).toEqual(PICTURES.slice(0, 4));
   });
 });

@@ -35,6 +35,8 @@ export interface Thread extends Port {
 export interface Sent<Picture> {
   readonly picture: Picture;
   readonly transfer: readonly Transferable[];
+  /** Gives back what it holds, where it is not sent after all. */
+  readonly discard?: () => void;
 }
 
 /** How pictures get to the thread. */
@@ -136,7 +138,10 @@ export class RecognizerClient<Picture, SentPicture> implements PhotoRecognizer<P
       // Nothing is decoded that nobody will look at.
       if (this.problem) throw this.problem;
       const sent = await Promise.all(pictures.map((picture) => this.#send(picture)));
-      if (unwanted()) return [];
+      if (unwanted()) {
+        for (const { discard } of sent) discard?.();
+        return [];
+      }
       const takes = { pictures: sent.map(({ picture }) => picture), options };
       return this.#calls.call(
         'recognize',
@@ -169,12 +174,29 @@ async function unlessAborted<T>(signal: AbortSignal | undefined, work: () => Pro
   if (!signal) return work();
   signal.throwIfAborted();
   return new Promise<T>((resolve, reject) => {
-    const abort = (): void => reject(signal.reason);
-    signal.addEventListener('abort', abort, { once: true });
+    const forget = onAbort(signal, reject);
     work()
-      .then(resolve, reject)
-      .finally(() => signal.removeEventListener('abort', abort));
+      .then((value) => (signal.aborted ? reject(signal.reason) : resolve(value)), reject)
+      .finally(forget);
   });
+}
+
+/** Who waits for each signal: one listener for all, as Node warns of signals with more than ten. */
+const waitingFor = new WeakMap<AbortSignal, Set<(reason: unknown) => void>>();
+
+/** Tells a signal's reason when it is aborted, until what is returned is called. */
+function onAbort(signal: AbortSignal, tell: (reason: unknown) => void): () => void {
+  const known = waitingFor.get(signal);
+  const waiting = known ?? new Set();
+  if (!known) {
+    waitingFor.set(signal, waiting);
+    const tellAll = (): void => {
+      for (const each of waiting) each(signal.reason);
+    };
+    signal.addEventListener('abort', tellAll, { once: true });
+  }
+  waiting.add(tell);
+  return () => waiting.delete(tell);
 }
 
 /** Calls into a thread, each waiting for the reply with its number. */

@@ -20,8 +20,10 @@ export interface Trial {
 
 const KEYS = Object.keys(trialOptions).sort() as (keyof TrialSettings)[];
 
-/** The same for all programs that mean the same by a trial: how they train, and which settings there are. */
-export const KIND = `${OUTCOMES}-${createHash('sha256').update(KEYS.join()).digest('hex').slice(0, 8)}`;
+/** The settings, those that are one of a list with their list. */
+const KNOWN = KEYS.map((key) => [key, ...(trialOptions[key].type.choices ?? [])].join(' '));
+/** The same for all programs that mean the same by a trial: how they train, and which settings and values there are. */
+export const KIND = `${OUTCOMES}-${createHash('sha256').update(KNOWN.join()).digest('hex').slice(0, 8)}`;
 
 export function makeTrial(settings: TrialSettings, data: string): Trial {
   return { hash: trialHash(settings, data), settings, data };
