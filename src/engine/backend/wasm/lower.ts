@@ -23,13 +23,13 @@ const LINEAR_BLOCK = 32;
 const PANEL = 8;
 /** Samples up to which dot products are tried. */
 const MOST_DOT_SAMPLES = 20;
-/** A block of the input gradient of a linear layer. */
-const GEMM_BLOCK = { rows: 64, columns: 256 } as const;
+/** A block of the input gradient of a linear layer: the weights are packed once for each block of rows. */
+const GEMM_BLOCK = { mostRows: 128, columns: 256 } as const;
 /** Depth of a packed block, as in kernels/gemm.ts. */
 const GEMM_DEPTH = 256;
-/** The block itself and its packed operands. */
-const GEMM_SCRATCH =
-  (GEMM_BLOCK.rows * GEMM_BLOCK.columns + (GEMM_BLOCK.rows + GEMM_BLOCK.columns) * GEMM_DEPTH) * 4;
+/** The block itself and its packed operands, panels of 8 columns with a cache line behind each. */
+const gemmScratch = (rows: number, columns: number): number =>
+  (rows * columns + (rows + columns) * GEMM_DEPTH) * 4 + (columns / 8) * 64;
 const COLUMN_BLOCK = 256;
 /** Bytes of the gradients of 8 outputs and 2048 inputs, as in kernels/linearUpdate.ts. */
 const UPDATE_SCRATCH = 8 * 2048 * 4;
@@ -156,10 +156,11 @@ export const LOWER: {
   'linear.backwardInput'({ dy, w, dx }, list) {
     const [N, O] = dy.shape;
     const I = w.shape[1];
-    const { rows, columns } = GEMM_BLOCK;
+    const { mostRows, columns } = GEMM_BLOCK;
+    const rows = Math.min(mostRows, Math.ceil(N / 4) * 4);
     const items = Math.ceil(N / rows) * Math.ceil(I / columns);
     list.push('linear.dx', CODE.GEMM, items, [dy, w, dx, N, I, O, rows, columns], {
-      scratch: GEMM_SCRATCH,
+      scratch: gemmScratch(rows, columns),
       multiplications: N * I * O,
     });
   },

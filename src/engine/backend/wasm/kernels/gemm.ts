@@ -141,6 +141,26 @@ function packStrips(from: usize, stride: usize, count: usize, depth: usize, widt
 }
 
 /**
+ * to[column / 8][depth][8], panels `plane` bytes apart, columns beyond `columns` zero; rows `stride` bytes apart. Row after row:
+ * each cache line is read once and in order, whatever set of a cache the rows fall into.
+ */
+function packPanels(from: usize, stride: usize, columns: usize, depth: usize, to: usize, plane: usize): void {
+  const whole = columns & ~(PANEL - 1);
+  for (let k: usize = 0; k < depth; k++) {
+    let out = to + k * PANEL * 4;
+    for (let source = from; source < from + (whole << 2); source += PANEL << 2) {
+      v128.store(out, v128.load(source));
+      v128.store(out, v128.load(source, 16), 16);
+      out += plane;
+    }
+    for (let j: usize = 0; whole < columns && j < PANEL; j++) {
+      store<f32>(out + (j << 2), whole + j < columns ? load<f32>(from + ((whole + j) << 2)) : 0);
+    }
+    from += stride;
+  }
+}
+
+/**
  * The input gradient of a linear layer: c [M, N] = a [M, depth]·b [depth, N]. Item: a block of c, rows × columns.
  * Record: a, b, c, M, N, depth, blockRows, blockColumns.
  */
@@ -162,12 +182,11 @@ export function gemm(r: usize, item: usize, scratch: usize): void {
   for (let k: usize = 0; k < depth; k += DEPTH) {
     const deep = least(DEPTH, depth - k);
     packRows(arg(r, 0) + (row * depth + k) * 4, depth << 2, rows, deep, packedA);
+    // A line between panels: the places of a row are not all in one set of the first cache.
+    const plane = deep * PANEL * 4 + 64;
+    packPanels(arg(r, 1) + (k * N + column) * 4, N << 2, columns, deep, packedB, plane);
     for (let j: usize = 0; j < columns; j += PANEL) {
-      const from = arg(r, 1) + (k * N + column + j) * 4;
-      packStrips(from, N << 2, least(PANEL, columns - j), deep, PANEL, packedB + j * deep * 4);
-    }
-    for (let j: usize = 0; j < columns; j += PANEL) {
-      const panel = packedB + j * deep * 4;
+      const panel = packedB + (j / PANEL) * plane;
       let i: usize = 0;
       for (; i + ROWS < rows; i += 2 * ROWS) {
         const from = packedA + i * deep * 4;
