@@ -4,8 +4,8 @@ import { checkCall, operand, randomValues } from '../../../../test/check-ops.ts'
 import { call } from '../../kernels.ts';
 import { type Tensor, tensor } from '../../tensor.ts';
 
-/** Few rows are read as a stream, 5, 9, 10 and 18 in dot products, others in blocks of 64 rows, 128 columns and a depth of 256. */
-const ROWS = [1, 2, 3, 5, 8, 9, 10, 18, 64, 65];
+/** Few rows are read as a stream, 5, 9, 10 and 18 in dot products, others in blocks of up to 128 rows, 256 columns and a depth of 256. */
+const ROWS = [1, 2, 3, 5, 8, 9, 10, 18, 64, 65, 130];
 const OUTPUTS = [7, 10, 128, 130];
 const INPUTS = [6, 64, 300, 1032];
 const SIZES = ROWS.flatMap((N) => OUTPUTS.flatMap((O) => INPUTS.map((I) => [N, I, O] as const)));
