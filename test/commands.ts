@@ -1,3 +1,4 @@
+import { expect } from 'vitest';
 import { main } from '../src/cli/main.ts';
 
 export interface Answer {
@@ -11,7 +12,14 @@ export function fer(...argv: string[]): Promise<Answer> {
   return run(argv, false);
 }
 
-/** The same on a terminal of 100 columns. */
+/** The standard output of a command line that has to succeed. */
+export async function must(...argv: string[]): Promise<string> {
+  const { code, stdout, stderr } = await fer(...argv);
+  expect({ code, stderr }).toMatchObject({ code: 0 });
+  return stdout;
+}
+
+/** As `fer`, on a terminal of 100 columns. */
 export function ferOnTerminal(...argv: string[]): Promise<Answer> {
   return run(argv, true);
 }

@@ -1,34 +1,24 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
+import { afterAll, describe, expect, test } from 'vitest';
 import { ReferenceBackend } from '../src/engine/backend/reference.ts';
 import { WasmBackend } from '../src/engine/backend/wasm.ts';
 import { Explainer } from '../src/explain/explainer.ts';
 import { readModel } from '../src/nn/model.ts';
 import { NETWORKS, type NetworkName } from '../src/nn/networks.ts';
-import { fer } from './commands.ts';
+import { fer, must } from './commands.ts';
 import { temporaryFolder } from './dataFiles.ts';
 import { faces, trainTiny } from './training.ts';
 
 const folder = temporaryFolder();
 const at = (...names: string[]): string => join(folder.path, ...names);
-beforeAll(() => vi.stubEnv('FER_CACHE', at('cache')));
-afterAll(() => {
-  vi.unstubAllEnvs();
-  folder.remove();
-});
-
-async function ok(...argv: string[]): Promise<string> {
-  const { code, stdout, stderr } = await fer(...argv);
-  expect({ code, stderr }).toMatchObject({ code: 0 });
-  return stdout;
-}
+afterAll(() => folder.remove());
 
 describe.each(Object.keys(NETWORKS) as NetworkName[])('network=%s goes the whole way', (network) => {
   const RUN = at(network, 'a');
   const DATA = ['data=synthetic:60', 'split=PublicTest', 'crops=10'];
   const evaluated = async (model: string, ...more: string[]): Promise<{ loss: number }> => {
-    const figures = JSON.parse(await ok('evaluate', `model=${model}`, ...DATA, ...more, 'json=true'));
+    const figures = JSON.parse(await must('evaluate', `model=${model}`, ...DATA, ...more, 'json=true'));
     return { ...figures, imagesPerSecond: 0 };
   };
 
@@ -47,7 +37,7 @@ describe.each(Object.keys(NETWORKS) as NetworkName[])('network=%s goes the whole
   test('judged, passed on and taken back: the same figures', async () => {
     const figures = await evaluated(RUN);
     expect(figures.loss).toBeCloseTo((await evaluated(RUN, 'device=reference')).loss, 4);
-    await ok('export', `model=${RUN}`, `out=${at(network, 'exported')}`);
+    await must('export', `model=${RUN}`, `out=${at(network, 'exported')}`);
     expect(await evaluated(at(network, 'exported'))).toEqual(figures);
     const card = readFileSync(at(network, 'exported', 'README.md'), 'utf8');
     expect(card).toContain('Khaireddin and Chen');
@@ -66,9 +56,9 @@ describe.each(Object.keys(NETWORKS) as NetworkName[])('network=%s goes the whole
         stderr: expect.stringContaining(`Give network=${network}, whose names it has`),
       });
     }
-    await ok('import', weights, `network=${network}`, 'name=b', `runs=${at(network)}`);
+    await must('import', weights, `network=${network}`, 'name=b', `runs=${at(network)}`);
     expect(await evaluated(at(network, 'b'))).toEqual(figures);
-    await ok('average', RUN, at(network, 'b'), 'of=answers', 'name=both', `runs=${at(network)}`, DATA[0]);
+    await must('average', RUN, at(network, 'b'), 'of=answers', 'name=both', `runs=${at(network)}`, DATA[0]);
     expect(readModel(at(network, 'both')).description).toMatchObject({ network, width: 16 });
   });
 

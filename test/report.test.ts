@@ -2,7 +2,7 @@ import { cpSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFi
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import type { Metrics } from '../src/evaluate/metrics.ts';
-import { fer } from './commands.ts';
+import { fer, must } from './commands.ts';
 import { temporaryFolder } from './dataFiles.ts';
 import { attribute, type Element, elements, placedTexts, textOf } from './svg.ts';
 
@@ -17,11 +17,6 @@ const PLAIN = [...JUDGE, 'resamples=200', 'faces=0', 'mistakes=3'];
 /** Of several runs: no faces are shown. */
 const SEVERAL = [...JUDGE, 'resamples=200'];
 
-async function must(...args: string[]) {
-  const { code, stdout, stderr } = await fer(...args);
-  expect({ code, stderr }).toMatchObject({ code: 0 });
-  return stdout;
-}
 const evaluate = async (run: string): Promise<Metrics> =>
   JSON.parse(await must('evaluate', `model=${run}`, ...JUDGE, 'json=true'));
 

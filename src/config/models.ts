@@ -336,7 +336,8 @@ export function checkExportConfig(
     const why = 'with check=false the file is tried on nothing. Leave out check=, or these';
     refuseUnused(explicit, ['data', 'labels', 'splits', 'limit'], why);
   }
-  if (data === '' && !explicit.has('data')) {
+  const noData = data === '' && !explicit.has('data');
+  if (noData) {
     refuseUnused(
       explicit,
       ['labels', 'splits', 'limit'],
@@ -344,7 +345,7 @@ export function checkExportConfig(
     );
   }
   if (format === 'onnx') return;
-  if (data === '' && !explicit.has('data')) {
+  if (noData) {
     const why = `format=${format} has no use for it but to judge the weights, and there is no data`;
     refuseUnused(explicit, ['crops'], `${why}. Give data= too, or leave it out`);
   }

@@ -45,12 +45,11 @@ export function withSource(config: TrainConfig, explicit: ReadonlySet<string>): 
       `from=${config.from} lies in the run folder that overwrite=true deletes: choose another name=`,
     );
   }
-  const theirs = { network: description.network, width, crop_size: inputSize };
-  const asked = Object.keys(theirs).filter((key) => explicit.has(key));
   return {
     ...config,
-    ...theirs,
-    ...Object.fromEntries(asked.map((key) => [key, config[key as keyof TrainConfig]])),
+    network: explicit.has('network') ? config.network : description.network,
+    width: explicit.has('width') ? config.width : width,
+    crop_size: explicit.has('crop_size') ? config.crop_size : inputSize,
   };
 }
 
