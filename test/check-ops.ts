@@ -1,6 +1,6 @@
 import { ReferenceBackend } from '../src/engine/backend/reference.ts';
 import type { Backend, NumericArray } from '../src/engine/backend.ts';
-import { type Call, type KernelName, operandsOf } from '../src/engine/kernels.ts';
+import { type Call, type KernelName, ORDER, operandsOf } from '../src/engine/kernels.ts';
 import { bits, keyOf, uniform } from '../src/engine/random.ts';
 import { type Buffer, type DType, sizeOf, type Tensor } from '../src/engine/tensor.ts';
 import type { Candidate } from './backends.ts';
@@ -66,6 +66,12 @@ export function randomValues(length: number, seed: number): Float32Array {
 export function randomIntegers(length: number, end: number, seed: number): Int32Array {
   const key = keyOf(seed);
   return Int32Array.from({ length }, (_, i) => bits(key, i) % end);
+}
+
+/** A seeded order of images 0..end-1, some of them as later occurrences in their epoch. */
+export function randomOrder(length: number, end: number, seed: number): Int32Array {
+  const { occurrence, occurrences } = ORDER;
+  return randomIntegers(length, end, seed).map((image, i) => image + occurrence * ((i * i) % occurrences));
 }
 
 export interface Trial {

@@ -28,6 +28,7 @@ const INGREDIENTS: Record<string, { ingredient: Settings; rest?: Settings }> = {
   mixup: { ingredient: { mixup: 0.4 }, rest: { label_smoothing: 0.1 } },
   cutmix: { ingredient: { cutmix: 1 } },
   sam: { ingredient: { sam: 0.05 } },
+  class_balance: { ingredient: { class_balance: 1 } },
   'mixup or cutmix, ten crops': { ingredient: { cutmix: 1 }, rest: { mixup: 0.4, crops: 10 } },
   'ema with adam, nothing else decayed': {
     ingredient: { no_decay: ['norm', 'bias'] },

@@ -132,6 +132,12 @@ export const trainOptions = {
       'split that schedule, best weights and early stopping look at; none: the last weights are the best',
     ),
     limit: shared.limit,
+    class_balance: option(
+      float({ min: 0, max: 1 }),
+      0,
+      'draw images of rare classes more often, those of common ones less; 0: each image once an epoch, 1: all classes ' +
+        'alike, 0.5: halfway, by the square root of their sizes',
+    ),
     crops: variant<1 | 10>(shared.crops, {
       default: 1,
       help: 'crops an image and step in training; 10 costs ten times as much, as in the paper',

@@ -1,5 +1,7 @@
 import type { Dataset } from '../data/dataset.ts';
+import { FerError } from '../errors.ts';
 import type { Backend } from './backend.ts';
+import { ORDER } from './kernels.ts';
 import { type Tensor, tensor } from './tensor.ts';
 
 /** Images and labels of a dataset in a backend's memory, as they are stored: uint8. */
@@ -12,8 +14,14 @@ export interface DeviceData {
   readonly count: number;
 }
 
-/** Room for `count` images of one size. */
+/**
+ * Room for `count` images of one size.
+ *
+ * @throws FerError if there are more than an entry of an order can tell apart
+ */
 export function allocateData(count: number, size: number): DeviceData {
+  const most = ORDER.image + 1;
+  if (count > most) throw new FerError(`${count} images at once: at most ${most} can be told apart`);
   return {
     images: tensor('images', [count, size, size], 'u8', 'persistent'),
     targets: tensor('targets', [count], 'u8', 'persistent'),

@@ -9,7 +9,7 @@ import type { Tensor } from './tensor.ts';
  * "in place" is said.
  */
 export interface KernelArgs {
-  /** Pixels of the samples of a step: see `augment.ts`. `order` [≥ start+N] holds indices into `images`. */
+  /** Pixels of the samples of a step: see `augment.ts`. `order` [≥ start+N] holds entries as of `ORDER`. */
   augment: {
     images: Tensor;
     order: Tensor;
@@ -22,7 +22,7 @@ export interface KernelArgs {
     /** Drawn for each sample; what is not stays as stored. `crop` moves a single crop from the centre. */
     draws: readonly Augmentation[];
   };
-  /** labels[i] = targets[order[start + i / crops]]. */
+  /** labels[i] = targets[image], the image of order[start + i / crops]. */
   gatherLabels: { targets: Tensor; order: Tensor; labels: Tensor; step: Tensor; crops: number };
   /**
    * Mixup and CutMix: y = x + share·(partner - x), partner = x[N - 1 - n]; inside the box of `mixture`
@@ -192,6 +192,12 @@ export type Call = {
 export type KernelTable<Context> = {
   [Name in KernelName]: (args: KernelArgs[Name], context: Context) => void;
 };
+
+/**
+ * An entry of the order in which images are taken, i32: the bits of `image` are its index, those above them count its
+ * earlier occurrences in the epoch, so that each is drawn on its own. Counts start again at 0 after so many `occurrences`.
+ */
+export const ORDER = { image: 0xffffff, occurrence: 1 << 24, occurrences: 128 } as const;
 
 /** Slots of the persistent `step` tensor, i32: what changes from step to step, written by the host. */
 export const STEP = { seed: 0, epoch: 1, start: 2, step: 3, length: 4 } as const;

@@ -95,7 +95,7 @@ export class Stepper {
     this.#order = tensor('order', [longest], 'i32', 'persistent');
   }
 
-  /** The images of the epoch, in order: indices into the data. */
+  /** The images of the epoch, in order: entries as of `ORDER`. */
   setOrder(order: Int32Array): void {
     this.#backend.write(this.#order, order);
   }

@@ -5,7 +5,7 @@ import type { Backend } from '../engine/backend.ts';
 import { type DeviceData, uploadData } from '../engine/deviceData.ts';
 import type { Graph } from '../engine/graph.ts';
 import type { Parameters } from '../engine/parameters.ts';
-import { drawIndex, keyOf, permutation, STREAMS, uniform } from '../engine/random.ts';
+import { drawIndex, keyOf, STREAMS, uniform } from '../engine/random.ts';
 import type { Tensor } from '../engine/tensor.ts';
 import { Diverged, FerError } from '../errors.ts';
 import { Inference } from '../evaluate/inference.ts';
@@ -14,6 +14,7 @@ import type { Safetensors, StoredTensor } from '../io/safetensors.ts';
 import { type LoadedModel, loadWeights, readWeights, stored } from '../nn/model.ts';
 import { createOptimizer, type Optimizer } from '../optim/optimizers.ts';
 import { learningRate } from '../optim/schedules.ts';
+import { epochOrder } from './epochOrder.ts';
 import { bestRow, type EpochRow } from './history.ts';
 import type { RunProgress } from './runFolder.ts';
 import { Stepper, type Totals } from './stepper.ts';
@@ -198,8 +199,9 @@ export class Trainer {
    */
   async trainEpoch(listener: TrainerListener, pause: Pause): Promise<boolean> {
     const { epoch } = this.#progress;
-    const order = permutation(keyOf(this.#config.seed, STREAMS.shuffle, epoch), this.#train.length);
-    this.#stepper.setOrder(order.map((position) => this.#train[position]));
+    const { seed, class_balance } = this.#config;
+    const key = keyOf(seed, STREAMS.shuffle, epoch);
+    this.#stepper.setOrder(epochOrder(this.#train, this.#dataset.targets, class_balance, key));
     this.#stepper.setTotals(this.#progress.totals);
     this.#drawLabels(epoch);
     const ahead = this.#backend.ahead ?? 0;

@@ -1,5 +1,5 @@
 import { cutCrop, cutWarped, drawErasing, drawWarp, fixedCrop } from '../../augment.ts';
-import { type KernelTable, MIXTURE, STEP } from '../../kernels.ts';
+import { type KernelTable, MIXTURE, ORDER, STEP } from '../../kernels.ts';
 import { keyOf, STREAMS } from '../../random.ts';
 import type { Memory } from './memory.ts';
 
@@ -12,7 +12,8 @@ export const AUGMENT: Pick<KernelTable<Memory>, 'augment' | 'gatherLabels' | 'mi
     const output = memory.floats(out);
     const slots = memory.ints(step);
     for (let sample = 0; sample < samples; sample++) {
-      const index = indices[slots[STEP.start] + Math.floor(sample / crops)];
+      const entry = indices[slots[STEP.start] + Math.floor(sample / crops)];
+      const index = entry & ORDER.image;
       const crop = sample % crops;
       const image = stored.subarray(index * size * size, (index + 1) * size * size);
       const pixels = output.subarray(sample * side * side, (sample + 1) * side * side);
@@ -21,7 +22,7 @@ export const AUGMENT: Pick<KernelTable<Memory>, 'augment' | 'gatherLabels' | 'mi
         cutCrop(image, size, fixed, side, pixels);
         continue;
       }
-      const words = [slots[STEP.seed], STREAMS.augment, slots[STEP.epoch], index];
+      const words = [slots[STEP.seed], STREAMS.augment, slots[STEP.epoch], entry];
       const warp = drawWarp(keyOf(...words), size, side, draws);
       cutWarped(image, size, warp, crops === 1 ? warp.crop : fixed, side, pixels);
       const erased = draws.includes('erase') ? drawErasing(keyOf(...words, crop), side) : undefined;
@@ -37,7 +38,9 @@ export const AUGMENT: Pick<KernelTable<Memory>, 'augment' | 'gatherLabels' | 'mi
     const indices = memory.ints(order);
     const output = memory.ints(labels);
     const start = memory.ints(step)[STEP.start];
-    for (let i = 0; i < output.length; i++) output[i] = classes[indices[start + Math.floor(i / crops)]];
+    for (let i = 0; i < output.length; i++) {
+      output[i] = classes[indices[start + Math.floor(i / crops)] & ORDER.image];
+    }
   },
 
   /** Mixup (Zhang et al., arXiv 1710.09412) outside the box, CutMix (Yun et al., arXiv 1905.04899) inside. */

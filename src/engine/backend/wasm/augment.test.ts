@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type Candidate, closeBackends, openBackends } from '../../../../test/backends.ts';
-import { checkCall, operand, randomIntegers } from '../../../../test/check-ops.ts';
+import { checkCall, operand, randomIntegers, randomOrder } from '../../../../test/check-ops.ts';
 import { AUGMENTATIONS, type Augmentation } from '../../augment.ts';
-import { type Call, call } from '../../kernels.ts';
+import { type Call, call, ORDER } from '../../kernels.ts';
 import { ReferenceBackend } from '../reference.ts';
 
 const IMAGES = 40;
@@ -45,7 +45,7 @@ describe('augmentation', () => {
     });
   const contentsOf = ({ size }: Case, step: readonly number[]) => ({
     images: randomIntegers(IMAGES * size * size, 256, 1),
-    order: randomIntegers(IMAGES, IMAGES, 2),
+    order: randomOrder(IMAGES, IMAGES, 2),
     step,
   });
 
@@ -63,7 +63,7 @@ describe('augmentation', () => {
     }
   });
 
-  it('depends on seed, epoch and image, not on the place in the order', async () => {
+  it('depends on seed, epoch, image and its occurrence, not on the place in the order', async () => {
     const one: Case = { draws: AUGMENTATIONS, crops: 1, size: 48, side: 40 };
     const of = augment(one);
     if (of.kernel !== 'augment') throw new Error(of.kernel);
@@ -84,6 +84,9 @@ describe('augmentation', () => {
       expect(await sample([1, 2, 4, 55], forwards, 0)).toBe(first);
       expect(await sample([9, 2, 0, 0], forwards, 4)).not.toBe(first);
       expect(await sample([1, 3, 0, 0], forwards, 4)).not.toBe(first);
+      const again = forwards.map((image) => image + ORDER.occurrence);
+      expect(await sample([1, 2, 0, 0], again, 4)).not.toBe(first);
+      expect(await sample([1, 2, 4, 55], again, 0)).toBe(await sample([1, 2, 0, 0], again, 4));
     }
   });
 
@@ -100,7 +103,7 @@ describe('augmentation', () => {
     });
     const contents = {
       targets: randomIntegers(9, 7, 1),
-      order: randomIntegers(9, 9, 2),
+      order: randomOrder(9, 9, 2),
       step: [0, 0, start, 0],
     };
     await checkCall(candidates, { call: gather, contents });

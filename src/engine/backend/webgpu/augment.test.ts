@@ -1,5 +1,5 @@
 import { describe, it } from 'vitest';
-import { checkCall, operand, randomIntegers } from '../../../../test/check-ops.ts';
+import { checkCall, operand, randomIntegers, randomOrder } from '../../../../test/check-ops.ts';
 import { gpuCandidates, hasGpu } from '../../../../test/gpu.ts';
 import { AUGMENTATIONS } from '../../augment.ts';
 import { call } from '../../kernels.ts';
@@ -38,7 +38,7 @@ describe.runIf(hasGpu)('augmentation on a GPU', () => {
         }),
         contents: {
           images: randomIntegers(IMAGES * size * size, 256, 1),
-          order: randomIntegers(IMAGES, IMAGES, 2),
+          order: randomOrder(IMAGES, IMAGES, 2),
           step,
         },
         bounds: { out: { growth: 16, scale: 1 } },
@@ -59,7 +59,7 @@ describe.runIf(hasGpu)('augmentation on a GPU', () => {
     });
     const contents = {
       targets: randomIntegers(9, 7, 1),
-      order: randomIntegers(9, 9, 2),
+      order: randomOrder(9, 9, 2),
       step: [0, 0, start, 0],
     };
     await checkCall(candidates, { call: gather, contents });

@@ -6,6 +6,8 @@
 import { arg } from './madd';
 import { EMPTY_KEY, extend, uniform } from './random';
 
+/** The part of an entry of the order that is the image, as in engine/kernels.ts. */
+const IMAGE: u32 = 0xffffff;
 const ATTEMPTS: usize = 10;
 const DEGREES: f64 = 0.017453292519943295;
 
@@ -61,8 +63,8 @@ export function augment(a: usize, item: usize, scratch: usize): void {
   const draws = arg(a, 7);
   const image = item / crops;
   const crop = item % crops;
-  const index = load<u32>(arg(a, 1) + ((<usize>load<u32>(step, 8) + image) << 2));
-  const pixels = arg(a, 0) + <usize>index * size * size;
+  const entry = load<u32>(arg(a, 1) + ((<usize>load<u32>(step, 8) + image) << 2));
+  const pixels = arg(a, 0) + <usize>(entry & IMAGE) * size * size;
   const out = arg(a, 2) + <usize>item * side * side * 4;
   const slack = size - side;
 
@@ -94,7 +96,7 @@ export function augment(a: usize, item: usize, scratch: usize): void {
   let key = extend(EMPTY_KEY, load<u32>(step));
   key = extend(key, <u32>arg(a, 8));
   key = extend(key, load<u32>(step, 4));
-  key = extend(key, index);
+  key = extend(key, entry);
   const full = <f64>size;
 
   // Random resized crop: a box of .8 to 1.2 of the area, if it fits.
@@ -194,7 +196,7 @@ function erase(out: usize, side: usize, key: u32): void {
 }
 
 /**
- * Item 0 only. labels[i] = targets[order[start + i / crops]].
+ * Item 0 only. labels[i] = targets[image], the image of order[start + i / crops].
  * Record: targets, order, labels, step, crops, length.
  */
 export function gatherLabels(a: usize, item: usize, scratch: usize): void {
@@ -202,7 +204,7 @@ export function gatherLabels(a: usize, item: usize, scratch: usize): void {
   const crops = arg(a, 4);
   const length = arg(a, 5);
   for (let i: usize = 0; i < length; i++) {
-    const index = load<u32>(arg(a, 1) + (<usize>(start + i / crops) << 2));
-    store<u32>(arg(a, 2) + (<usize>i << 2), <usize>load<u8>(arg(a, 0) + index));
+    const entry = load<u32>(arg(a, 1) + (<usize>(start + i / crops) << 2));
+    store<u32>(arg(a, 2) + (<usize>i << 2), <usize>load<u8>(arg(a, 0) + (entry & IMAGE)));
   }
 }

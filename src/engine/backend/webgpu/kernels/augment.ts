@@ -10,7 +10,7 @@ import {
   ROTATION,
   SHIFT,
 } from '../../../augment.ts';
-import { STEP } from '../../../kernels.ts';
+import { ORDER, STEP } from '../../../kernels.ts';
 import { GROUP_INDEX } from '../dispatches.ts';
 import { read, type Shader, THREADS, write } from '../shader.ts';
 import { DOUBLE, doubleConstant } from './double.ts';
@@ -45,7 +45,8 @@ interface Sampling {
 }
 
 const IMAGE_OF = (crops: number): string => `
-fn imageOf(sample: u32) -> u32 { return u32(order(u32(step(${STEP.start}u)) + sample / ${crops}u)); }`;
+fn entryOf(sample: u32) -> u32 { return bitcast<u32>(order(u32(step(${STEP.start}u)) + sample / ${crops}u)); }
+fn imageOf(sample: u32) -> u32 { return entryOf(sample) & ${ORDER.image}u; }`;
 
 const d = doubleConstant;
 
@@ -129,7 +130,7 @@ var<workgroup> boxes: array<vec4i, ${2 * ATTEMPTS}>;`,
   var key = extendKey(EMPTY_KEY, bitcast<u32>(step(${STEP.seed}u)));
   key = extendKey(key, STREAM_AUGMENT);
   key = extendKey(key, bitcast<u32>(step(${STEP.epoch}u)));
-  key = extendKey(key, imageOf(sample));
+  key = extendKey(key, entryOf(sample));
   let erasingKey = extendKey(key, sample % ${crops}u);
   if (thread < 2u * ATTEMPTS) {
     let erasing = thread >= ATTEMPTS;
@@ -306,7 +307,7 @@ fn split(u: Place) -> Place {
   };
 }
 
-/** labels[i] = targets[order[start + i / crops]]. A thread takes a sample. */
+/** labels[i] = targets[image], the image of order[start + i / crops]. A thread takes a sample. */
 export function gatherShader(crops: number): Shader {
   return {
     name: `gatherLabels of ${crops} crops`,
