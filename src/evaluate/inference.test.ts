@@ -4,8 +4,11 @@ import { WasmBackend } from '../engine/backend/wasm.ts';
 import type { Backend } from '../engine/backend.ts';
 import { uploadData } from '../engine/deviceData.ts';
 import { Parameters } from '../engine/parameters.ts';
+import { UsageError } from '../errors.ts';
+import type { LoadedModel } from '../nn/loadModel.ts';
 import { buildNetwork } from '../nn/networks.ts';
 import { Inference, type InferenceOptions } from './inference.ts';
+import { Recognizer } from './recognizer.ts';
 
 const dataset = synthetic({ counts: { Training: 9 } });
 const graph = buildNetwork('vgg', { width: 8, drop: 0.9, classes: 7 });
@@ -77,4 +80,14 @@ test('tells how far it is, and stops where that says so', async () => {
 
 test('more images than it was made for', async () => {
   await expect(inference({ capacity: 8 }).run(ALL)).rejects.toThrow('9 images for a capacity of 8');
+});
+
+test.each([
+  [{ crops: 10 }, 'batch is undefined, expected a whole number above 0'],
+  [{ crops: 1, batch: 0 }, 'batch is 0, expected a whole number above 0'],
+  [{ crops: 1, batch: 1.5 }, 'batch is 1.5, expected a whole number above 0'],
+  [{ crops: 5, batch: 4 }, 'crops is 5, expected 1 or 10'],
+])('a recognizer takes no %o', (options, message) => {
+  const model = { description: {}, graph, parameters } as unknown as LoadedModel;
+  expect(() => new Recognizer(backend, model, options as never)).toThrow(new UsageError(message));
 });

@@ -4,6 +4,7 @@ import type { Graph } from '../engine/graph.ts';
 import type { Parameters } from '../engine/parameters.ts';
 import type { ModelDescription } from '../nn/description.ts';
 import { type LoadedModel, loadModel, type StoredModel } from '../nn/loadModel.ts';
+import { checkBatch, checkCrops } from './checkOptions.ts';
 import { Inference } from './inference.ts';
 import { argmax, softmax } from './metrics.ts';
 
@@ -34,8 +35,11 @@ export class Recognizer implements LoadedModel {
   /**
    * @param model as stored, which copies its weights to the backend, or one that is there already. The caller
    *   opens and closes the backend.
+   * @throws UsageError for crops or a batch that there are not
    */
   constructor(backend: Backend, model: StoredModel | LoadedModel, { crops, batch }: RecognizerOptions) {
+    checkCrops(crops);
+    checkBatch(batch);
     const loaded = 'parameters' in model ? model : loadModel(backend, model);
     const { description, graph, parameters } = loaded;
     this.description = description;

@@ -4,8 +4,9 @@ import { madeUpModel, smallNetwork } from '../../test/models.ts';
 import { defaultsOf } from '../config/option.ts';
 import { hasEffect, METHOD_NEEDS, methodOptions } from '../config.ts';
 import { ReferenceBackend } from '../engine/backend/reference.ts';
+import { WasmBackend } from '../engine/backend/wasm.ts';
 import { UsageError } from '../errors.ts';
-import { Explainer, shownMap, targetIndex } from './explainer.ts';
+import { Explainer, type Explanation, shownMap, targetIndex } from './explainer.ts';
 import type { MethodSettings } from './method.ts';
 import { METHOD_NAMES, METHODS } from './methods.ts';
 import { Probe } from './probe.ts';
@@ -71,6 +72,27 @@ describe('an explanation', () => {
     asked[1].maps.forEach(({ values }, m) => {
       expectSame(values, winning[1].maps[m].values, METHOD_NAMES[m]);
     });
+  });
+
+  it('is the same where several are asked for at once', async () => {
+    // Its memory is shared by all programs, where that of `reference` is not.
+    const shared = await WasmBackend.create({ threads: 1 });
+    const methods = ['gradient', 'gradcam'] as const;
+    const one = new Explainer(shared, madeUpModel(shared, smallNetwork(8)), { methods, crops: 1, batch: 2 });
+    const explain = (i: number): Promise<Explanation[]> =>
+      one.explain(faces.subarray(i * AREA, (i + 1) * AREA), { targets: [model.description.labels[i]] });
+    const apart = [await explain(0), await explain(1), await explain(2)];
+    const together = await Promise.all([0, 1, 2].map(explain));
+    await shared.close();
+    expect(together).toEqual(apart);
+  });
+
+  it.each([
+    [{ crops: 5, batch: 2 }, 'crops is 5, expected 1 or 10'],
+    [{ crops: 1, batch: 0 }, 'batch is 0, expected a whole number above 0'],
+  ])('takes no %o', (options, message) => {
+    const make = () => new Explainer(backend, model, { methods: ['gradient'], ...options } as never);
+    expect(make).toThrow(new UsageError(message));
   });
 
   it('tells how far it is', async () => {

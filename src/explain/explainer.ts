@@ -4,6 +4,7 @@ import { methodOptions } from '../config.ts';
 import { canonicalLabel } from '../data/labels.ts';
 import type { Backend } from '../engine/backend.ts';
 import { UsageError } from '../errors.ts';
+import { checkBatch, checkCrops } from '../evaluate/checkOptions.ts';
 import { argmax, softmax } from '../evaluate/metrics.ts';
 import type { Recognition } from '../evaluate/recognizer.ts';
 import type { ModelDescription } from '../nn/description.ts';
@@ -61,13 +62,16 @@ export class Explainer {
   /**
    * @param model from disk, which copies its weights to the backend, or one that is there already: a
    *   `Recognizer` will do. The caller opens and closes the backend.
-   * @throws UsageError for a method that there is not, and settings that are wrong or do not fit the model's faces
+   * @throws UsageError for a method, crops or a batch that there are not, and settings that are wrong or do not fit the
+   *   model's faces
    */
   constructor(
     backend: Backend,
     model: StoredModel | LoadedModel,
     { methods, crops, batch, ...others }: ExplainerOptions,
   ) {
+    checkCrops(crops);
+    checkBatch(batch);
     const loaded = 'parameters' in model ? model : loadModel(backend, model);
     this.description = loaded.description;
     this.#probe = new Probe(backend, loaded, { crops, batch });

@@ -86,8 +86,7 @@ export class Probe {
     const { count: crops, size, side } = this.crops;
     const samples = crops * side * side;
     await this.#run(faces, 'pixels', undefined, async (step, first, count) => {
-      const all = await this.#backend.read(step.pixelGradient as Tensor, step.program);
-      const logits = await this.#backend.read(step.logits, step.program);
+      const [all, logits] = await this.#read(step, step.pixelGradient as Tensor, step.logits);
       for (let i = 0; i < count; i++) {
         const gradient = new Float64Array(size * size);
         addCrops(all.subarray(i * samples, (i + 1) * samples), this.crops, gradient);
@@ -101,8 +100,7 @@ export class Probe {
   async inner(node: Node, faces: Faces, use: (i: number, inner: Inner) => void): Promise<void> {
     await this.#run(faces, 'node', node, async (step, first, count) => {
       const { value, gradient } = step.inner as { value: Tensor; gradient: Tensor };
-      const values = await this.#backend.read(value, step.program);
-      const gradients = await this.#backend.read(gradient, step.program);
+      const [values, gradients] = await this.#read(step, value, gradient);
       const length = values.length / count;
       const part = (of: NumericArray, i: number) => of.subarray(i * length, (i + 1) * length);
       for (let i = 0; i < count; i++)
@@ -134,6 +132,11 @@ export class Probe {
       this.#backend.run(step.program);
       await use(step, first, count);
     }
+  }
+
+  /** All at once: once one is waited for, another program may run and take the memory of the others. */
+  #read({ program }: Step, ...tensors: readonly Tensor[]): Promise<NumericArray[]> {
+    return Promise.all(tensors.map((one) => this.#backend.read(one, program)));
   }
 
   /** The mean logits of face i's crops. */

@@ -1,9 +1,10 @@
 import type { Backend } from '../engine/backend.ts';
 import { UsageError } from '../errors.ts';
+import { checkCrops } from '../evaluate/checkOptions.ts';
 import { Explainer, type Explanation } from '../explain/explainer.ts';
 import type { MethodName } from '../explain/methods.ts';
 import type { LoadedModel } from '../nn/loadModel.ts';
-import { checkCrops, DEFAULTS, SAMPLES } from './pictureRecognizer.ts';
+import { DEFAULTS, SAMPLES } from './pictureRecognizer.ts';
 import type { ExplainOptions, RecognizeOptions } from './types.ts';
 
 const DEFAULT_METHODS: readonly MethodName[] = ['gradient'];

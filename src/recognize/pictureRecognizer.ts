@@ -1,6 +1,7 @@
 import { given } from '../config/option.ts';
 import type { Backend } from '../engine/backend.ts';
 import { UsageError } from '../errors.ts';
+import { checkCrops, refuseOption } from '../evaluate/checkOptions.ts';
 import { Recognizer } from '../evaluate/recognizer.ts';
 import { cropBox, cropFace } from '../face/crop.ts';
 import { type Face, type FaceDetector, KEYPOINTS } from '../face/detector.ts';
@@ -100,22 +101,14 @@ export class PictureRecognizer {
   }
 }
 
-function refuse(key: string, found: unknown, expected: string): never {
-  throw new UsageError(`${key} is ${JSON.stringify(found)}, expected ${expected}`);
-}
-
-/** @throws UsageError */
-export function checkCrops(crops: unknown): void {
-  if (crops !== 1 && crops !== 10) refuse('crops', crops, '1 or 10');
-}
-
 /** @throws UsageError */
 function checkOptions({ crops, faces, minScore = 1, maxFaces = 1, smallest = 1 }: RecognizeOptions): void {
   checkCrops(crops);
-  if (faces !== 'auto' && faces !== 'none') refuse('faces', faces, '"auto" or "none"');
-  if (!(minScore > 0 && minScore <= 1)) refuse('minScore', minScore, 'above 0 to 1');
-  if (!(Number.isInteger(maxFaces) && maxFaces > 0)) refuse('maxFaces', maxFaces, 'a whole number above 0');
-  if (!(smallest > 0 && smallest <= 1)) refuse('smallest', smallest, 'above 0 to 1');
+  if (faces !== 'auto' && faces !== 'none') refuseOption('faces', faces, '"auto" or "none"');
+  if (!(minScore > 0 && minScore <= 1)) refuseOption('minScore', minScore, 'above 0 to 1');
+  if (!(Number.isInteger(maxFaces) && maxFaces > 0))
+    refuseOption('maxFaces', maxFaces, 'a whole number above 0');
+  if (!(smallest > 0 && smallest <= 1)) refuseOption('smallest', smallest, 'above 0 to 1');
 }
 
 function keypointsOf({ keypoints }: Face, scale: number): NonNullable<RecognizedFace['keypoints']> {
