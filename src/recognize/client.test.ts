@@ -6,6 +6,7 @@ import type { Reply, Request } from './protocol.ts';
 /** A recogniser whose thread answers as it is told, and the pictures that were read for it. */
 async function opened(answer: (request: Request) => Reply | undefined) {
   const read: string[] = [];
+  const busy: boolean[] = [];
   let tell: (message: unknown) => void = () => {};
   const thread: Thread = {
     post(message) {
@@ -18,7 +19,7 @@ async function opened(answer: (request: Request) => Reply | undefined) {
       tell = onMessage;
     },
     onEnd: () => {},
-    busy: () => {},
+    busy: (yes) => busy.push(yes),
     end: async () => {},
   };
   const discarded: string[] = [];
@@ -29,6 +30,8 @@ async function opened(answer: (request: Request) => Reply | undefined) {
   return {
     client: await RecognizerClient.open<string, string>(thread, {}, { send, group: 2 }),
     read,
+    reply: (message: Reply) => tell(message),
+    busy,
     discarded,
   };
 }
@@ -43,6 +46,40 @@ describe('a recogniser', () => {
     expect(client.problem).toEqual(new DeviceError('why'));
     await expect(client.recognize('b.jpg')).rejects.toThrow('why');
     expect(read).toEqual(['a.jpg']);
+  });
+
+  test('whose device has failed keeps no program alive, whatever else it was asked', async () => {
+    const { client, busy } = await opened((request) =>
+      request.id === 1 ? failing('DeviceError')(request) : undefined,
+    );
+    await expect(client.recognize(PICTURES)).rejects.toThrow(DeviceError);
+    expect(busy.at(-1)).toBe(false);
+  });
+
+  test('does not begin to explain what is wanted no more', async () => {
+    const answers: (() => void)[] = [];
+    const posted: number[] = [];
+    const { client, reply } = await opened((request) => {
+      if (request.call === 'explain') {
+        posted.push((request.takes as { crop: Uint8Array }).crop[0]);
+        answers.push(() => reply({ id: request.id, gives: posted.at(-1) }));
+      }
+      return undefined;
+    });
+    const stale = new AbortController();
+    const explain = (i: number, signal?: AbortSignal) => client.explain(Uint8Array.of(i), { signal });
+    const given = [0, 1, 2, 3].map((i) => explain(i, stale.signal));
+    const wanted = explain(4);
+    await new Promise((resolve) => setTimeout(resolve, 5));
+    stale.abort('enough');
+    expect((await Promise.allSettled(given)).map(({ status }) => status)).toEqual(
+      given.map(() => 'rejected'),
+    );
+    answers[0]();
+    await new Promise((resolve) => setTimeout(resolve, 5));
+    expect(posted).toEqual([0, 1, 4]);
+    answers[2]();
+    expect(await wanted).toBe(4);
   });
 
   test('goes on after a picture that cannot be read', async () => {

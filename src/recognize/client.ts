@@ -19,7 +19,7 @@ import type {
   RecognizeOptions,
 } from './types.ts';
 
-/** Calls whose pictures may be in memory at a time. */
+/** Calls of a kind that the thread has at a time: pictures take memory, and what it has it cannot be asked to leave out. */
 const READ_AHEAD = 2;
 
 /** A thread with a recogniser, from the caller's side. */
@@ -61,6 +61,8 @@ export class RecognizerClient<Picture, SentPicture> implements PhotoRecognizer<P
   readonly #group: number;
   /** While the thread is busy with some pictures, the next ones are decoded, and no more: they take memory. */
   readonly #turns = new Limiter(READ_AHEAD);
+  /** Of their own: a map of one face does not wait for a long list of pictures. */
+  readonly #explainTurns = new Limiter(READ_AHEAD);
 
   private constructor(
     calls: ThreadCalls,
@@ -157,7 +159,12 @@ export class RecognizerClient<Picture, SentPicture> implements PhotoRecognizer<P
   ): Promise<Explanation> {
     const crop = 'crop' in face ? face.crop : face;
     const heard = onProgress && ((share: number) => signal?.aborted || onProgress(share));
-    return unlessAborted(signal, () => this.#calls.call('explain', { crop, options }, [], heard));
+    return unlessAborted(signal, () =>
+      this.#explainTurns.run(() => {
+        signal?.throwIfAborted();
+        return this.#calls.call('explain', { crop, options }, [], heard);
+      }),
+    );
   }
 
   get problem(): Error | undefined {
@@ -269,5 +276,6 @@ class ThreadCalls {
     this.#ended ??= reason;
     for (const { reject } of this.#waiting.values()) reject(this.#ended);
     this.#waiting.clear();
+    this.#thread.busy(false);
   }
 }

@@ -28,8 +28,8 @@ export interface RecognizeOptions {
 /** A call that may be given up. */
 export interface Cancellable {
   /**
-   * Once it is aborted, the call fails with its reason at once. Pictures whose turn has not come are not read; what is being
-   * computed runs to its end unheard.
+   * Once it is aborted, the call fails with its reason at once. Pictures whose turn has not come are not read, faces whose turn
+   * has not come not explained; what is being computed, and what is next, runs to its end unheard.
    */
   readonly signal?: AbortSignal;
 }

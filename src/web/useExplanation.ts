@@ -2,7 +2,7 @@ import { useEffect, useState } from 'preact/hooks';
 import type { SaliencyMap } from '../explain/explainer.ts';
 import type { MethodName } from '../explain/methods.ts';
 import type { RecognizedFace } from '../recognize/types.ts';
-import type { PageRecognizer } from './useRecognizer.ts';
+import { loadAnother, type PageRecognizer } from './useRecognizer.ts';
 
 export interface Explained {
   readonly map: SaliencyMap | undefined;
@@ -23,16 +23,20 @@ export function useExplanation(
   useEffect(() => {
     setExplained({ ...NOTHING, busy: Boolean(recognizer && face && method) });
     if (!recognizer || !face || !method) return;
-    let current = true;
+    const wanted = new AbortController();
+    const { signal } = wanted;
     // Covering ten crops everywhere would take ten times as long and look the same.
     const crops = method === 'occlusion' || method === 'smoothgrad' || method === 'integrated' ? 1 : 10;
-    recognizer.explain(face, { methods: [method], target, crops }).then(
-      ({ maps: [map] }) => current && setExplained({ ...NOTHING, map }),
-      (error: Error) => current && setExplained({ ...NOTHING, problem: error.message }),
+    recognizer.explain(face, { methods: [method], target, crops, signal }).then(
+      ({ maps: [map] }) => setExplained({ ...NOTHING, map }),
+      (error: Error) => {
+        if (signal.aborted) return;
+        // Asked for again once another is there.
+        if (recognizer.problem) loadAnother(recognizer);
+        else setExplained({ ...NOTHING, problem: error.message });
+      },
     );
-    return () => {
-      current = false;
-    };
+    return () => wanted.abort();
   }, [recognizer, face, method, target]);
   return explained;
 }

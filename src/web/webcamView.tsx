@@ -10,7 +10,7 @@ import { LoadingNote } from './loadingNote.tsx';
 import { PrivateNote } from './privateNote.tsx';
 import { SaliencyControls } from './saliencyControls.tsx';
 import { Stage } from './stage.tsx';
-import type { Loading, PageRecognizer } from './useRecognizer.ts';
+import { type Loading, loadAnother, type PageRecognizer } from './useRecognizer.ts';
 
 /** Fast enough for moving pictures. */
 const LIVE_METHODS: readonly MethodName[] = ['gradient', 'gradcam'];
@@ -99,6 +99,8 @@ export function WebcamView({ loading }: { loading: Loading }): JSX.Element {
     });
     if (!recognizer) return;
     return watch(element, recognizer, wishes, setFrame, (error) => {
+      // Not the camera's doing: it is watched again once another recogniser is there.
+      if (recognizer.problem) return loadAnother(recognizer);
       stop();
       setProblem(error.message);
     });
