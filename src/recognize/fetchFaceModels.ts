@@ -1,4 +1,4 @@
-import { FerError } from '../errors.ts';
+import { fetchFile } from '../io/fetchFile.ts';
 
 /** Whole literals, so that bundlers see the files. */
 const FILES = {
@@ -18,12 +18,6 @@ const FILES = {
  * @throws FerError if they are not served
  */
 export async function fetchFaceModels(): Promise<{ shortRange: Uint8Array; fullRange: Uint8Array }> {
-  const [shortRange, fullRange] = await Promise.all([FILES.shortRange, FILES.fullRange].map(fetchBytes));
+  const [shortRange, fullRange] = await Promise.all([FILES.shortRange, FILES.fullRange].map(fetchFile));
   return { shortRange, fullRange };
-}
-
-async function fetchBytes(url: URL): Promise<Uint8Array> {
-  const response = await fetch(url);
-  if (!response.ok) throw new FerError(`${url} is not served: status ${response.status}`);
-  return new Uint8Array(await response.arrayBuffer());
 }

@@ -2,6 +2,8 @@ import { readFileSync } from 'node:fs';
 import { afterEach, describe, expect, test, vi } from 'vitest';
 import { temporaryFolder } from '../../test/dataFiles.ts';
 import { faces, trainTiny } from '../../test/training.ts';
+import { FerError } from '../errors.ts';
+import { fetchFaceModels } from './fetchFaceModels.ts';
 import { fetchModel } from './fetchModel.ts';
 
 const folder = temporaryFolder();
@@ -46,5 +48,35 @@ describe('weights that are fetched', () => {
     await expect(fetchModel('https://models.example/a/')).rejects.toThrow(/cut short: 5000 of \d+ bytes/);
     serve({}, weights.subarray(0, 5000));
     await expect(fetchModel('https://models.example/a/')).rejects.toThrow(/cut|damaged|header/);
+  });
+
+  test('that break off in the middle, as the description does and the detector', async () => {
+    const broken = () =>
+      new ReadableStream({
+        pull(controller) {
+          controller.error(new TypeError('network error'));
+        },
+      });
+    const lost = (pattern: RegExp) =>
+      vi.stubGlobal('fetch', async (url: string | URL) =>
+        pattern.test(`${url}`) ? new Response(broken()) : new Response(config),
+      );
+    lost(/config/);
+    await expect(fetchModel('https://models.example/a/')).rejects.toThrow(
+      new FerError('https://models.example/a/config.json was cut short: the connection was lost'),
+    );
+    lost(/model\.safetensors/);
+    await expect(fetchModel('https://models.example/a/')).rejects.toThrow(/model\.safetensors was cut short/);
+    lost(/tflite/);
+    await expect(fetchFaceModels()).rejects.toThrow(/short_range\.tflite was cut short/);
+  });
+
+  test('that a server has a page in place of, or that nobody serves', async () => {
+    vi.stubGlobal('fetch', async () => new Response('<html>', { headers: { 'content-type': 'text/html' } }));
+    await expect(fetchFaceModels()).rejects.toThrow(/short_range\.tflite is not served/);
+    vi.stubGlobal('fetch', async () => {
+      throw new TypeError('Failed to fetch');
+    });
+    await expect(fetchFaceModels()).rejects.toThrow(/short_range\.tflite cannot be fetched: is the server/);
   });
 });

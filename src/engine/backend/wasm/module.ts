@@ -1,4 +1,5 @@
 import { FerError } from '../../../errors.ts';
+import { fetchFile } from '../../../io/fetchFile.ts';
 import { node } from '../../../platform.ts';
 import { fusesMultiplyAdd } from './fused.ts';
 
@@ -83,11 +84,7 @@ const FILES: Readonly<Record<Build, URL>> = {
 
 async function readKernels(build: Build): Promise<Uint8Array<ArrayBuffer>> {
   const url = FILES[build];
-  if (!node) {
-    const response = await fetch(url);
-    if (!response.ok) throw new FerError(`${url} is not served: status ${response.status}`);
-    return new Uint8Array(await response.arrayBuffer());
-  }
+  if (!node) return fetchFile(url);
   try {
     return new Uint8Array(await node.getBuiltinModule('node:fs').promises.readFile(url));
   } catch {
