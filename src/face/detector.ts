@@ -20,7 +20,7 @@ export interface Face {
   readonly keypoints: readonly { readonly x: number; readonly y: number }[];
 }
 
-/** Stage one lets pass what it is less sure of: stage two looks closer. */
+/** Both stages let pass what they are less sure of than is asked for: the score is the mean of two closer looks. */
 const CANDIDATE = 0.3;
 
 /** Width of stage two's window in faces: of those tried, 1.8 to 3.5, boxes and scores vary least about it. */
@@ -80,22 +80,21 @@ export class FaceDetector {
       throw new RangeError(`smallest must be in (0, 1], found ${smallest}`);
     if (!(maxFaces >= 1)) throw new RangeError(`maxFaces must be 1 or more, found ${maxFaces}`);
     const picture = new Pyramid(image);
-    const faces = this.#candidates(picture, image, smallest).flatMap((candidate) => {
-      const face = this.#closeUp(picture, candidate);
+    const least = Math.min(CANDIDATE, minScore);
+    const faces = this.#candidates(picture, image, smallest, least).flatMap((candidate) => {
+      const face = this.#closeUp(picture, candidate, least);
       return face !== undefined && face.score >= minScore ? [face] : [];
     });
     return blend(faces, SAME_FACE).slice(0, maxFaces);
   }
 
-  #candidates(picture: Pyramid, { width, height }: RgbaImage, smallest: number): Detection[] {
+  #candidates(picture: Pyramid, { width, height }: RgbaImage, smallest: number, least: number): Detection[] {
     const whole = wholeWindow(width, height);
     // The second look, from farther away, is for a face that fills the picture.
-    const found = [whole, grown(whole, 2)].flatMap((window) =>
-      this.#short.detect(picture, window, CANDIDATE),
-    );
+    const found = [whole, grown(whole, 2)].flatMap((window) => this.#short.detect(picture, window, least));
     if (this.#full !== undefined) {
       for (const window of [whole, ...searchWindows(width, height, smallest)]) {
-        found.push(...this.#full.detect(picture, window, CANDIDATE));
+        found.push(...this.#full.detect(picture, window, least));
       }
     }
     return blend(found, SAME_FACE);
@@ -105,16 +104,16 @@ export class FaceDetector {
    * What the short-range network finds where a candidate is: once to centre it, and once more to measure it. The
    * score is the mean of both: what is no face rarely looks like one twice.
    */
-  #closeUp(picture: Pyramid, { box }: Detection): Detection | undefined {
-    const first = this.#closest(picture, box);
-    const second = first && this.#closest(picture, first.box);
+  #closeUp(picture: Pyramid, { box }: Detection, least: number): Detection | undefined {
+    const first = this.#closest(picture, box, least);
+    const second = first && this.#closest(picture, first.box, least);
     return second && { ...second, score: (first.score + second.score) / 2 };
   }
 
-  #closest(picture: Pyramid, box: Box): Detection | undefined {
+  #closest(picture: Pyramid, box: Box, least: number): Detection | undefined {
     const { x, y, width: side } = grown(box, CLOSE_UP);
     const window = { x: x - ASIDE * side, y: y - ASIDE * side, width: side, height: side };
-    const found = this.#short.detect(picture, window, CANDIDATE);
+    const found = this.#short.detect(picture, window, least);
     const [closest] = found
       .map((face) => ({ face, overlap: overlap(face.box, box) }))
       .sort((a, b) => b.overlap - a.overlap);
