@@ -5,9 +5,11 @@ import { connect, type Socket } from 'node:net';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { loadRecognizer, type RecognizedFace } from '../src/index.ts';
 import { releasedModel } from '../src/nn/released.ts';
+import { readRun } from '../src/server/runs.ts';
 import { type RunningServer, startServer } from '../src/server/server.ts';
 import { lockRun } from '../src/train/runLock.ts';
 import { fer } from './commands.ts';
+import { temporaryFolder } from './dataFiles.ts';
 import { CLI, start } from './process.ts';
 import { ran } from './ran.ts';
 import { FACES_IN_PHOTO, facePng, smallPhoto, type TinyModel, tinyModel } from './tinyModel.ts';
@@ -114,6 +116,20 @@ describe('POST /api/predict', () => {
     const headers = { 'content-type': 'multipart/form-data; boundary=x' };
     const { status, json } = await post('not a form', '', headers);
     expect({ status, error: json.error }).toEqual({ status: 400, error: expect.stringMatching(/form/) });
+  });
+
+  test('a form of very many parts, before it is taken apart', async (): Promise<void> => {
+    const part = '--x\r\nContent-Disposition: form-data; name="a"; filename="b"\r\n\r\n\r\n';
+    const send = (type: string) =>
+      post(`${part.repeat(10_000)}--x--\r\n`, '', { 'content-type': `multipart/form-data${type}` });
+    for (const type of ['; boundary=x', '; charset=utf-8; boundary="x"']) {
+      const { status, json } = await send(type);
+      expect({ status, ...json }).toEqual({
+        status: 400,
+        error: 'the form has 10000 parts: send 32 files at most',
+      });
+    }
+    expect((await send('')).json.error).toMatch(/names no boundary/);
   });
 
   test('a body without an announced length, larger than the limit', async () => {
@@ -294,6 +310,14 @@ describe('the page and its files', () => {
   });
 });
 
+test('on all addresses of a machine, the one that is told is this one', async () => {
+  const all = { ...options, host: '0.0.0.0', concurrency: 4, limit: 2 ** 20, cors: '', url: '' };
+  const everywhere = await startServer({ ...all, model: tiny.model, runs: tiny.runs });
+  expect(everywhere.url).toMatch(/^http:\/\/localhost:\d+\/$/);
+  expect((await fetch(new URL('healthz', everywhere.url))).status).toBe(200);
+  await everywhere.stop();
+});
+
 describe('who may ask', () => {
   const asking = (headers: Record<string, string>): Promise<number> =>
     new Promise((resolve, reject) => {
@@ -353,6 +377,18 @@ describe('runs', () => {
     expect(others).toEqual([]);
     expect(evaluation).toMatchObject({ file: 'evaluation/metrics.json', n: 7, labels: tiny.dataset.labels });
     expect(evaluation.confusion.flat().reduce((a: number, b: number) => a + b)).toBe(7);
+    const words = [`model=${tiny.model}`, `data=${run.data}`, 'split=PrivateTest', `out=${folder}`];
+    expect(run.evaluate).toBe(`npx fer evaluate ${words.join(' ')}`);
+  });
+
+  test('the command that evaluates one of other labels has them, quoted where it needs to be', () => {
+    const folder = temporaryFolder();
+    const train = { n_epochs: 1, labels: 'my votes.csv' };
+    const config = { model: { network: 'vgg', width: 8 }, train, data: { source: 'a.csv' } };
+    mkdirSync(`${folder.path}/b`);
+    writeFileSync(`${folder.path}/b/config.json`, JSON.stringify(config));
+    expect(readRun(folder.path, 'b')?.evaluate).toContain(" data=a.csv 'labels=my votes.csv' split=");
+    folder.remove();
   });
 
   test('one that is being trained says so', async () => {

@@ -20,6 +20,8 @@ export interface Upload {
 
 /** Pictures in one form. */
 const MOST_FILES = 32;
+/** Of a form, texts among them: a form is taken apart in one go, and nothing else is answered meanwhile. */
+const MOST_PARTS = 2 * MOST_FILES;
 
 /** Bytes of all the bodies that are in memory: so many clients that send slowly cost what they have sent, no more. */
 export class BodyBudget {
@@ -95,6 +97,10 @@ async function next(
  * @throws BadRequest
  */
 export async function formFiles(bytes: Uint8Array<ArrayBuffer>, type: string): Promise<Upload[]> {
+  const parts = partsOf(bytes, type);
+  if (parts > MOST_PARTS) {
+    throw new BadRequest(400, `the form has ${parts} parts: send ${MOST_FILES} files at most`);
+  }
   let form: FormData;
   try {
     form = await new Response(bytes, { headers: { 'content-type': type } }).formData();
@@ -111,4 +117,16 @@ export async function formFiles(bytes: Uint8Array<ArrayBuffer>, type: string): P
   return Promise.all(
     files.map(async (file) => ({ name: file.name, bytes: new Uint8Array(await file.arrayBuffer()) })),
   );
+}
+
+/** The parts of a form, as the lines between them tell; more where a file holds such a line, which none does by chance. */
+function partsOf(bytes: Uint8Array<ArrayBuffer>, type: string): number {
+  const boundary = /;\s*boundary=(?:"([^"]+)"|([^;\s]+))/i.exec(type);
+  if (!boundary) throw new BadRequest(400, 'the form cannot be read: its content type names no boundary');
+  const line = `--${boundary[1] ?? boundary[2]}`;
+  const body = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  let lines = 0;
+  for (let at = body.indexOf(line); at >= 0; at = body.indexOf(line, at + line.length)) lines++;
+  // The last one ends the form.
+  return Math.max(0, lines - 1);
 }

@@ -48,7 +48,9 @@ export async function predict(context: Context, service: PredictService): Promis
     }
     // One after the other, so that a form takes no more than its share.
     const pictures: ({ name: string; faces: AnsweredFace[] } | { name: string; error: string })[] = [];
-    for (const { name, bytes: picture } of await formFiles(bytes, type)) {
+    // A form is in memory twice while it is taken apart, so not all at once.
+    const uploads = await limiter.run(() => formFiles(bytes, type));
+    for (const { name, bytes: picture } of uploads) {
       try {
         pictures.push({ name, faces: await facesOf(context, picture, options, service) });
       } catch (error) {

@@ -2,6 +2,7 @@ import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { FerError } from '../errors.ts';
 import type { Metrics } from '../evaluate/metrics.ts';
+import { shellWord } from '../term/shellWord.ts';
 import { bestRow, type EpochRow, parseHistory } from '../train/history.ts';
 import { refuseLocked } from '../train/runLock.ts';
 
@@ -36,6 +37,8 @@ export interface RunDetails extends RunSummary {
   /** Name of the validation split. */
   readonly val: string;
   readonly evaluations: readonly RunEvaluation[];
+  /** The command that adds an evaluation. */
+  readonly evaluate: string;
 }
 
 /** Plain file names, as `fer train name=` takes them. */
@@ -60,7 +63,24 @@ export function readRun(folder: string, name: string): RunDetails | undefined {
     settings,
     val: String(settings.val ?? ''),
     evaluations: evaluations(join(folder, name)),
+    evaluate: evaluateCommand(join(folder, name), settings, found.summary),
   };
+}
+
+function evaluateCommand(
+  run: string,
+  { labels }: Readonly<Record<string, unknown>>,
+  { data }: Pick<RunSummary, 'data'>,
+): string {
+  const plus = typeof labels === 'string' && labels !== '' ? [`labels=${labels}`] : [];
+  const words = [
+    `model=${run}`,
+    `data=${data}`,
+    ...plus,
+    'split=PrivateTest',
+    `out=${join(run, 'evaluation')}`,
+  ];
+  return `npx fer evaluate ${words.map(shellWord).join(' ')}`;
 }
 
 function summary(

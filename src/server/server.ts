@@ -76,7 +76,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   }
   const { port: actual } = server.address() as { port: number };
   return {
-    url: `http://${host.includes(':') ? `[${host}]` : host}:${actual}/`,
+    url: `http://${nameOf(host)}:${actual}/`,
     device: recognizer.device,
     async stop() {
       stopping = true;
@@ -88,6 +88,12 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
       await recognizer.close();
     },
   };
+}
+
+/** Where a server is reached: all addresses of a machine are no address, and only this one may use camera and threads. */
+function nameOf(host: string): string {
+  if (host === '0.0.0.0' || host === '::') return 'localhost';
+  return host.includes(':') ? `[${host}]` : host;
 }
 
 function listen(

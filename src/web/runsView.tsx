@@ -160,10 +160,7 @@ function RunContent({ run }: { run: RunDetails }): JSX.Element {
           <p>
             Nobody has evaluated this run yet. This does, and the figures appear here:
             <br />
-            <code>
-              npx fer evaluate model=runs/{run.name} data={run.data} split=PrivateTest out=runs/{run.name}
-              /evaluation
-            </code>
+            <code>{run.evaluate}</code>
           </p>
         )}
         {evaluations.map((evaluation) => (
