@@ -17,6 +17,11 @@ describe('identity', () => {
     expect(trialOf().hash).toBe(hash);
   });
 
+  test('the same in every version: studies go on, and what is trained stays so', () => {
+    expect(trialOf().hash).toBe('c2c06c0ebde71a2c');
+    expect(trialOf({ class_balance: 0.5 }).hash).not.toBe(trialOf().hash);
+  });
+
   test('not of the order of the keys', () => {
     const reversed = Object.fromEntries(Object.entries(settingsOf()).reverse()) as ReturnType<
       typeof settingsOf

@@ -18,6 +18,9 @@ export interface Trial {
   readonly data: string;
 }
 
+/** Settings that came later: at their defaults they are no part of a trial's name, which is then that of before. */
+const LATER: readonly (keyof TrialSettings)[] = ['class_balance'];
+
 const KEYS = Object.keys(trialOptions).sort() as (keyof TrialSettings)[];
 
 /** The settings, those that are one of a list with their list. */
@@ -31,7 +34,10 @@ export function makeTrial(settings: TrialSettings, data: string): Trial {
 
 /** 16 hexadecimal digits of the SHA-256 of all that the outcome depends on. */
 export function trialHash(settings: TrialSettings, data: string): string {
-  const lines = Object.entries(settingsText(settings)).map(([key, value]) => `${key}=${value}`);
+  const identifying = KEYS.filter(
+    (key) => !LATER.includes(key) || settings[key] !== trialOptions[key].default,
+  );
+  const lines = identifying.map((key) => `${key}=${showSetting(settings, key)}`);
   const identity = [`fer trial ${OUTCOMES}`, `data=${data}`, ...lines].join('\n');
   return createHash('sha256').update(identity).digest('hex').slice(0, 16);
 }
