@@ -155,6 +155,7 @@ describe('going on', () => {
     ['an optimizer with an average', { optimizer: 'asgd' }, /optimizer was sgd_nesterov, now asgd;/],
     ['an average of the weights', { ema: 0.99 }, /ema was 0, now 0\.99;/],
     ['another seed', { seed: 5 }, /seed was 0, now 5/],
+    ['another balance', { class_balance: 0.5 }, /class_balance was 0, now 0\.5/],
     ['other training images', { train: ['PrivateTest'] }, /train was Training, now PrivateTest/],
     ['another validation', { val: 'PrivateTest' }, /val was PublicTest, now PrivateTest/],
     ['other crops in validation', { eval_crops: 10 }, /eval_crops was 1, now 10/],

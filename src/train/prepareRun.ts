@@ -86,9 +86,9 @@ export function checkSame(folder: RunFolder, now: RunRecord): void {
   }
   // `best`, patience and the schedule compare accuracies of one split, over as many crops. The optimizer's state
   // means something to that optimizer only, an average goes on or is not there, and an epoch under way has its order
-  // from seed and splits; a restored epoch starts with neither.
+  // from seed, splits and balance; a restored epoch starts with none of them.
   const always = ['val', 'eval_crops'] as const;
-  const resumed = [...always, 'train', 'seed', 'optimizer', 'ema'] as const;
+  const resumed = [...always, 'train', 'class_balance', 'seed', 'optimizer', 'ema'] as const;
   const train = differences(before.train, now.train, now.train.restore_epoch > 0 ? always : resumed);
   if (train !== '') {
     throw new FerError(
