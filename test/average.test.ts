@@ -1,5 +1,6 @@
 import { cpSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { isDeepStrictEqual } from 'node:util';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { WasmBackend } from '../src/engine/backend/wasm.ts';
 import { Recognizer } from '../src/evaluate/recognizer.ts';
@@ -72,7 +73,7 @@ describe('fer average', () => {
     // With the running statistics that they had: those measured anew are others.
     const joined = joinNetworks(two);
     for (const [name, { data }] of Object.entries(joined.tensors)) {
-      if (!/running/.test(name)) expect(both.tensors[name].data, name).toEqual(data);
+      if (!/running/.test(name)) expect(isDeepStrictEqual(both.tensors[name].data, data), name).toBe(true);
     }
     // As PyTorch counts batches beside the running statistics.
     const counted = at('counted');
@@ -80,7 +81,7 @@ describe('fer average', () => {
     const tensors = weights(join(at('beside', 'other'), 'best.safetensors'));
     const counter = { dtype: 'I64', shape: [], data: new BigInt64Array([7n]) } as const;
     writeSafetensors(join(counted, 'model.safetensors'), { ...tensors, 'bn1a.num_batches_tracked': counter });
-    expect(joinNetworks([ONE, counted]).tensors).toEqual(joined.tensors);
+    expect(isDeepStrictEqual(joinNetworks([ONE, counted]).tensors, joined.tensors)).toBe(true);
 
     const backend = await WasmBackend.create({ threads: 2 });
     try {
@@ -154,6 +155,29 @@ describe('fer average', () => {
     const card = readFileSync(join(out, 'README.md'), 'utf8');
     expect(card).toMatch(/mean of those of `runs\/a\/epoch_1\.safetensors`, `runs\/a\/epoch_2\.safetensors`/);
     expect(card).not.toContain(folder.path);
+  });
+
+  test('written over the model that its epochs started from is told of once', async () => {
+    const [first, second, model] = [at('circle', 'first'), at('circle', 'second'), at('circle', 'model')];
+    const released = (from: string) => fer('export', `model=${from}`, `out=${model}`, 'overwrite=true');
+    const trained = (name: string) =>
+      trainTiny({ runs: at('circle'), name, from: model, save_freq: 1 }, { dataset });
+    expect((await released(ONE)).code).toBe(0);
+    await trained('first');
+    const epochs = [1, 2].map((epoch) => join(first, `epoch_${epoch}.safetensors`));
+    expect((await average(epochs, 'name=circle')).code).toBe(0);
+    expect((await released(at('averages', 'circle'))).code).toBe(0);
+    await trained('second');
+    expect((await fer('export', `model=${second}`, `out=${at('circle', 'out')}`)).code).toBe(0);
+    const lines = readFileSync(at('circle', 'out', 'command.txt'), 'utf8')
+      .trimEnd()
+      .split('\n');
+    const names = lines.filter((line) => line.startsWith('fer ')).map((line) => /name=(\w+)/.exec(line)?.[1]);
+    expect(names).toEqual(['a', 'first', 'circle', 'second']);
+    // The epochs that are averaged are not kept by default.
+    expect(
+      lines.filter((line) => line.startsWith('fer train') && line.includes(' save_freq=1 ')),
+    ).toHaveLength(3);
   });
 
   test('says what an average was made of, though the first came from another program', async () => {

@@ -9,6 +9,7 @@ import {
   trainOptions,
   trialOptions,
 } from '../config.ts';
+import { fileSha256 } from '../io/files.ts';
 import type { ModelDescription } from '../nn/model.ts';
 import { shellWord } from '../term/shellWord.ts';
 import { recordOf } from '../train/ancestry.ts';
@@ -24,6 +25,7 @@ import {
 } from '../train/runFolder.ts';
 import { teachersOf, type WeightsOrigin } from '../train/source.ts';
 import { isUsed } from '../tune/usedSettings.ts';
+import { readCommands } from './commandFile.ts';
 
 /** Where weights come from, as far as the folder around them knows. */
 export interface Provenance {
@@ -39,8 +41,8 @@ export interface Provenance {
   readonly commands: readonly string[];
 }
 
-/** More stages than anybody trains: a chain of runs that is longer goes in a circle. */
-const MOST_STAGES = 20;
+/** The commands of stages that are known already, by their folders. */
+type Told = Map<string, readonly string[]>;
 
 /**
  * What is known of how weights were made.
@@ -51,7 +53,10 @@ const MOST_STAGES = 20;
  */
 export function readProvenance(file: string): Provenance | undefined {
   const record = recordOf(file);
-  return record && provenanceOf(record, file);
+  if (!record) return undefined;
+  const found = provenanceOf(record, file);
+  // Of a folder that was exported: stages that did not come along are no more than written there.
+  return { ...found, commands: readCommands(dirname(file)) ?? found.commands };
 }
 
 /**
@@ -80,24 +85,21 @@ function provenanceOf(record: RunRecord | UntrainedRecord, file: string): Proven
   return {
     record: portableRecord(record),
     history: record.train ? new RunFolder(dirname(path), basename(path)).readHistory() : [],
-    commands: commandsOf(record, MOST_STAGES),
+    commands: commandsOf(record, new Map()),
   };
 }
 
-/** The commands of all stages, the first one first; a stage whose folder is gone is a comment. */
-function commandsOf(record: RunRecord | UntrainedRecord, most: number): string[] {
+/** The commands of all stages, the first one first; a stage that is there no more, or not as it was, is a comment. */
+function commandsOf(record: RunRecord | UntrainedRecord, told: Told): string[] {
   const { averaged } = record;
   const stagesOf = (origins: readonly (WeightsOrigin | undefined)[]): string[] =>
-    origins.flatMap((origin) => {
-      const known = origin && most > 0 && existsSync(origin.file);
-      const source = known ? recordOf(origin.file) : undefined;
-      return source ? commandsOf(source, most - 1) : [];
-    });
+    origins.flatMap((origin) => (origin ? stageOf(origin, told) : []));
   if (averaged) {
+    const [first] = averaged.models;
+    const { averaged: _, ...training } = record;
     // The training of the first of them is known even where its folder is gone.
-    const { averaged: _, ...first } = record;
-    const stages = [...commandsOf(first, most - 1), ...stagesOf(averaged.models)];
-    return [...new Set(stages), ...averageCommand(averaged)];
+    const own = stageOf(first, told).length > 0 ? [] : commandsOf(training, told);
+    return [...new Set([...own, ...stagesOf(averaged.models)]), ...averageCommand(averaged)];
   }
   if (!record.train) return [];
   const { from, teachers = [], changes = [] } = record;
@@ -107,11 +109,10 @@ function commandsOf(record: RunRecord | UntrainedRecord, most: number): string[]
   const learns = (of: RunRecord): string[] =>
     (of.teachers ?? []).flatMap((one) => note('learns the answers of', one));
   const first = afterChanges(record, 0);
-  const goesBack = changes.some(({ restored }) => restored !== undefined);
   const own = [
     ...learns(first),
     ...note('starts from', from),
-    trainCommand(first.train, goesBack),
+    trainCommand(first.train),
     ...changes.flatMap((change, i) => [
       `# ${changeText(record.train.name, change)}`,
       ...(change.teachers ? learns(afterChanges(record, i + 1)) : []),
@@ -120,6 +121,21 @@ function commandsOf(record: RunRecord | UntrainedRecord, most: number): string[]
   ];
   // A teacher may be the source as well, or a stage before it.
   return [...new Set(before), ...own];
+}
+
+/** The commands of weights that others were made from; none where they have been replaced since. */
+function stageOf({ file, sha256 }: WeightsOrigin, told: Told): readonly string[] {
+  const folder = dirname(file);
+  const known = told.get(folder);
+  if (known) return known;
+  if (!existsSync(file) || fileSha256(file) !== sha256) return [];
+  // Its own stages may have lain here before.
+  told.set(folder, []);
+  const record = recordOf(file);
+  // What an export has written goes back behind folders that did not come along.
+  const commands = readCommands(folder) ?? (record ? commandsOf(record, told) : []);
+  told.set(folder, commands);
+  return commands;
 }
 
 /** The command line of an average, and what it was made of. */
@@ -140,10 +156,8 @@ function averageCommand(record: AverageRecord): string[] {
 /**
  * The command line of a training with every setting that its outcome depends on, defaults included: they
  * may be others in another version.
- *
- * @param goesBack it goes back to kept weights later: then which are kept matters too
  */
-function trainCommand(config: TrainConfig, goesBack: boolean): string {
+function trainCommand(config: TrainConfig): string {
   const { name, data, labels, ferplus, limit, from, teacher, teacher_share, teacher_temperature } =
     portableConfig(config);
   const start = {
@@ -153,7 +167,8 @@ function trainCommand(config: TrainConfig, goesBack: boolean): string {
     ...(from === '' ? {} : { from }),
     ...(teacher === '' ? {} : { teacher, teacher_share, teacher_temperature }),
     ...(limit === 0 ? {} : { limit }),
-    ...(goesBack ? { save_freq: config.save_freq } : {}),
+    // Later stages may take weights that were kept.
+    ...(config.save_freq === trainOptions.save_freq.default ? {} : { save_freq: config.save_freq }),
   };
   const settings = Object.entries(trialOptions).flatMap(([key, option]) => {
     const known = key as keyof typeof trialOptions;
