@@ -15,8 +15,9 @@ import { decodeHalf, encodeHalf } from '../src/io/half.ts';
 import { writeSafetensors } from '../src/io/safetensors.ts';
 import { readModel } from '../src/nn/model.ts';
 import { RELEASED_MODEL, releasedModel } from '../src/nn/released.ts';
+import { lockRun } from '../src/train/runLock.ts';
 import { fer } from './commands.ts';
-import { temporaryFolder } from './dataFiles.ts';
+import { officialRow, temporaryFolder } from './dataFiles.ts';
 import { snapshot, tensorsOf, trainTiny } from './training.ts';
 
 const folder = temporaryFolder();
@@ -167,6 +168,35 @@ describe('a model folder', () => {
     );
   });
 
+  test('tells of stages that are there no more what was written of them, and nothing of what lies in their place', async () => {
+    const [next, chained, replaced] = [at('runs', 'next'), at('models', 'chained'), at('models', 'replaced')];
+    const lines = (of: string): string[] =>
+      readFileSync(join(of, 'command.txt'), 'utf8').trimEnd().split('\n');
+    cpSync(half, at('kept'), { recursive: true });
+    await json('export', `model=${RUN}`, `out=${half}`, `data=${DATA}`, 'dtype=fp32', 'overwrite=true');
+    await json('export', `model=${next}`, `out=${replaced}`, `data=${DATA}`);
+    expect(lines(replaced)).toEqual([lines(chained)[0], ...lines(chained).slice(2)]);
+    await json('export', `model=${chained}`, `out=${at('models', 'copy')}`, `data=${DATA}`);
+    expect(lines(at('models', 'copy'))).toEqual(lines(chained));
+    rmSync(half, { recursive: true });
+    cpSync(at('kept'), half, { recursive: true });
+  });
+
+  test('says so where its figures are of other data than it learned from', async () => {
+    const [out, data] = [at('models', 'elsewhere'), at('elsewhere.csv')];
+    const rows = [0, 1, 2, 3, 4, 5, 6].map((i) => officialRow(i, i, 'PublicTest'));
+    writeFileSync(data, `emotion,pixels,Usage\n${rows.join('\n')}\n`);
+    await json('export', `model=${RUN}`, `out=${out}`, `data=${data}`, 'limit=7');
+    expect(card(out)).toContain('          name: "elsewhere.csv"\n          type: "elsewhere-csv"');
+    expect(card(out)).toContain('On elsewhere.csv (limit=7 images of each split); SHA-256 of its content: `');
+    expect(card(out)).toContain('**The network learned from other data.**');
+    expect(card(out)).not.toContain('were chosen by');
+    for (const own of [full, half]) {
+      expect(card(own)).toContain('On drawn faces; SHA-256');
+      expect(card(own)).not.toContain('learned from other data');
+    }
+  });
+
   test('without data has no figures, and says so', async () => {
     const out = at('models', 'bare');
     const { code, stderr } = await fer('export', `model=${RUN}`, `out=${out}`);
@@ -241,6 +271,33 @@ describe('refused', () => {
     expect(code).toBe(1);
     expect(stderr).toMatch(/full is not empty .*overwrite=true/);
     expect((await fer('export', `model=${RUN}`, `out=${out}`, 'overwrite=true')).code).toBe(0);
+  });
+
+  test('to replace files of the same names that are no model’s, or those of a run that has begun', async () => {
+    const project = at('project');
+    mkdirSync(project);
+    writeFileSync(join(project, 'README.md'), 'mine');
+    writeFileSync(join(project, 'config.json'), '{"model": "mine"}');
+    const before = snapshot(project);
+    const replace = (out: string) => fer('export', `model=${RUN}`, `out=${out}`, 'overwrite=true');
+    expect(await replace(project)).toMatchObject({
+      code: 1,
+      stderr: expect.stringMatching(
+        /project holds no model \(README\.md, config\.json\).* choose another out=/,
+      ),
+    });
+    expect(snapshot(project)).toEqual(before);
+    const begun = at('begun');
+    mkdirSync(begun);
+    cpSync(join(RUN, 'config.json'), join(begun, 'config.json'));
+    const release = lockRun(begun);
+    expect(await replace(begun)).toMatchObject({ code: 1, stderr: expect.stringContaining('begun') });
+    release();
+    expect(readFileSync(join(begun, 'config.json'))).toEqual(readFileSync(join(RUN, 'config.json')));
+    mkdirSync(at('notes'));
+    writeFileSync(at('notes', 'notes.txt'), 'mine');
+    expect((await replace(at('notes'))).code).toBe(0);
+    expect(readFileSync(at('notes', 'notes.txt'), 'utf8')).toBe('mine');
   });
 
   test('weights beyond half precision', async () => {

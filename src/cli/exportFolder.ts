@@ -38,6 +38,12 @@ export async function exportFolder(config: ExportConfig, out: Output): Promise<n
     epoch,
     provenance,
     crops: config.crops,
+    judged: dataset && {
+      source: dataset.source,
+      hash: dataset.hash,
+      labels: config.labels,
+      limit: config.limit,
+    },
     evaluated,
     rounding,
   });

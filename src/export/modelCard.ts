@@ -1,6 +1,6 @@
 import { defaultsOf, type Option } from '../config/option.ts';
 import { resolveTrainConfig, type TrainConfig, trialOptions } from '../config.ts';
-import type { Split } from '../data/dataset.ts';
+import type { Dataset, Split } from '../data/dataset.ts';
 import type { Interval } from '../evaluate/bootstrap.ts';
 import type { ModelDescription } from '../nn/model.ts';
 import { NETWORKS, type NetworkName } from '../nn/networks.ts';
@@ -26,6 +26,8 @@ export interface ModelCard {
   readonly epoch?: number;
   readonly provenance?: Provenance;
   readonly crops: 1 | 10;
+  /** The data that they were measured on, `source` as it was given. */
+  readonly judged?: Pick<Dataset, 'source' | 'hash'> & { readonly labels: string; readonly limit: number };
   /** Figures of the weights as they are in the folder. */
   readonly evaluated: readonly Evaluated[];
   /** What half precision changed. */
@@ -62,20 +64,39 @@ const table = (head: readonly string[], rows: readonly (readonly string[])[]): s
     .map((row) => `| ${row.join(' | ')} |`)
     .join('\n');
 
-/** The name of the data, as far as its file's name gives it away. */
-function datasetName({ provenance }: ModelCard): string {
-  const record = provenance?.record;
-  if (!record?.train) return '';
-  const { source } = record.data;
+/** The name of data, as far as its file's name gives it away. */
+function nameOfData(source: string, labels: string): string {
   if (source.startsWith('synthetic')) return 'drawn faces';
-  if (record.train.labels) return 'FER+';
+  if (labels !== '') return 'FER+';
   return /^(fer2013|icml_face_data)\.csv$/.test(source) ? 'FER2013' : source;
 }
+
+/** The data that the network learned from; empty where nobody knows. */
+function datasetName({ provenance }: ModelCard): string {
+  const record = provenance?.record;
+  return record?.train ? nameOfData(record.data.source, record.train.labels) : '';
+}
+
+/** The data that the figures are of. */
+function judgedName({ judged }: ModelCard): string {
+  if (!judged) return '';
+  return nameOfData(judged.source.replace(/[\\/]+$/, '').replace(/^.*[\\/]/s, ''), judged.labels);
+}
+
+/** Whether that is what it learned from, or a part of it, as far as contents and names tell; also where nobody knows. */
+function isOwnData(card: ModelCard): boolean {
+  const record = card.provenance?.record;
+  if (!record?.train || !card.judged) return true;
+  return card.judged.hash === record.data.hash || judgedName(card) === datasetName(card);
+}
+
+const idOf = (name: string): string => name.toLowerCase().replaceAll(/[^a-z0-9]+/g, '-');
 
 function metadata(card: ModelCard): string {
   const { name, description, evaluated, crops } = card;
   const data = datasetName(card);
-  const id = data.toLowerCase().replaceAll(/[^a-z0-9]+/g, '-');
+  const id = idOf(data);
+  const judged = judgedName(card);
   const text = JSON.stringify;
   const lines = [
     'license: mit',
@@ -97,8 +118,8 @@ function metadata(card: ModelCard): string {
         '          type: image-classification',
         '          name: Facial expression recognition',
         '        dataset:',
-        `          name: ${text(data || 'unknown')}`,
-        `          type: ${text(id || 'unknown')}`,
+        `          name: ${text(judged || 'unknown')}`,
+        `          type: ${text(idOf(judged) || 'unknown')}`,
         `          split: ${split}`,
         '        metrics:',
         '          - type: accuracy',
@@ -310,12 +331,16 @@ function changedSettings(config: TrainConfig): [string, string][] {
 }
 
 function evaluation(card: ModelCard): string {
-  const { evaluated, rounding, crops } = card;
+  const { evaluated, rounding, crops, judged } = card;
   if (evaluated.length === 0) {
     return 'Not measured here: this card was written without data. `fer evaluate` measures, and `fer export` with `data=` writes the figures into this card.';
   }
+  const part = judged && judged.limit > 0 ? ` (limit=${judged.limit} images of each split)` : '';
+  const data = judged
+    ? `On ${judgedName(card)}${part}; SHA-256 of its content: \`${judged.hash}\`.${isOwnData(card) ? '' : ' **The network learned from other data.**'} `
+    : '';
   const how =
-    `${crops === 10 ? 'Ten crops an image, their logits averaged' : 'The centre crop of each image'}. One network, no ` +
+    `${data}${crops === 10 ? 'Ten crops an image, their logits averaged' : 'The centre crop of each image'}. One network, no ` +
     'other test-time augmentation. Intervals: 95 %, percentile bootstrap over the images; they do not cover the ' +
     'choice of the seed.';
   const halves = rounding.map(({ split, n, before, after, changed, largest }) => {
@@ -330,7 +355,9 @@ function evaluation(card: ModelCard): string {
 }
 
 /** What is to be known before figures on a split are believed. */
-function caution({ provenance }: ModelCard, split: Split): string {
+function caution(card: ModelCard, split: Split): string {
+  if (!isOwnData(card)) return '';
+  const { provenance } = card;
   const record = provenance?.record;
   const { learned, watched, known } = ancestryOf(record ?? {});
   const own = ownSeen(record ?? {});

@@ -1,12 +1,15 @@
-import { readdirSync, rmSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import type { DTYPES } from '../config.ts';
 import { FerError } from '../errors.ts';
 import { explainFileError, makeFolder, writeFileAtomic } from '../io/files.ts';
 import { type StoredTensor, writeSafetensors } from '../io/safetensors.ts';
+import { checkDescription } from '../nn/description.ts';
 import { buildModel, checkWeights, type ModelDescription, type StoredModel } from '../nn/model.ts';
 import { historyCsv } from '../train/history.ts';
 import { programText, programVersion } from '../train/programVersion.ts';
+import { refuseLocked } from '../train/runLock.ts';
+import { COMMAND_FILE, commandText } from './commandFile.ts';
 import { preprocessorOf } from './preprocessor.ts';
 import type { Provenance } from './provenance.ts';
 
@@ -18,10 +21,11 @@ export const MODEL_FILES = {
   config: 'config.json',
   preprocessor: 'preprocessor_config.json',
   history: 'history.csv',
-  command: 'command.txt',
+  command: COMMAND_FILE,
   card: 'README.md',
 } as const;
 
+const FILE_NAMES: readonly string[] = Object.values(MODEL_FILES);
 /** Weights that a run alone has. */
 const RUN_WEIGHTS = ['best.safetensors', 'last.safetensors'];
 
@@ -46,8 +50,7 @@ export function writeModelFolder(
     write(MODEL_FILES.preprocessor, json(preprocessorOf(model.description)));
     if (!provenance) return;
     const { record, history, commands } = provenance;
-    const made = `# ${programText(record)}`;
-    if (commands.length > 0) write(MODEL_FILES.command, `${[made, ...commands].join('\n')}\n`);
+    if (commands.length > 0) write(MODEL_FILES.command, commandText(programText(record), commands));
     if (history.length > 0) write(MODEL_FILES.history, historyCsv(history));
   };
   const { network, labels } = model.description;
@@ -76,7 +79,7 @@ function removeOldModel(folder: string): void {
  * Makes the folder that a model is written to.
  *
  * @param option what the user chose it with, for the message
- * @throws FerError if it holds something and `overwrite` is not given, or a run
+ * @throws FerError if it holds something and `overwrite` is not given, a run, or with `overwrite` no model to replace
  */
 export function makeModelFolder(folder: string, overwrite: boolean, option = 'out'): void {
   makeFolder(folder);
@@ -84,11 +87,31 @@ export function makeModelFolder(folder: string, overwrite: boolean, option = 'ou
   if (RUN_WEIGHTS.some((name) => names.includes(name))) {
     throw new FerError(`${folder} is a run, which has weights of its own: choose another ${option}=`);
   }
-  if (names.length === 0 || overwrite) return;
+  if (names.length === 0) return;
+  const some = `${names.slice(0, 3).join(', ')}${names.length > 3 ? ', …' : ''}`;
+  if (!overwrite) {
+    throw new FerError(
+      `${folder} is not empty (${some}): choose another ${option}=, or give overwrite=true to replace the files of a ` +
+        'model there',
+    );
+  }
+  // A run that has no weights yet is somebody's, and so are other files of the same names.
+  refuseLocked(folder);
+  if (!names.some((name) => FILE_NAMES.includes(name)) || holdsModel(folder)) return;
   throw new FerError(
-    `${folder} is not empty (${names.slice(0, 3).join(', ')}${names.length > 3 ? ', …' : ''}): choose another ` +
-      `${option}=, or give overwrite=true to replace the files of a model there`,
+    `${folder} holds no model (${some}), so overwrite=true replaces nothing there: choose another ${option}=`,
   );
+}
+
+function holdsModel(folder: string): boolean {
+  const file = join(folder, MODEL_FILES.config);
+  if (!existsSync(file)) return false;
+  try {
+    checkDescription(JSON.parse(readFileSync(file, 'utf8'))?.model, file);
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 /**
