@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, readFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { Queue, Worker } from 'bullmq';
 import { Redis } from 'ioredis';
@@ -135,6 +135,30 @@ describe.runIf(hasRedis())('with a real Redis', () => {
     const { trials } = recordOf(at('studies', 'left'));
     expect(trials.map(({ run }) => run.startsWith(elsewhere))).toEqual([true, true]);
     expect(existsSync(at('studies', 'left', 'trials'))).toBe(false);
+  });
+
+  test('what workers did for a study without figures on test images gets them, and is not trained again', async () => {
+    const study = tune('untested', 'lr=0.01,0.1', 'test=false');
+    await study.said('by workers of');
+    const client = new Redis(redis.port, '127.0.0.1', { maxRetriesPerRequest: null });
+    const queue = new Queue(QUEUE.name, { prefix: QUEUE.prefix, connection: client });
+    await eventually(async () => (await queue.getPrioritizedCount()) === 2);
+    study.child.kill('SIGKILL');
+    await study.ended;
+    worker(at('elsewhere'));
+    await eventually(() => lines(FINISHED).length === 2);
+    const runs = at('elsewhere', 'untested', 'trials');
+    const trained = () =>
+      readdirSync(runs).map((run) => statSync(join(runs, run, 'last.safetensors')).mtimeMs);
+    const before = trained();
+    const again = await tune('untested', 'lr=0.01,0.1').ended;
+    await queue.close();
+    client.disconnect();
+    expect(again.code, again.stderr).toBe(0);
+    const { trials } = recordOf(at('studies', 'untested'));
+    expect(trials.map((trial) => typeof trial.test?.accuracy)).toEqual(['number', 'number']);
+    expect(before).toHaveLength(2);
+    expect(trained()).toEqual(before);
   });
 
   test('a worker that is stopped gives its trial back, saved', async () => {

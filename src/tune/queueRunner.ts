@@ -153,6 +153,12 @@ export class QueueRunner implements Runner {
     }
     this.#report(pending, job);
     if (!job.finishedOn) return;
+    if (this.#options.test && !job.data.test && readResult(job.returnvalue)?.status === 'finished') {
+      // Asked for by an earlier start, which wanted no figures on test images: a worker that has the weights adds them.
+      await job.remove();
+      await this.#add(order, id);
+      return;
+    }
     this.#pending.delete(id);
     end(outcome(job, order));
     // What was collected is of no use there any more; where the removal fails, the job is found done again.
