@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import sharp from 'sharp';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -76,7 +76,11 @@ describe('explained pictures', () => {
     const names = ['one', 'one-2', 'two'];
     expect(readdirSync(out).sort()).toEqual(
       names
-        .flatMap((name) => [...METHOD_NAMES.map((m) => `${name}.${m}.npy`), `${name}.png`, `${name}.svg`])
+        .flatMap((name) => [
+          ...METHOD_NAMES.map((m) => `${name}.${m}.npy`),
+          `${name}.saliency.png`,
+          `${name}.saliency.svg`,
+        ])
         .sort(),
     );
     expect(rows.map(({ file }) => file)).toEqual(
@@ -107,6 +111,20 @@ describe('explained pictures', () => {
         /width="([\d.]+)" height="([\d.]+)"/.exec(readFileSync(svg, 'utf8')) ?? [];
       expect([width, height]).toEqual([2 * Number(svgWidth), 2 * Number(svgHeight)]);
     }
+  });
+
+  test('no picture is written over, and what was drawn is no face the next time', async () => {
+    const here = at('here');
+    mkdirSync(here);
+    for (const name of ['one.PNG', 'one.png']) copyFileSync(at('pictures', 'one.png'), join(here, name));
+    const before = readFileSync(join(here, 'one.png'));
+    for (let time = 0; time < 2; time++) {
+      const { code, rows } = await explain(here, `out=${here}`, 'method=gradient', ...PLAIN);
+      expect(code).toBe(0);
+      expect(rows.map(({ file }) => file)).toEqual([join(here, 'one.PNG'), join(here, 'one.png')]);
+    }
+    expect(readFileSync(join(here, 'one.png'))).toEqual(before);
+    expect(readFileSync(join(here, 'one.PNG'))).toEqual(before);
   });
 
   test('the maps are those of the reference backend, ten crops', async () => {
@@ -166,8 +184,8 @@ describe('explained pictures', () => {
     const lines = stdout.trimEnd().split('\n');
     expect(lines[0]).toMatch(/^file +label +\(%\) {2}explained +picture$/);
     expect(lines).toHaveLength(4);
-    expect(lines[2]).toMatch(/one\.png +[a-z]+ +\d+\.\d {2}[a-z]+ +.*one-2\.png$/);
-    expect(readFileSync(at('table', 'one.svg'), 'utf8')).toContain('#14181d');
+    expect(lines[2]).toMatch(/one\.png +[a-z]+ +\d+\.\d {2}[a-z]+ +.*one-2\.saliency\.png$/);
+    expect(readFileSync(at('table', 'one.saliency.svg'), 'utf8')).toContain('#14181d');
   });
 
   test('integrated gradients that do not add up are said to', async () => {
@@ -205,9 +223,9 @@ describe('what cannot be explained', () => {
     expect(stderr).toMatch(/none\.jpg: there is no such file/);
     expect(stderr).toMatch(/broken\.jpg: the picture cannot be decoded/);
     expect(readdirSync(at('some')).filter((name) => name.endsWith('.png'))).toEqual([
-      'one-2.png',
-      'one.png',
-      'two.png',
+      'one-2.saliency.png',
+      'one.saliency.png',
+      'two.saliency.png',
     ]);
   });
 

@@ -21,10 +21,10 @@ it('an explanation is written as PNG, SVG and raw maps, and nothing else', async
   } as const;
   const place = { folder: out, name: 'face', title: 'face.png' };
   const written = await writeExplanation(new Uint8Array(64).fill(90), explanation, place);
-  expect(readdirSync(out).sort()).toEqual(['face.gradient.npy', 'face.png', 'face.svg']);
+  expect(readdirSync(out).sort()).toEqual(['face.gradient.npy', 'face.saliency.png', 'face.saliency.svg']);
   expect(written).toEqual({
-    png: join(out, 'face.png'),
-    svg: join(out, 'face.svg'),
+    png: join(out, 'face.saliency.png'),
+    svg: join(out, 'face.saliency.svg'),
     npy: { gradient: join(out, 'face.gradient.npy') },
   });
   const npy = readFileSync(written.npy.gradient as string);

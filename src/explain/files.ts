@@ -16,7 +16,7 @@ export interface ExplanationFiles {
 }
 
 /**
- * Writes `NAME.png` and `NAME.svg` (the panel) and `NAME.METHOD.npy` (float32 [size, size]) into a folder.
+ * Writes `NAME.saliency.png` and `NAME.saliency.svg` (the panel), so that no picture is written over, and `NAME.METHOD.npy` (float32 [size, size]) into a folder.
  *
  * @param face [size, size], 0 black to 255 white
  * @throws FerError naming path and remedy if the disk refuses
@@ -34,13 +34,14 @@ export async function writeExplanation(
   const path = (end: string): string => join(folder, `${name}.${end}`);
   const size = Math.sqrt(face.length);
   const svg = await saliencyPanel(face, explanation, { title, theme, font: true });
-  writeFileAtomic(path('svg'), svg);
-  writeFileAtomic(path('png'), await svgToPng(svg));
+  const panel = { png: path('saliency.png'), svg: path('saliency.svg') };
+  writeFileAtomic(panel.svg, svg);
+  writeFileAtomic(panel.png, await svgToPng(svg));
   const npy: Partial<Record<MethodName, string>> = {};
   for (const { method, values } of explanation.maps) {
     const file = path(`${method}.npy`);
     writeFileAtomic(file, encodeNpy([size, size], values));
     npy[method] = file;
   }
-  return { png: path('png'), svg: path('svg'), npy };
+  return { ...panel, npy };
 }

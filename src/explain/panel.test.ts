@@ -145,3 +145,27 @@ describe('a panel', () => {
     expect(shown.length).toBeLessThan(80);
   });
 });
+
+describe('the answers beside a face', () => {
+  const shares = (labels: readonly string[]) =>
+    Object.fromEntries(
+      labels.map((label, i) => [label, (i + 1) / ((labels.length * (labels.length + 1)) / 2)]),
+    );
+  const panel = (of: Partial<Explanation>) =>
+    saliencyPanel(face, { ...explanation, ...of }, { title: 'a', font: false });
+
+  it('have room for bars where names are long', async () => {
+    const svg = await panel({ scores: shares(['extremely surprised and rather afraid', 'happy']) });
+    const widths = [...svg.matchAll(/<rect [^>]*width="(-?[\d.]+)"/g)].map(([, width]) => Number(width));
+    expect(Math.min(...widths)).toBeGreaterThanOrEqual(0);
+    expect(svg).toMatch(/>extremely [^<]*…</);
+    expect(svg).not.toContain('rather afraid');
+  });
+
+  it('are the likeliest and those of interest where there are many', async () => {
+    const labels = Array.from({ length: 28 }, (_, i) => `class ${i}`);
+    const svg = await panel({ scores: shares(labels), label: 'class 27', target: 'class 0' });
+    const named = labels.filter((label) => svg.includes(`>${label}<`));
+    expect(named).toEqual(['class 0', ...labels.slice(-12)]);
+  });
+});

@@ -19,6 +19,10 @@ const TILE = 192;
 const GAP = 14;
 const TITLE = 16;
 const SMALL = 12;
+/** Room for the names of the labels; what is longer is cut. */
+const NAMES = 96;
+/** Between two rows of labels at the least. */
+const LEAST_STEP = 14;
 /** From the top to the tiles: heading, remark, the columns' headings. */
 const TOP = MARGIN + 78;
 const ROW_GAP = 12;
@@ -95,6 +99,24 @@ export async function saliencyPanel(
   ].join('\n');
 }
 
+/** All labels, or as many as there is room for: those of interest and the likeliest others. */
+function shownLabels(scores: Explanation['scores'], wanted: readonly string[]): string[] {
+  const labels = Object.keys(scores);
+  const most = Math.floor(TILE / LEAST_STEP);
+  if (labels.length <= most) return labels;
+  const byScore = [...labels].sort((a, b) => scores[b] - scores[a]);
+  const shown = new Set([...new Set([...wanted, ...byScore])].slice(0, most));
+  return labels.filter((name) => shown.has(name));
+}
+
+/** The start of a text, so that it takes no more than `width` pixels. */
+function shortened(text: string, width: number): string {
+  if (textWidth(text, SMALL, 600) <= width) return text;
+  let length = text.length;
+  while (length > 1 && textWidth(`${text.slice(0, length)}…`, SMALL, 600) > width) length--;
+  return `${text.slice(0, length)}…`;
+}
+
 /** A row for each label: name, bar, share. */
 function scoreBars(
   { label, target, scores }: Explanation,
@@ -103,9 +125,10 @@ function scoreBars(
   palette: Palette,
 ): string[] {
   const draw = pen(palette);
-  const labels = Object.keys(scores);
+  const labels = shownLabels(scores, [label, target]);
   const step = Math.min(26, TILE / labels.length);
-  const names = Math.max(...labels.map((name) => textWidth(name, SMALL, 600)));
+  const texts = new Map(labels.map((name) => [name, shortened(name, NAMES)]));
+  const names = Math.max(...[...texts.values()].map((text) => textWidth(text, SMALL, 600)));
   const barLeft = left + names + 8;
   const figures = textWidth('100 %', SMALL, 600) + 8;
   const full = TILE - names - 8 - figures;
@@ -118,7 +141,7 @@ function scoreBars(
     const bar = (length: number, color: string) =>
       `<rect x="${barLeft.toFixed(1)}" y="${(middle - 5).toFixed(1)}" width="${length.toFixed(1)}" height="10" rx="2" fill="${color}"/>`;
     return [
-      draw.text(left + names, y, name, { weight, fill, anchor: 'end' }),
+      draw.text(left + names, y, texts.get(name) ?? name, { weight, fill, anchor: 'end' }),
       bar(full, palette.grid),
       bar(full * scores[name], name === label ? palette.series[0] : palette.muted),
       draw.text(left + TILE, y, percent(scores[name]), { weight, fill, anchor: 'end' }),

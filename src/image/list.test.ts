@@ -44,3 +44,23 @@ test('nothing to find is an error', () => {
   expect(() => listImages([at('empty')])).toThrow(/empty: expected .* found none/);
   expect(() => listImages([at('gone.png')])).toThrow(/cannot read .*gone\.png: there is no such file/);
 });
+
+test('links that lead in a circle or nowhere are files, for whoever reads them to report', () => {
+  const odd = at('odd');
+  fs.mkdirSync(odd);
+  fs.symlinkSync('self.png', join(odd, 'self.png'));
+  fs.symlinkSync('circle', join(odd, 'circle'));
+  fs.symlinkSync('nowhere', join(odd, 'broken.png'));
+  fs.writeFileSync(join(odd, 'x.png'), '');
+  expect(listImages([odd])).toEqual(['broken.png', 'self.png', 'x.png'].map((name) => join(odd, name)));
+  fs.rmSync(odd, { recursive: true });
+});
+
+test('what was drawn of a face is none itself, unless it is named', () => {
+  const drawn = at('drawn');
+  fs.mkdirSync(drawn);
+  for (const name of ['a.png', 'a.saliency.png', 'a.faces.jpg']) fs.writeFileSync(join(drawn, name), '');
+  expect(listImages([drawn])).toEqual([join(drawn, 'a.png')]);
+  expect(listImages([join(drawn, 'a.faces.jpg')])).toEqual([join(drawn, 'a.faces.jpg')]);
+  fs.rmSync(drawn, { recursive: true });
+});

@@ -5,10 +5,12 @@ import { explainFileError } from '../io/files.ts';
 
 /** File names taken from a folder; a file named by the user may be called anything. */
 const PICTURE = /\.(jpe?g|png|webp)$/i;
+/** What `fer explain` and `fer predict annotate=` have drawn, which is no face of its own. */
+const DRAWN = /\.(saliency\.png|faces\.jpg)$/;
 
 /**
  * The pictures meant by `paths`: a file stands for itself, a folder for all pictures in it and below, sorted
- * by path. Hidden files and folders are skipped, a folder reached twice through links is read once, and a
+ * by path. Hidden files and folders and what was drawn here are skipped, a folder reached twice through links is read once, and a
  * picture named twice is listed once.
  *
  * @throws FerError for a path that does not exist and for a folder without pictures
@@ -41,15 +43,27 @@ function walk(folder: string, visited: Set<string>): string[] {
   return entries.flatMap((entry) => {
     if (entry.name.startsWith('.')) return [];
     const path = join(folder, entry.name);
-    if (isFolder(entry, path)) return walk(path, visited);
-    return PICTURE.test(entry.name) ? [path] : [];
+    if (isFolder(entry, path)) {
+      try {
+        return walk(path, visited);
+      } catch (error) {
+        // Reading it as a picture reports it, and the others go on.
+        if (error instanceof FerError) return [path];
+        throw error;
+      }
+    }
+    return PICTURE.test(entry.name) && !DRAWN.test(entry.name) ? [path] : [];
   });
 }
 
-/** Follows links; a broken one counts as a file, so that reading it reports it. */
+/** Follows links; one that leads nowhere, or in a circle, counts as a file, so that reading it reports it. */
 function isFolder(entry: Dirent, path: string): boolean {
   if (!entry.isSymbolicLink()) return entry.isDirectory();
-  return statSync(path, { throwIfNoEntry: false })?.isDirectory() ?? false;
+  try {
+    return statSync(path).isDirectory();
+  } catch {
+    return false;
+  }
 }
 
 function guarded<T>(path: string, action: () => T): T {
