@@ -1,5 +1,5 @@
 import type { ClassFigure } from './classBarsChart.ts';
-import { legendColumns } from './linesChart.ts';
+import { legendColumns, legendLimit } from './linesChart.ts';
 import type { Chart } from './renderSvg.ts';
 import { runScales } from './runScales.ts';
 
@@ -31,7 +31,7 @@ export function classDotsChart(figure: string, runs: readonly RunClasses[]): Cha
         orient: 'top',
         symbolSize: 60,
         columns: legendColumns(names, WIDTH),
-        labelLimit: 150,
+        labelLimit: legendLimit(names, WIDTH),
       } as const;
       const color = { field: 'name', type: 'nominal', scale: scales.color, legend } as const;
       const shape = { field: 'name', type: 'nominal', scale: scales.shape, legend } as const;

@@ -1,5 +1,6 @@
 import { textWidth } from './font.ts';
 import type { Chart } from './renderSvg.ts';
+import { wrapText } from './wrapText.ts';
 
 export interface Confusion {
   readonly labels: readonly string[];
@@ -13,6 +14,8 @@ export interface Confusion {
 export const HEAT_SWITCH = 0.55;
 /** Room for the cells in all, so that seven classes and their labels come to about 600 px. */
 const CELLS_WIDTH = 490;
+/** Of the text over few cells. */
+const LEAST_WIDTH = 260;
 const LABEL_SIZE = 12;
 
 /**
@@ -25,6 +28,8 @@ export function confusionChart(
 ): Chart {
   const C = labels.length;
   const step = Math.round(Math.min(110, Math.max(46, CELLS_WIDTH / C)));
+  // With the names of the rows.
+  const width = Math.max(LEAST_WIDTH, step * C + 90);
   // Labels that do not fit over their column are turned.
   const turned = labels.some((label) => textWidth(label, LABEL_SIZE) > step - 4);
   const values = labels.flatMap((target, r) =>
@@ -47,8 +52,8 @@ export function confusionChart(
     spec: (palette) => ({
       title: {
         text: title,
-        subtitle: [...(subtitle === undefined ? [] : [subtitle]), '% of each row, and images'],
-        limit: step * C + 90,
+        subtitle: [...(subtitle === undefined ? [] : wrapText(subtitle, width)), '% of each row, and images'],
+        limit: width,
       },
       data: { values },
       width: { step },

@@ -55,7 +55,7 @@ export function linesChart(lines: readonly Line[], { figure, format, zero = fals
               // Long enough for two dashes.
               symbolSize: 320,
               columns: legendColumns(drawn, WIDTH),
-              labelLimit: 150,
+              labelLimit: legendLimit(drawn, WIDTH),
             }
           : null;
       const color = { field: 'name', type: 'nominal', scale: scales.color, legend } as const;
@@ -102,9 +102,17 @@ export function linesChart(lines: readonly Line[], { figure, format, zero = fals
   };
 }
 
-/** How many columns of a legend of names fit over a chart. */
+/** Of a legend's name beside others, and what its symbol and the gaps take. */
+const NAME_WIDTH = 150;
+const SYMBOL_WIDTH = 42;
+
+/** How many columns of a legend of names fit over a chart; long ones, which may differ in their ends, have a row each. */
 export function legendColumns(names: readonly string[], width: number): number {
-  // Symbol and gaps.
-  const column = Math.max(...names.map((name) => Math.min(150, textWidth(name, 12)))) + 42;
-  return Math.max(1, Math.floor(width / column));
+  const longest = Math.max(...names.map((name) => textWidth(name, 12)));
+  return longest > NAME_WIDTH ? 1 : Math.max(1, Math.floor(width / (longest + SYMBOL_WIDTH)));
+}
+
+/** The width that a name of such a legend may take. */
+export function legendLimit(names: readonly string[], width: number): number {
+  return legendColumns(names, width) === 1 ? width - SYMBOL_WIDTH : NAME_WIDTH;
 }

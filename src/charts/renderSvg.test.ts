@@ -64,6 +64,17 @@ test('the confusion matrix: rows are targets, columns predictions, shares over c
   expect(chart.description).toContain('sad taken for fear, 50.0 %');
 });
 
+test('what a confusion matrix is of is not cut, however few its classes', async () => {
+  const subtitle =
+    'a/epoch_20.safetensors + b/epoch_20.safetensors on PublicTest, 5 images: accuracy 60.00 %';
+  const svg = await renderSvg(
+    confusionChart({ labels: ['sad'], confusion: [[5]], confusionNormalized: [[1]] }, { subtitle }),
+  );
+  // Lines of a text follow each other without a space.
+  const text = placedTexts(svg).find((one) => one.text.startsWith('a/epoch'))?.text;
+  expect(text?.replaceAll(' ', '')).toBe(`${subtitle}% of each row, and images`.replaceAll(' ', ''));
+});
+
 test('seven classes come to about 600 px', async () => {
   const labels = ['angry', 'disgust', 'fear', 'happy', 'sad', 'surprise', 'neutral'];
   const zeros = labels.map(() => labels.map(() => 0));

@@ -99,3 +99,14 @@ test('dots of each run, and no interval where there is none', async () => {
   expect(marks(svg, 'symbol').flatMap((group) => elements(group, 'path'))).toHaveLength(6);
   expect(texts(svg)).toEqual(expect.arrayContaining(['a', 'b', 'c', 'happy', 'sad']));
 });
+
+test('names that differ in their ends alone stand in a row each, whole', async () => {
+  const names = [1, 2].map((seed) => `fer2013_width32_lr0.01_cosine_seed${seed}`);
+  const svg = await renderSvg(
+    linesChart(
+      names.map((name) => line(name, [0.1, 0.2])),
+      options,
+    ),
+  );
+  expect(texts(svg)).toEqual(expect.arrayContaining(names));
+});

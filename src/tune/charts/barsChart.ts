@@ -1,8 +1,8 @@
 import { textWidth } from '../../charts/font.ts';
 import type { Chart } from '../../charts/renderSvg.ts';
 import type { Palette } from '../../charts/theme.ts';
+import { wrapText } from '../../charts/wrapText.ts';
 import type { Spread } from '../summary.ts';
-import { wrapText } from './wrapText.ts';
 
 /** Bars over one name, one for each series. */
 export interface BarGroup {
@@ -51,7 +51,9 @@ export function barsChart(
       return [{ name, series: each, mean, low, high, label: (100 * mean).toFixed(DIGITS) }];
     }),
   );
-  const step = (series.length > 1 ? series.length * BAR : LONE_BAR) + GAP;
+  const words = names.flatMap((name) => name.replaceAll('+', '+_').split('_'));
+  const widest = Math.max(...words.map((word) => textWidth(word, LABEL_SIZE)));
+  const step = Math.max((series.length > 1 ? series.length * BAR : LONE_BAR) + GAP, Math.ceil(widest) + 6);
   // Names that do not fit under their group are broken where they can be.
   const long = names.some((name) => textWidth(name, LABEL_SIZE) > step - 4);
   const spread = values.some(({ low, high }) => low < high);
@@ -73,7 +75,7 @@ export function barsChart(
           axis: {
             title: names.length > 1 ? axis : null,
             labelAngle: 0,
-            ...(long ? { labelExpr: "split(datum.label, '_')" } : {}),
+            ...(long ? { labelExpr: "split(replace(datum.label, /\\+/g, '+_'), '_')" } : {}),
             labelColor: palette.ink,
             grid: false,
           },

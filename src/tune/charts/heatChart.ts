@@ -1,6 +1,7 @@
 import { HEAT_SWITCH } from '../../charts/confusionChart.ts';
+import { textWidth } from '../../charts/font.ts';
 import type { Chart } from '../../charts/renderSvg.ts';
-import { wrapText } from './wrapText.ts';
+import { wrapText } from '../../charts/wrapText.ts';
 
 /** One cell of a grid. */
 export interface HeatCell {
@@ -22,6 +23,7 @@ export interface HeatOptions {
 }
 
 const CELL = { width: 74, height: 50 };
+const LABEL_SIZE = 12;
 /** Of the text over few cells. */
 const LEAST_WIDTH = 420;
 /** Opacity of the lowest accuracy; the highest has 1. */
@@ -48,6 +50,8 @@ export function heatChart(cells: readonly HeatCell[], { title, subtitle, x, y, p
           },
         ],
   );
+  // Values that do not fit under their column are turned.
+  const turned = x.values.some((value) => textWidth(value, LABEL_SIZE) > CELL.width - 4);
   return {
     title,
     description: describe(cells, x.name, y.name, panel?.name),
@@ -62,7 +66,7 @@ export function heatChart(cells: readonly HeatCell[], { title, subtitle, x, y, p
             type: 'nominal' as const,
             sort: [...x.values],
             scale: { domain: [...x.values], paddingInner: 0.03, paddingOuter: 0 },
-            axis: { title: x.name, labelAngle: 0, grid: false, labelColor: palette.ink },
+            axis: { title: x.name, labelAngle: turned ? -40 : 0, grid: false, labelColor: palette.ink },
           },
           y: {
             field: 'y',

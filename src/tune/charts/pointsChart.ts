@@ -1,5 +1,5 @@
 import type { Chart } from '../../charts/renderSvg.ts';
-import { wrapText } from './wrapText.ts';
+import { wrapText } from '../../charts/wrapText.ts';
 
 const WIDTH = 480;
 

@@ -1,4 +1,4 @@
-import { textWidth } from '../../charts/font.ts';
+import { textWidth } from './font.ts';
 
 /** A text in lines of at most `width` pixels, broken between words. */
 export function wrapText(text: string, width: number, size = 12): string[] {
