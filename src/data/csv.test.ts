@@ -68,6 +68,12 @@ describe('layouts', () => {
     expectGood(await readCsv(write(`emotion, Usage," pixels ",note\r\n${rows.join('\r\n')}\r\n`)));
   });
 
+  test('quotes within quotes, and commas, in other columns and in the header', async () => {
+    const notes = ['"he said ""hi"", twice"', '""""""'];
+    const rows = GOOD.map((row, i) => `${notes[i % 2]},${row}`);
+    expectGood(await readCsv(write(`"a ""note"", or two",${HEADER}${rows.join('\n')}\n`)));
+  });
+
   test('rows across chunks and blocks, with progress', async () => {
     const N = 2500;
     const rows = Array.from({ length: N }, (_, i) => officialRow(i, i % 7, 'Training'));

@@ -20,7 +20,9 @@ export interface Columns {
  * columns are allowed. Throws FerError for a missing or repeated one.
  */
 export function parseHeader(file: string, line: string): Columns {
-  const names = line.split(',').map((name) =>
+  // Fields of a row: quotes hold commas and, written twice, quotes.
+  const fields = line.match(/(?<=^|,)(?: *"(?:[^"]|"")*" *(?=,|$)|[^,]*)/g) ?? [];
+  const names = fields.map((name) =>
     name
       .trim()
       .replace(/^"(.*)"$/, '$1')
@@ -90,6 +92,8 @@ export class RowParser {
     if (bytes[from] === QUOTE && from < end) {
       from++;
       to = bytes.indexOf(QUOTE, from);
+      // A quote within a field is written twice.
+      while (to >= 0 && to + 1 < end && bytes[to + 1] === QUOTE) to = bytes.indexOf(QUOTE, to + 2);
       if (to < 0 || to >= end) return -1;
       next = to + 1;
       while (next < end && bytes[next] === SPACE) next++;
