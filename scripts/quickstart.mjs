@@ -44,6 +44,13 @@ function override(base, changes) {
   return [...base.filter((setting) => !changed.has(keyOf(setting))), ...changes];
 }
 
+/** The later steps are about this run. */
+function refuseOthers(changes) {
+  const taken = changes.find((setting) => /^(name|runs|data)=/.test(setting));
+  if (taken)
+    throw new Failed(`${taken}: the quickstart trains ${run} on ${data}; for others use fer train`, 2);
+}
+
 /** Writes one face of each expression, from the part of the data that training never saw. */
 async function writeFaces() {
   const { synthetic } = await import('../dist/index.js');
@@ -66,6 +73,7 @@ function explain(title, ...lines) {
 async function quickstart() {
   if (!existsSync(join(root, cli)))
     throw new Failed('fer is not built: run "npm ci" (or "npm run build") first');
+  refuseOthers(process.argv.slice(2));
   const started = performance.now();
 
   explain(

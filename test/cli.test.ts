@@ -200,3 +200,17 @@ describe('exit codes of a process', () => {
     expect(existsSync(at('runs', 'x'))).toBe(false);
   });
 });
+
+test.runIf(existsSync('/dev/full'))(
+  'a full disk behind a redirected stream is told, and ends nothing',
+  async () => {
+    const answer = (redirection: string): Promise<{ code: number | null; stdout: string; stderr: string }> =>
+      start('/bin/sh', ['-c', `"${process.execPath}" "${CLI}" --help ${redirection}`]).ended;
+    const full = await answer('> /dev/full');
+    expect(full).toMatchObject({
+      code: 1,
+      stderr: expect.stringMatching(/^fer: standard output is not complete: .*ENOSPC.*\n$/),
+    });
+    expect(await answer('2> /dev/full')).toMatchObject({ code: 0, stdout: expect.stringContaining('fer') });
+  },
+);

@@ -1,4 +1,12 @@
-import { cpSync, mkdirSync, readdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
+import fs, {
+  cpSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import sharp from 'sharp';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
@@ -241,19 +249,30 @@ describe('figures', () => {
     expect(counted).toEqual(confusion);
   });
 
+  const QUICK = ['evaluate', `model=${MODEL}`, `data=${DATA}`, 'crops=1'];
   test('are printed even where out= cannot be written', async () => {
     const out = at('nowhere', 'figures.json');
-    const { code, stdout, stderr } = await fer(
-      'evaluate',
-      `model=${MODEL}`,
-      `data=${DATA}`,
-      'crops=1',
-      'json=true',
-      `out=${out}`,
-    );
+    const write = vi.spyOn(fs, 'writeSync').mockImplementation(() => {
+      throw Object.assign(new Error('no room'), { code: 'ENOSPC' });
+    });
+    const { code, stdout, stderr } = await fer(...QUICK, 'json=true', `out=${out}`);
+    write.mockRestore();
     expect(code).toBe(1);
     expect(JSON.parse(stdout).n).toBe(12);
     expect(stderr).toContain(`cannot write ${out}`);
+  });
+
+  test('and an out= that can never be written is refused before the work', async () => {
+    writeFileSync(at('taken'), '');
+    mkdirSync(at('taken.json'));
+    for (const [name, message] of [
+      ['taken', /taken/],
+      ['taken.json', /taken\.json is a folder, where a file is to be written/],
+    ] as const) {
+      const { code, stdout, stderr } = await fer(...QUICK, `out=${at(name)}`);
+      expect({ code, stdout }).toEqual({ code: 1, stdout: '' });
+      expect(stderr).toMatch(message);
+    }
   });
 });
 

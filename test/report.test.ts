@@ -1,4 +1,4 @@
-import { cpSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import fs, { cpSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import type { Metrics } from '../src/evaluate/metrics.ts';
@@ -447,9 +447,16 @@ describe('bad input', () => {
     expect(await refusal(at('one'), ...PLAIN, `out=${at('file', 'page.html')}`)).toMatch(
       /^cannot make the folder .*file: /,
     );
-    const { code, stdout, stderr } = await fer('report', at('one'), ...PLAIN, `out=${at('new')}`);
-    expect({ code, stderr }).toEqual({ code: 1, stderr: expect.stringMatching(/^cannot write .*new: /) });
-    expect(stdout).toMatch(/^one {2}\d+\.\d\d % \(/);
+    expect(await refusal(at('one'), ...PLAIN, `out=${at('new')}`)).toMatch(
+      /new is a folder, where a file is/,
+    );
+    const write = vi.spyOn(fs, 'writeSync').mockImplementation(() => {
+      throw Object.assign(new Error('no room'), { code: 'ENOSPC' });
+    });
+    const full = await fer('report', at('one'), ...PLAIN, `out=${at('new', 'full.html')}`);
+    write.mockRestore();
+    expect(full).toMatchObject({ code: 1, stderr: expect.stringMatching(/^cannot write .*full\.html: /) });
+    expect(full.stdout).toMatch(/^one {2}\d+\.\d\d % \(/);
   });
 
   test('nothing is left half-written', () => {

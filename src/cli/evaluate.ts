@@ -7,7 +7,7 @@ import { facesOf, type Judgement, judge } from '../evaluate/judge.ts';
 import { argmax, type Metrics } from '../evaluate/metrics.ts';
 import { Recognizer } from '../evaluate/recognizer.ts';
 import { metricsText } from '../evaluate/table.ts';
-import { writeFileAtomic } from '../io/files.ts';
+import { makeFileFolder, makeFolder, writeFileAtomic } from '../io/files.ts';
 import { pathList } from '../io/pathList.ts';
 import { findOfList, loadFound, modelName } from '../nn/model.ts';
 import { readData } from './common.ts';
@@ -18,6 +18,9 @@ export const run: Run<typeof evaluateOptions> = async ({ config }, out) => {
   // Without a text it is the network that comes along.
   const paths = config.model === '' ? [''] : pathList(config.model, '+');
   const models = paths.map((path) => findOfList(path, config.model));
+  const asFile = config.out.endsWith('.json');
+  if (asFile) makeFileFolder(config.out);
+  else if (config.out !== '') makeFolder(config.out);
   const dataset = await readData(config, out);
   const faces = facesOf(dataset, config.split, models[0].description);
   const backend = await createBackend(config);
@@ -37,7 +40,7 @@ export const run: Run<typeof evaluateOptions> = async ({ config }, out) => {
     const metrics = withUnseen(judgement, dataset, config);
     // First where nothing can fail: figures that took minutes are not lost to a wrong out=.
     out.result(metrics, () => metricsText(metrics, { color: out.color }));
-    if (config.out.endsWith('.json')) {
+    if (asFile) {
       writeFileAtomic(config.out, `${JSON.stringify(metrics, null, 2)}\n`);
     } else if (config.out !== '') {
       const { writeEvaluation } = await import('../report/evaluationFiles.ts');

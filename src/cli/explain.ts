@@ -117,7 +117,7 @@ function table(results: readonly Explained[]): string {
     return [file, label, (100 * scores[label]).toFixed(1), target, png];
   });
   const all = [['file', 'label', '(%)', 'explained', 'picture'], ...rows];
-  const widths = all[0].map((_, c) => Math.max(...all.map((row) => row[c]?.length ?? 0)));
+  const widths = all[0].map((_, c) => all.reduce((most, row) => Math.max(most, row[c]?.length ?? 0), 0));
   return all
     .map((row) =>
       row

@@ -38,7 +38,9 @@ interface Row {
 }
 
 function table(heads: readonly string[], rows: readonly Row[], labels: readonly string[]): string {
-  const widths = heads.map((head, c) => Math.max(head.length, ...rows.map(({ cells }) => cells[c].length)));
+  const widths = heads.map((head, c) =>
+    rows.reduce((most, { cells }) => Math.max(most, cells[c].length), head.length),
+  );
   const label = Math.max(...labels.map(({ length }) => length));
   const start = (cells: readonly string[]): string =>
     cells.map((cell, c) => cell.padEnd(widths[c])).join('  ');

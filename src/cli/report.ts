@@ -1,9 +1,9 @@
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import type { ReportConfig, reportOptions } from '../config.ts';
 import type { Dataset } from '../data/dataset.ts';
 import { createBackend } from '../engine/createBackend.ts';
 import { facesOf } from '../evaluate/judge.ts';
-import { makeFolder, writeFileAtomic } from '../io/files.ts';
+import { makeFileFolder, writeFileAtomic } from '../io/files.ts';
 import { comparePairs, type Pair } from '../report/compareRuns.ts';
 import { comparisonReport } from '../report/comparisonReport.ts';
 import { type JudgedRun, judgeRun, readRuns, type StoredRun } from '../report/judgedRun.ts';
@@ -25,7 +25,7 @@ export const run: Run<typeof reportOptions> = async ({ config, positionals }, ou
   for (const { model } of runs) facesOf(dataset, config.split, model.description);
   const single = runs.length === 1;
   const file = config.out || (single ? join(runs[0].path, 'report.html') : 'report.html');
-  makeFolder(dirname(file));
+  makeFileFolder(file);
   const context: ReportContext = {
     dataset,
     split: config.split,

@@ -149,6 +149,18 @@ export function makeFolder(path: string): void {
 }
 
 /**
+ * Makes the folder of a file that will be written after long work, and refuses a folder in its place now.
+ *
+ * @throws FerError naming path and remedy
+ */
+export function makeFileFolder(file: string): void {
+  makeFolder(dirname(file));
+  if (fs.statSync(file, { throwIfNoEntry: false })?.isDirectory()) {
+    throw new FerError(`${file} is a folder, where a file is to be written: give its name too`);
+  }
+}
+
+/**
  * Removes from `folder` the temporary files of processes that no longer run (killed while writing).
  * A folder that does not exist has none.
  *

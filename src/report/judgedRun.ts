@@ -1,5 +1,5 @@
 import { existsSync, statSync } from 'node:fs';
-import { basename, dirname, join } from 'node:path';
+import { basename, dirname, join, resolve } from 'node:path';
 import type { ReportConfig } from '../config.ts';
 import type { Dataset } from '../data/dataset.ts';
 import type { Backend } from '../engine/backend.ts';
@@ -53,7 +53,7 @@ export interface JudgedRun extends StoredRun {
  * @throws FerError for a path that is no run, a run without history, and the same run twice
  */
 export function readRuns(paths: readonly string[]): StoredRun[] {
-  const names = paths.map((path) => basename(join(path, '.')));
+  const names = paths.map((path) => basename(resolve(path)));
   const unique = new Set(names).size === names.length;
   const seen = new Set<string>();
   return paths.map((path, i) => {
