@@ -89,6 +89,14 @@ test('an ONNX file says what it is, and names its inputs, outputs and labels', (
   expect(stored?.get(9)?.[0]).toHaveLength(8 * 8 * 9 * 2);
 });
 
+test('input=crops averages nothing, so crops= is refused', async () => {
+  const args = ['export', `model=${MODEL}`, 'format=onnx', `out=${at('no.onnx')}`, 'input=crops', 'crops=1'];
+  expect(await fer(...args)).toMatchObject({
+    code: 2,
+    stderr: expect.stringMatching(/^crops= would have no effect: input=crops takes single crops/),
+  });
+});
+
 describe.runIf(optional('onnxruntime-node', runtime !== undefined, WHERE))('in ONNX Runtime', () => {
   test.each([
     ['fp32', 'faces', 10],
@@ -98,7 +106,8 @@ describe.runIf(optional('onnxruntime-node', runtime !== undefined, WHERE))('in O
     ['fp16', 'crops', 10],
   ] as const)('%s, %s, %i crops: the answers are ours', async (dtype, input, crops) => {
     const out = at(`${dtype}${input}${crops}.onnx`);
-    const args = [`dtype=${dtype}`, `input=${input}`, `crops=${crops}`, `data=${DATA}`, 'threads=1'];
+    const averaged = input === 'faces' ? [`crops=${crops}`] : [];
+    const args = [`dtype=${dtype}`, `input=${input}`, ...averaged, `data=${DATA}`, 'threads=1'];
     const { code, stdout, stderr } = await fer(
       'export',
       `model=${MODEL}`,
@@ -117,6 +126,7 @@ describe.runIf(optional('onnxruntime-node', runtime !== undefined, WHERE))('in O
     expect(readFileSync(out)).toHaveLength(result.bytes);
     const about = JSON.parse(readFileSync(out.replace('.onnx', '.json'), 'utf8'));
     expect(about).toMatchObject({ labels: readModel(MODEL).description.labels, dtype, opset: 17 });
+    expect(about.crops).toBe(input === 'faces' ? crops : undefined);
   });
 
   test('the file by itself gives the accuracy of fer evaluate, for any number of faces at once', async () => {

@@ -59,7 +59,9 @@ export async function exportOnnx(config: ExportConfig, out: Output): Promise<num
   const { labels } = model.description;
   const preprocessor =
     input === 'faces' ? { size: inputs[0].shape[1], in_graph: true } : preprocessorOf(model.description);
-  const about = { labels, inputs, outputs, opset, dtype, crops: config.crops, preprocessor, version };
+  // Single crops are for the caller to average.
+  const averaged = input === 'faces' ? { crops: config.crops } : {};
+  const about = { labels, inputs, outputs, opset, dtype, ...averaged, preprocessor, version };
   writeFileAtomic(sidecar, `${JSON.stringify(about, null, 2)}\n`);
   const result = { out: file, about: sidecar, dtype, input, bytes: bytes.length, checks };
   out.result(result, () =>

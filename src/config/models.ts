@@ -329,7 +329,7 @@ export function checkPredictConfig({ faces }: PredictConfig, explicit: ReadonlyS
 
 /** @throws UsageError for options that were given and are about something else */
 export function checkExportConfig(
-  { format, check, data }: ExportConfig,
+  { format, input, check, data }: ExportConfig,
   explicit: ReadonlySet<string>,
 ): void {
   if (format === 'onnx' && !check) {
@@ -344,7 +344,12 @@ export function checkExportConfig(
       'there is no data. Give data= too, or leave it out',
     );
   }
-  if (format === 'onnx') return;
+  if (format === 'onnx') {
+    if (input === 'crops') {
+      refuseUnused(explicit, ['crops'], 'input=crops takes single crops. Give input=faces, or leave it out');
+    }
+    return;
+  }
   if (noData) {
     const why = `format=${format} has no use for it but to judge the weights, and there is no data`;
     refuseUnused(explicit, ['crops'], `${why}. Give data= too, or leave it out`);

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { buildsHere, type Candidate, closeBackends, openBackends } from '../../../test/backends.ts';
 import { randomValues } from '../../../test/check-ops.ts';
+import { FerError } from '../../errors.ts';
 import { call } from '../kernels.ts';
 import { type Tensor, tensor, view } from '../tensor.ts';
 import { ReferenceBackend } from './reference.ts';
@@ -122,8 +123,22 @@ describe('the wasm backend', () => {
   it('says so when memory runs out', async () => {
     const backend = await WasmBackend.create({ threads: 1 });
     const huge = fixed('the images', [2 ** 30]);
-    expect(() => backend.write(huge, [1])).toThrow(/not enough memory for the images: 4.0 GiB/);
+    expect(() => backend.write(huge, [1])).toThrow(
+      /not enough memory for the images: 4\.0 GiB in all, .*; use a smaller width= or less data \(limit=\)/,
+    );
     await backend.close();
+  });
+
+  it.each([1, 2, 3])('of %i threads that is closed says so, also to what was under way', async (threads) => {
+    const backend = await WasmBackend.create({ threads });
+    const a = fixed('a', [40000]);
+    const program = backend.compile([add(a, a, a)]);
+    backend.run(program);
+    const closing = backend.close();
+    // Before and after the threads have ended.
+    expect(() => backend.run(program)).toThrow(new FerError('the backend is closed'));
+    await closing;
+    expect(() => backend.run(program)).toThrow(new FerError('the backend is closed'));
   });
 
   it('closes and lets a new one start', async () => {

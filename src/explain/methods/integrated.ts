@@ -80,7 +80,7 @@ async function integrate(
   }));
   let intervals = await measure(first);
   let points = intervals.length;
-  const rounding = ROUNDING * Math.max(...ends.map(Math.abs));
+  const rounding = ROUNDING * ends.reduce((most, score) => Math.max(most, Math.abs(score)), 0);
   const missing = (): number => Math.abs(intervals.reduce((all, { gap }) => all + gap, 0));
   while (missing() > Math.max(TOLERANCE * Math.abs(difference), rounding) && points < MOST * steps) {
     intervals.sort((a, b) => Math.abs(b.gap) - Math.abs(a.gap));

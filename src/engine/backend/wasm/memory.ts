@@ -18,6 +18,9 @@ interface Workspace {
   readonly bytes: number;
 }
 
+/** What the memory of a step is called in messages. */
+const ACTIVATIONS = 'activations';
+
 /** The shared memory of a backend: persistent buffers, programs and a workspace, one behind the other. */
 export class WasmMemory {
   readonly shared: WebAssembly.Memory;
@@ -67,7 +70,7 @@ export class WasmMemory {
     if (bytes <= present) this.#workspace = { address, used: Math.max(used, bytes), bytes: present };
     else {
       const fresh = (size: number) => ({
-        address: this.#atEnd(size, 'activations'),
+        address: this.#atEnd(size, ACTIVATIONS),
         used: bytes,
         bytes: size,
       });
@@ -117,18 +120,20 @@ export class WasmMemory {
       try {
         this.shared.grow(missing);
       } catch {
-        throw this.#tooMuch(end, what);
+        throw this.#tooMuch(end, what, 'this machine gives no more');
       }
     }
     this.#end = end;
     return address;
   }
 
-  #tooMuch(bytes: number, what: string): FerError {
+  #tooMuch(bytes: number, what: string, why?: string): FerError {
     const gib = (bytes / 2 ** 30).toFixed(1);
     const most = Number(((this.#mostPages * PAGE) / 2 ** 30).toFixed(2));
+    // The rest is the same for every batch.
+    const remedy = what === ACTIVATIONS ? 'bs= or fewer crops' : 'width= or less data (limit=)';
     return new FerError(
-      `not enough memory for ${what}: ${gib} GiB in all, WebAssembly has ${most}; use a smaller bs or fewer crops`,
+      `not enough memory for ${what}: ${gib} GiB in all, ${why ?? `WebAssembly has ${most}`}; use a smaller ${remedy}`,
     );
   }
 }

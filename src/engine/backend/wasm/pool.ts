@@ -39,7 +39,8 @@ export class ThreadPool {
   readonly threads: number;
   readonly #exports: KernelExports;
   readonly #workers: { stop(): Promise<unknown> }[] = [];
-  #failure: DeviceError | null = null;
+  /** Why there are no more runs. */
+  #failure: FerError | null = null;
 
   private constructor(exports: KernelExports, threads: number) {
     this.#exports = exports;
@@ -87,6 +88,8 @@ export class ThreadPool {
   }
 
   async stop(): Promise<void> {
+    // First: a run would wait for threads that are gone.
+    this.#failure ??= new FerError('the backend is closed');
     this.#exports.quit();
     await Promise.all(this.#workers.map((worker) => worker.stop()));
   }

@@ -116,3 +116,30 @@ describe('a step that a GPU has no room for', () => {
     ]);
   });
 });
+
+it('batches that grow sample by sample take little more memory than the largest alone', () => {
+  const memory = () => {
+    const device = {
+      pushErrorScope() {},
+      createBuffer: () => ({}),
+      popErrorScope: async () => null,
+    } as unknown as GPUDevice;
+    return new GpuMemory(device, 'Some GPU', TRAITS, () => undefined);
+  };
+  const placed = (into: GpuMemory, images: number): void => {
+    const [x, y] = [tensor('x', [images, 40, 40, 8]), tensor('y', [images, 40, 40, 8])];
+    const list = listOf({});
+    const calls = [call('relu.forward', { x, y }), call('relu.forward', { x: y, y: x })];
+    lowerCalls(calls, [], list);
+    into.place(calls, list, new Set());
+  };
+  const alone = memory();
+  placed(alone, 60);
+  const growing = memory();
+  for (let images = 1; images <= 60; images++) placed(growing, images);
+  expect(growing.bytes).toBeGreaterThanOrEqual(alone.bytes);
+  expect(growing.bytes).toBeLessThan(5 * alone.bytes);
+  const falling = memory();
+  for (let images = 60; images >= 1; images--) placed(falling, images);
+  expect(falling.bytes).toBe(alone.bytes);
+});

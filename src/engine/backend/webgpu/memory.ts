@@ -14,6 +14,9 @@ interface GpuSlot extends Slot {
 const STORAGE = BUFFER_USAGE.storage | BUFFER_USAGE.copySource | BUFFER_USAGE.copyDestination;
 /** Staging buffers up to this size are kept and used again. */
 const KEPT_BYTES = 1 << 16;
+/** Room that a slot in place of one outgrown has, over what it must hold, and up to which size. */
+const GROWTH = 1.5;
+const MOST_ROOMY = 64 << 20;
 /** WebGPU copies whole words. */
 const WORD = 4;
 
@@ -72,6 +75,7 @@ export class GpuMemory {
     let taken = 0;
     /** Of these, the bytes that are the same for every batch. */
     let steady = 0;
+    const earlier = [...this.#slots];
     const slots = place(dispatches, keep, this.#slots, (buffer): GpuSlot => {
       const bytes = bytesOf(buffer);
       if (bytes > this.#traits.bindingBytes) {
@@ -86,7 +90,11 @@ export class GpuMemory {
       if (fixed.has(buffer)) steady += bytes;
       const what = () =>
         `${size(taken)} for the values of a step. ${fitting(calls, (before - steady) / (taken - steady))}`;
-      const slot = { bytes, gpu: this.#make(buffer.name, bytes, what) };
+      // A little more than it takes where a slot of before is too small by little: batches may grow sample by sample.
+      const roomy = WORD * Math.ceil((GROWTH * bytes) / WORD);
+      const outgrown = earlier.some((slot) => slot.bytes < bytes && GROWTH * slot.bytes >= bytes);
+      const room = outgrown && roomy <= MOST_ROOMY ? roomy : bytes;
+      const slot = { bytes: room, gpu: this.#make(buffer.name, room, what) };
       this.#slots.push(slot);
       return slot;
     });
