@@ -16,7 +16,8 @@ export interface ExplanationFiles {
 }
 
 /**
- * Writes `NAME.saliency.png` and `NAME.saliency.svg` (the panel), so that no picture is written over, and `NAME.METHOD.npy` (float32 [size, size]) into a folder.
+ * Writes `NAME.saliency.png` and `NAME.saliency.svg` (the panel), names that no picture has, and `NAME.METHOD.npy` (float32
+ * [size, size]) into a folder.
  *
  * @param face [size, size], 0 black to 255 white
  * @throws FerError naming path and remedy if the disk refuses

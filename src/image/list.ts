@@ -10,8 +10,8 @@ const DRAWN = /\.(saliency\.png|faces\.jpg)$/;
 
 /**
  * The pictures meant by `paths`: a file stands for itself, a folder for all pictures in it and below, sorted
- * by path. Hidden files and folders and what was drawn here are skipped, a folder reached twice through links is read once, and a
- * picture named twice is listed once.
+ * by path. Hidden files and folders and what was drawn of others are skipped, a folder reached twice through links is read
+ * once, and a picture named twice is listed once.
  *
  * @throws FerError for a path that does not exist and for a folder without pictures
  */
