@@ -1,4 +1,4 @@
-import { copyFileSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { copyFileSync, cpSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import axe from 'axe-core';
 import type { Browser, BrowserContext, Page } from 'playwright-core';
 import sharp from 'sharp';
@@ -400,6 +400,9 @@ describe.runIf(hasChromium())('the page', { timeout: PATIENCE }, () => {
     const page = await open('#runs');
     await page.click('table.runs a:has-text("b")');
     await page.waitForSelector('.matrix');
+    // The link that was followed is gone: the keyboard is at the start of the run, and the title names it.
+    expect(await page.evaluate('document.activeElement.id')).toBe('main');
+    expect(await page.title()).toBe('b · Runs · fer');
     const cells = await page.$$eval('.matrix tbody td small', (all) =>
       all.map((one) => Number(one.textContent)),
     );
@@ -441,6 +444,30 @@ describe.runIf(hasChromium())('the page', { timeout: PATIENCE }, () => {
     expect(await page.textContent('[role=alert]')).toMatch(
       /cannot be loaded: .*model\.safetensors is not a usable/,
     );
+    await page.unroute('**/model/model.safetensors');
+    await page.click('button:text-is("Try again")');
+    await page.waitForSelector('.device');
+    expect(await page.$('[role=alert]')).toBeNull();
+  });
+
+  test('every cell of a confusion matrix can be read, whatever its share', async () => {
+    const shares = [0.02, 0.4, 0.45, 0.5, 0.55, 0.6, 0.66, 0.7, 0.72, 0.8, 0.9, 1];
+    const metrics = {
+      ...{ n: 1200, accuracy: 0.6, labels: shares.map((_, i) => `label ${i}`) },
+      confusion: shares.map((share) => shares.map((_, c) => (c === 0 ? Math.round(100 * share) : 0))),
+      confusionNormalized: shares.map((share) => shares.map((_, c) => (c === 0 ? share : 0))),
+    };
+    mkdirSync(`${tiny.runs}/shades`);
+    cpSync(`${tiny.runs}/a/config.json`, `${tiny.runs}/shades/config.json`);
+    writeFileSync(`${tiny.runs}/shades/metrics.json`, JSON.stringify(metrics));
+    for (const colorScheme of ['light', 'dark'] as const) {
+      const page = await open('#runs/shades', { colorScheme });
+      await page.waitForSelector('.matrix');
+      const { violations } = (await page.evaluate(`${axe.source}; axe.run('.matrix')`)) as axe.AxeResults;
+      expect(violations.map(({ id, nodes }) => `${colorScheme} ${id}: ${nodes[0].html}`)).toEqual([]);
+      await context.close();
+    }
+    rmSync(`${tiny.runs}/shades`, { recursive: true });
   });
 
   describe.each(['light', 'dark'] as const)('in the %s', (colorScheme) => {

@@ -1,6 +1,6 @@
 import type { JSX } from 'preact';
 import { useEffect } from 'preact/hooks';
-import { focusContent } from './focus.ts';
+import { focusContent, useFocusOnChange } from './focus.ts';
 import { PhotosView, useAlbum } from './photosView.tsx';
 import { useRoute, VIEWS, type View } from './route.ts';
 import { RunsView } from './runsView.tsx';
@@ -13,8 +13,11 @@ export function App(): JSX.Element {
   const loading = useRecognizer(view !== 'runs');
   const album = useAlbum();
   useEffect(() => {
-    document.title = view === 'photos' ? 'fer' : `${VIEWS[view]} · fer`;
-  }, [view]);
+    const parts = [item, view === 'photos' ? undefined : VIEWS[view], 'fer'];
+    document.title = parts.filter((part) => part !== undefined).join(' · ');
+  }, [view, item]);
+  // A link that was followed within the runs is gone with them.
+  useFocusOnChange(item);
   useEffect(() => {
     // A file that is dropped anywhere would replace the page, and the photos with it.
     const stay = (event: DragEvent): void => event.preventDefault();

@@ -2,8 +2,8 @@ import type { JSX } from 'preact';
 import type { RunEvaluation } from '../server/runs.ts';
 import { percent, plural } from './format.ts';
 
-/** From this share on, a cell's colour is so deep that its text must be light. */
-const DEEP = 0.5;
+/** Shares from which on a cell's text is of another colour: on each it has a contrast of 4.5 or more, in light and in dark. */
+const STEPS = [0.45, 0.55, 0.715];
 
 /** A confusion matrix as a table that can be read aloud: rows are what people said, columns what the network says. */
 export function ConfusionTable({
@@ -40,7 +40,7 @@ export function ConfusionTable({
                 return (
                   <td
                     key={labels[c]}
-                    class={share > DEEP ? 'deep' : undefined}
+                    class={`heat-${STEPS.filter((step) => share > step).length}`}
                     style={{ '--share': share.toFixed(4) }}
                   >
                     <b>{Math.round(100 * share)}</b>

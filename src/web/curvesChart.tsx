@@ -94,7 +94,9 @@ export function CurvesChart({ title, history, series, best, show }: CurvesChartP
         aria-valuenow={shown.epoch}
         aria-valuetext={`Epoch ${shown.epoch}: ${figures(shown)}`}
         onPointerMove={(event) => point(event.clientX, event.currentTarget)}
-        onPointerLeave={() => setAt(undefined)}
+        onPointerDown={(event) => point(event.clientX, event.currentTarget)}
+        // A finger that is lifted leaves; what it pointed at stays to be read.
+        onPointerLeave={(event) => event.pointerType !== 'touch' && setAt(undefined)}
         onBlur={() => setAt(undefined)}
         onKeyDown={onKeyDown}
       >

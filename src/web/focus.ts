@@ -6,7 +6,7 @@ export function focusContent(): void {
 }
 
 /** Does so when one part of a view takes the place of another: the button that was pressed may be gone with it. */
-export function useFocusOnChange(part: boolean): void {
+export function useFocusOnChange(part: boolean | string | undefined): void {
   const before = useRef(part);
   useEffect(() => {
     if (before.current === part) return;

@@ -1,14 +1,17 @@
 import type { JSX } from 'preact';
-import type { Loading } from './useRecognizer.ts';
+import { type Loading, loadAgain } from './useRecognizer.ts';
 
 /** How far the network has been loaded, or why it cannot be. */
 export function LoadingNote({ loading }: { loading: Loading }): JSX.Element | null {
   if (loading.state === 'ready') return null;
   if (loading.state === 'failed') {
     return (
-      <p class="problem" role="alert">
-        The network cannot be loaded: {loading.reason}
-      </p>
+      <div class="problem" role="alert">
+        The network cannot be loaded: {loading.reason}{' '}
+        <button type="button" class="quiet" onClick={loadAgain}>
+          Try again
+        </button>
+      </div>
     );
   }
   return (

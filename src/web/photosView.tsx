@@ -70,34 +70,48 @@ export function PhotosView({ loading, album }: { loading: Loading; album: Album 
     };
   }, [add]);
 
-  const waiting = photos.find((photo) => photo.faces === undefined && photo.problem === undefined);
+  const shown = photos.find(({ id }) => id === shownId);
+  // One that has been begun is finished; then the one that is looked at, then the others.
+  const failed = useRef({ id: -1, times: 0 });
+  const begun = useRef<number | undefined>(undefined);
+  const unfinished = photos.filter((photo) => photo.faces === undefined && photo.problem === undefined);
+  const waiting =
+    unfinished.find(({ id }) => id === begun.current) ??
+    unfinished.find(({ id }) => id === shownId) ??
+    unfinished[0];
   useEffect(() => {
     if (!recognizer || !waiting) return;
-    let current = true;
+    begun.current = waiting.id;
+    const wanted = new AbortController();
+    const { signal } = wanted;
     const options: RecognizeOptions = { faces };
     const started = performance.now();
     const settle = (change: Partial<Photo>): void => {
-      if (!current) return;
       setPhotos((before) =>
         before.map((photo) => (photo.id === waiting.id ? { ...photo, ...change } : photo)),
       );
     };
-    recognizer.recognize(waiting.file, options).then(
+    recognizer.recognize(waiting.file, { ...options, signal }).then(
       (found) => settle({ faces: fromLeft(found), milliseconds: performance.now() - started }),
       (error: Error) => {
-        // Not the photo's doing: it is asked about again once another is there.
-        if (recognizer.problem) loadAnother(recognizer);
-        else settle({ problem: error.message });
+        if (signal.aborted) return;
+        if (recognizer.problem) {
+          const times = failed.current.id === waiting.id ? failed.current.times + 1 : 1;
+          failed.current = { id: waiting.id, times };
+          loadAnother(recognizer);
+          // Not the photo's doing: it is asked about again once another is there, unless that fails as well.
+          if (times < 2) return;
+        }
+        settle({ problem: error.message });
       },
     );
-    return () => {
-      current = false;
-    };
+    return () => wanted.abort();
   }, [recognizer, waiting, faces, setPhotos]);
 
   const again = (mode: FacesMode): void => {
     setFaces(mode);
     setSelected(0);
+    begun.current = undefined;
     // One that could not be opened has no size, and never will.
     setPhotos((before) =>
       before.map(({ faces: _, problem, ...photo }) => (photo.width > 0 ? photo : { ...photo, problem })),
@@ -108,7 +122,6 @@ export function PhotosView({ loading, album }: { loading: Loading; album: Album 
     setPhotos([]);
   };
 
-  const shown = photos.find(({ id }) => id === shownId);
   const face = shown?.faces?.[selected];
   useFocusOnChange(shown === undefined);
   const explained = useExplanation(recognizer, face, method, target);

@@ -19,6 +19,9 @@ export interface StageProps {
   readonly mirrored?: boolean;
 }
 
+/** Share of the width from which on a label would reach beyond the picture. */
+const EDGE = 0.2;
+
 /** A picture with its faces marked; each mark is a button that selects its face. */
 export function Stage({
   children,
@@ -36,21 +39,33 @@ export function Stage({
     width: `${(100 * w) / width}%`,
     height: `${(100 * h) / height}%`,
   });
+  /** The part of a box that lies in the picture. */
+  const within = ({ x, y, width: w, height: h }: Box): Box => {
+    const [left, top] = [Math.max(0, x), Math.max(0, y)];
+    return { x: left, y: top, width: Math.min(width, x + w) - left, height: Math.min(height, y + h) - top };
+  };
+  /** Where a label has room: inwards at the edges. */
+  const sides = ({ x, y, width: w }: Box): string => {
+    const middle = (mirrored ? width - x - w / 2 : x + w / 2) / width;
+    return `${y < 0.08 * height ? ' low' : ''}${middle < EDGE ? ' left' : middle > 1 - EDGE ? ' right' : ''}`;
+  };
   const chosen = faces[selected];
   return (
     <div class={mirrored ? 'stage mirrored' : 'stage'} style={{ '--aspect': `${width} / ${height}` }}>
       {children}
       {chosen && map && (
-        <div class="over" style={place(chosen.frame)}>
-          <MapCanvas map={map} />
+        <div class="overs">
+          <div class="over" style={place(chosen.frame)}>
+            <MapCanvas map={map} />
+          </div>
         </div>
       )}
       {faces.map((face, i) => (
         <button
           key={i}
           type="button"
-          class={face.box.y < 0.08 * height ? 'box low' : 'box'}
-          style={place(face.box)}
+          class={`box${sides(face.box)}`}
+          style={place(within(face.box))}
           aria-pressed={i === selected}
           onClick={() => onSelect(i)}
         >

@@ -1,4 +1,4 @@
-import { useEffect, useState } from 'preact/hooks';
+import { useEffect, useRef, useState } from 'preact/hooks';
 import type { SaliencyMap } from '../explain/explainer.ts';
 import type { MethodName } from '../explain/methods.ts';
 import type { RecognizedFace } from '../recognize/types.ts';
@@ -12,17 +12,30 @@ export interface Explained {
 
 const NOTHING: Explained = { map: undefined, busy: false, problem: undefined };
 
-/** The map of a face, computed anew when face, method or target change. */
+/** What an explanation is of. */
+type Question = readonly [face: RecognizedFace | undefined, method?: MethodName, target?: string];
+
+const same = (a: Question, b: Question): boolean => a.every((part, i) => part === b[i]);
+
+/** The map of a face, computed anew when face, method or target change; never that of another. */
 export function useExplanation(
   recognizer: PageRecognizer | undefined,
   face: RecognizedFace | undefined,
   method: MethodName | undefined,
   target: string | undefined,
 ): Explained {
-  const [explained, setExplained] = useState(NOTHING);
+  const question: Question = [face, method, target];
+  const [{ of, explained }, setState] = useState({ of: question, explained: NOTHING });
+  // The question that the device failed at, and how often.
+  const failed = useRef<{ of: Question; times: number }>({ of: [undefined], times: 0 });
   useEffect(() => {
+    const setExplained = (found: Explained): void => setState({ of: question, explained: found });
     setExplained({ ...NOTHING, busy: Boolean(recognizer && face && method) });
     if (!recognizer || !face || !method) return;
+    if (failed.current.times > 1 && same(failed.current.of, question)) {
+      setExplained({ ...NOTHING, problem: 'the device fails at this each time' });
+      return;
+    }
     const wanted = new AbortController();
     const { signal } = wanted;
     // Covering ten crops everywhere would take ten times as long and look the same.
@@ -31,12 +44,17 @@ export function useExplanation(
       ({ maps: [map] }) => setExplained({ ...NOTHING, map }),
       (error: Error) => {
         if (signal.aborted) return;
-        // Asked for again once another is there.
-        if (recognizer.problem) loadAnother(recognizer);
-        else setExplained({ ...NOTHING, problem: error.message });
+        if (recognizer.problem) {
+          const times = same(failed.current.of, question) ? failed.current.times + 1 : 1;
+          failed.current = { of: question, times };
+          loadAnother(recognizer);
+          // Asked for once more when another is there.
+          if (times < 2) return;
+        }
+        setExplained({ ...NOTHING, problem: error.message });
       },
     );
     return () => wanted.abort();
   }, [recognizer, face, method, target]);
-  return explained;
+  return same(of, question) ? explained : { ...NOTHING, busy: Boolean(recognizer && face && method) };
 }

@@ -26,6 +26,12 @@ function load(): void {
   );
 }
 
+/** Tries once more after a failure. */
+export function loadAgain(): void {
+  if (now?.state === 'failed') load();
+}
+addEventListener('online', loadAgain);
+
 /** Loads another in place of one that answers no more. */
 export function loadAnother(broken: PageRecognizer): void {
   if (now?.state !== 'ready' || now.recognizer !== broken) return;

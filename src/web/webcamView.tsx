@@ -22,7 +22,11 @@ interface Frame {
   readonly width: number;
   readonly height: number;
   readonly faces: readonly RecognizedFace[];
-  readonly map?: SaliencyMap;
+  /** What the map is of: a face by its place, and what was asked about it. */
+  readonly explained?: { readonly map: SaliencyMap; readonly face: number } & Pick<
+    Wishes,
+    'method' | 'target'
+  >;
   readonly rate?: number;
 }
 
@@ -45,6 +49,8 @@ export function WebcamView({ loading }: { loading: Loading }): JSX.Element {
   const [target, setTarget] = useState<string>();
   const [selected, setSelected] = useState(0);
   const video = useRef<HTMLVideoElement>(null);
+  /** Of the device, since the last frame. */
+  const failures = useRef(0);
   const wishes = useRef<Wishes>({ crops, method, target, selected });
   wishes.current = { crops, method, target, selected };
 
@@ -98,9 +104,16 @@ export function WebcamView({ loading }: { loading: Loading }): JSX.Element {
       setProblem(cameraProblem(error));
     });
     if (!recognizer) return;
-    return watch(element, recognizer, wishes, setFrame, (error) => {
-      // Not the camera's doing: it is watched again once another recogniser is there.
-      if (recognizer.problem) return loadAnother(recognizer);
+    const show = (next: Frame): void => {
+      failures.current = 0;
+      setFrame(next);
+    };
+    return watch(element, recognizer, wishes, show, (error) => {
+      if (recognizer.problem) {
+        loadAnother(recognizer);
+        // Not the camera's doing: it is watched again once another is there, unless that fails at once, too.
+        if (++failures.current < 2) return;
+      }
       stop();
       setProblem(error.message);
     });
@@ -134,6 +147,10 @@ export function WebcamView({ loading }: { loading: Loading }): JSX.Element {
   const faces = frame?.faces ?? [];
   const index = Math.min(selected, Math.max(0, faces.length - 1));
   const face = faces[index];
+  const explained = frame?.explained;
+  // Not of what was chosen a moment ago.
+  const isCurrent = explained?.face === index && explained.method === method && explained.target === target;
+  const map = isCurrent ? explained.map : undefined;
   return (
     <>
       <h1 class="visually-hidden">Webcam</h1>
@@ -145,7 +162,7 @@ export function WebcamView({ loading }: { loading: Loading }): JSX.Element {
             faces={faces}
             selected={index}
             onSelect={setSelected}
-            map={frame?.map}
+            map={map}
             mirrored
           >
             <video ref={video} playsInline muted aria-label="Your camera, as in a mirror" />
@@ -171,7 +188,7 @@ export function WebcamView({ loading }: { loading: Loading }): JSX.Element {
               : 'Waiting for the first frame…'}
           </p>
           <LoadingNote loading={loading} />
-          {face && <FacePanel face={face} index={index} count={faces.length} map={frame?.map} />}
+          {face && <FacePanel face={face} index={index} count={faces.length} map={map} />}
           {recognizer && (
             <SaliencyControls
               method={method}
@@ -206,14 +223,16 @@ function watch(
     const faces = await recognizer.recognize(video, { crops, maxFaces: MOST_FACES, smallest: 1 / 16 });
     // From left to right: a list by score would change places all the time.
     faces.sort((a, b) => b.box.x - a.box.x);
-    const face = faces[Math.min(selected, faces.length - 1)];
-    const explained =
+    const index = Math.min(selected, faces.length - 1);
+    const face = faces[index];
+    const explanation =
       face && method ? await recognizer.explain(face, { methods: [method], target, crops: 1 }) : undefined;
+    const explained = explanation && { map: explanation.maps[0], face: index, method, target };
     times.push(performance.now());
     if (times.length > RATE_FRAMES) times.shift();
     const seconds = (times[times.length - 1] - times[0]) / 1000;
     const rate = times.length > 1 ? (times.length - 1) / seconds : undefined;
-    if (running) onFrame({ width, height, faces, map: explained?.maps[0], rate });
+    if (running) onFrame({ width, height, faces, explained, rate });
   };
   const loop = async (): Promise<void> => {
     while (running) {
