@@ -22,6 +22,9 @@ export interface Face {
 
 /** Both stages let pass what they are less sure of than is asked for: the score is the mean of two closer looks. */
 const CANDIDATE = 0.3;
+/** Nothing below it is looked at, nor more candidates than so many: each costs two looks, and noise has thousands. */
+const LEAST_CANDIDATE = 0.05;
+const MOST_CANDIDATES = 200;
 
 /** Width of stage two's window in faces: of those tried, 1.8 to 3.5, boxes and scores vary least about it. */
 const CLOSE_UP = 2.5;
@@ -80,7 +83,7 @@ export class FaceDetector {
       throw new RangeError(`smallest must be in (0, 1], found ${smallest}`);
     if (!(maxFaces >= 1)) throw new RangeError(`maxFaces must be 1 or more, found ${maxFaces}`);
     const picture = new Pyramid(image);
-    const least = Math.min(CANDIDATE, minScore);
+    const least = Math.max(LEAST_CANDIDATE, Math.min(CANDIDATE, minScore));
     const faces = this.#candidates(picture, image, smallest, least).flatMap((candidate) => {
       const face = this.#closeUp(picture, candidate, least);
       return face !== undefined && face.score >= minScore ? [face] : [];
@@ -97,7 +100,9 @@ export class FaceDetector {
         found.push(...this.#full.detect(picture, window, least));
       }
     }
-    return blend(found, SAME_FACE);
+    return blend(found, SAME_FACE)
+      .sort((a, b) => b.score - a.score)
+      .slice(0, MOST_CANDIDATES);
   }
 
   /**
