@@ -189,12 +189,41 @@ describe('a model folder', () => {
     await json('export', `model=${RUN}`, `out=${out}`, `data=${data}`, 'limit=7');
     expect(card(out)).toContain('          name: "elsewhere.csv"\n          type: "elsewhere-csv"');
     expect(card(out)).toContain('On elsewhere.csv (limit=7 images of each split); SHA-256 of its content: `');
-    expect(card(out)).toContain('**The network learned from other data.**');
+    expect(card(out)).toContain('Its training was on other data: drawn faces.');
     expect(card(out)).not.toContain('were chosen by');
     for (const own of [full, half]) {
       expect(card(own)).toContain('On drawn faces; SHA-256');
-      expect(card(own)).not.toContain('learned from other data');
+      expect(card(own)).not.toContain('on other data');
     }
+    // What was seen before may be this data: `next` started from weights chosen by PublicTest.
+    const later = at('models', 'later');
+    await json('export', `model=${at('runs', 'next')}`, `out=${later}`, `data=${data}`);
+    expect(card(later)).toContain('were chosen by PublicTest, in a training before this one');
+  });
+
+  test('knows its data by the name as well, wherever it lies', async () => {
+    const [out, folder] = [at('models', 'named'), at('deep', 'down')];
+    mkdirSync(folder, { recursive: true });
+    const rows = [...Array(14).keys()].flatMap((i) =>
+      ['Training', 'PublicTest'].map((usage) => officialRow(i, i % 7, usage)),
+    );
+    writeFileSync(join(folder, 'fer2013.csv'), `emotion,pixels,Usage\n${rows.join('\n')}\n`);
+    const data = `data=${join(folder, 'fer2013.csv')}`;
+    const args = ['name=named', `runs=${at('runs')}`, 'n_epochs=1', 'width=8', 'eval_crops=1', 'threads=1'];
+    expect((await fer('train', data, ...args, 'limit=10', 'curves=false')).code).toBe(0);
+    await json('export', `model=${at('runs', 'named')}`, `out=${out}`, data);
+    expect(card(out)).toContain('On FER2013; SHA-256');
+    expect(card(out)).not.toContain('on other data');
+    expect(card(out)).toContain('were chosen by PublicTest');
+  });
+
+  test('takes no note beside a run for its commands', async () => {
+    const note = join(RUN, 'command.txt');
+    writeFileSync(note, 'npx fer train data=x name=a\n');
+    const out = at('models', 'noted');
+    await json('export', `model=${RUN}`, `out=${out}`, `data=${DATA}`);
+    rmSync(note);
+    expect(readFileSync(join(out, 'command.txt'))).toEqual(readFileSync(join(full, 'command.txt')));
   });
 
   test('without data has no figures, and says so', async () => {

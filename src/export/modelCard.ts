@@ -7,7 +7,7 @@ import { NETWORKS, type NetworkName } from '../nn/networks.ts';
 import { counted, duration, grouped } from '../report/format.ts';
 import { ancestryOf, ownSeen } from '../train/ancestry.ts';
 import { bestRow } from '../train/history.ts';
-import type { AverageRecord, UntrainedRecord } from '../train/runFolder.ts';
+import type { AverageRecord, RunRecord, UntrainedRecord } from '../train/runFolder.ts';
 import { isUsed } from '../tune/usedSettings.ts';
 import type { Evaluated, Rounding } from './evaluated.ts';
 import type { ExportDtype } from './modelFolder.ts';
@@ -66,9 +66,10 @@ const table = (head: readonly string[], rows: readonly (readonly string[])[]): s
 
 /** The name of data, as far as its file's name gives it away. */
 function nameOfData(source: string, labels: string): string {
-  if (source.startsWith('synthetic')) return 'drawn faces';
+  const name = source.replace(/[\\/]+$/, '').replace(/^.*[\\/]/s, '');
+  if (name.startsWith('synthetic')) return 'drawn faces';
   if (labels !== '') return 'FER+';
-  return /^(fer2013|icml_face_data)\.csv$/.test(source) ? 'FER2013' : source;
+  return /^(fer2013|icml_face_data)\.csv$/.test(name) ? 'FER2013' : name;
 }
 
 /** The data that the network learned from; empty where nobody knows. */
@@ -79,8 +80,7 @@ function datasetName({ provenance }: ModelCard): string {
 
 /** The data that the figures are of. */
 function judgedName({ judged }: ModelCard): string {
-  if (!judged) return '';
-  return nameOfData(judged.source.replace(/[\\/]+$/, '').replace(/^.*[\\/]/s, ''), judged.labels);
+  return judged ? nameOfData(judged.source, judged.labels) : '';
 }
 
 /** Whether that is what it learned from, or a part of it, as far as contents and names tell; also where nobody knows. */
@@ -337,7 +337,7 @@ function evaluation(card: ModelCard): string {
   }
   const part = judged && judged.limit > 0 ? ` (limit=${judged.limit} images of each split)` : '';
   const data = judged
-    ? `On ${judgedName(card)}${part}; SHA-256 of its content: \`${judged.hash}\`.${isOwnData(card) ? '' : ' **The network learned from other data.**'} `
+    ? `On ${judgedName(card)}${part}; SHA-256 of its content: \`${judged.hash}\`.${isOwnData(card) ? '' : ` Its training was on other data: ${datasetName(card)}.`} `
     : '';
   const how =
     `${data}${crops === 10 ? 'Ten crops an image, their logits averaged' : 'The centre crop of each image'}. One network, no ` +
@@ -356,11 +356,15 @@ function evaluation(card: ModelCard): string {
 
 /** What is to be known before figures on a split are believed. */
 function caution(card: ModelCard, split: Split): string {
-  if (!isOwnData(card)) return '';
   const { provenance } = card;
   const record = provenance?.record;
-  const { learned, watched, known } = ancestryOf(record ?? {});
-  const own = ownSeen(record ?? {});
+  const isOwn = isOwnData(card);
+  // Of other data, what was seen before may still be it.
+  const { from, teachers, averaged } = (record ?? {}) as Partial<RunRecord>;
+  const before = { from, teachers, averaged: averaged && { ...averaged, train: [] } };
+  if (!isOwn && !from && !teachers?.length && !averaged) return '';
+  const { learned, watched, known } = ancestryOf((isOwn ? record : before) ?? {});
+  const own = ownSeen(isOwn && record ? record : {});
   const inherited = (by: readonly Split[]): string =>
     by.includes(split) ? '' : ', in a training before this one';
   if (learned.includes(split)) {

@@ -56,7 +56,7 @@ export function readProvenance(file: string): Provenance | undefined {
   if (!record) return undefined;
   const found = provenanceOf(record, file);
   // Of a folder that was exported: stages that did not come along are no more than written there.
-  return { ...found, commands: readCommands(dirname(file)) ?? found.commands };
+  return { ...found, commands: readCommands(file) ?? found.commands };
 }
 
 /**
@@ -133,7 +133,7 @@ function stageOf({ file, sha256 }: WeightsOrigin, told: Told): readonly string[]
   told.set(folder, []);
   const record = recordOf(file);
   // What an export has written goes back behind folders that did not come along.
-  const commands = readCommands(folder) ?? (record ? commandsOf(record, told) : []);
+  const commands = readCommands(file) ?? (record ? commandsOf(record, told) : []);
   told.set(folder, commands);
   return commands;
 }
