@@ -116,15 +116,15 @@ describe('explained pictures', () => {
   test('no picture is written over, and what was drawn is no face the next time', async () => {
     const here = at('here');
     mkdirSync(here);
-    for (const name of ['one.PNG', 'one.png']) copyFileSync(at('pictures', 'one.png'), join(here, name));
+    for (const name of ['one.jpg', 'one.png']) copyFileSync(at('pictures', 'one.png'), join(here, name));
     const before = readFileSync(join(here, 'one.png'));
     for (let time = 0; time < 2; time++) {
       const { code, rows } = await explain(here, `out=${here}`, 'method=gradient', ...PLAIN);
       expect(code).toBe(0);
-      expect(rows.map(({ file }) => file)).toEqual([join(here, 'one.PNG'), join(here, 'one.png')]);
+      expect(rows.map(({ file }) => file)).toEqual([join(here, 'one.jpg'), join(here, 'one.png')]);
     }
     expect(readFileSync(join(here, 'one.png'))).toEqual(before);
-    expect(readFileSync(join(here, 'one.PNG'))).toEqual(before);
+    expect(readFileSync(join(here, 'one.jpg'))).toEqual(before);
   });
 
   test('the maps are those of the reference backend, ten crops', async () => {

@@ -161,6 +161,24 @@ describe.runIf(hasRedis())('with a real Redis', () => {
     expect(trained()).toEqual(before);
   });
 
+  test('jobs that another version left are sent anew', async () => {
+    const study = tune('upgraded', 'lr=0.01,0.1');
+    await study.said('by workers of');
+    const client = new Redis(redis.port, '127.0.0.1', { maxRetriesPerRequest: null });
+    const queue = new Queue(QUEUE.name, { prefix: QUEUE.prefix, connection: client });
+    await eventually(async () => (await queue.getPrioritizedCount()) === 2);
+    study.child.kill('SIGKILL');
+    await study.ended;
+    for (const job of await queue.getJobs('prioritized'))
+      await job.updateData({ ...job.data, kind: '0-old' });
+    await queue.close();
+    client.disconnect();
+    worker(at('studies'));
+    const { code, stderr } = await tune('upgraded', 'lr=0.01,0.1').ended;
+    expect(code, stderr).toBe(0);
+    expect(lines(FINISHED)).toHaveLength(2);
+  });
+
   test('a worker that is stopped gives its trial back, saved', async () => {
     const first = worker(at('studies'));
     const study = tune('handed', 'lr=0.01', 'bs=4');

@@ -18,11 +18,11 @@ export const run: Run<typeof evaluateOptions> = async ({ config }, out) => {
   // Without a text it is the network that comes along.
   const paths = config.model === '' ? [''] : pathList(config.model, '+');
   const models = paths.map((path) => findOfList(path, config.model));
+  const dataset = await readData(config, out);
+  const faces = facesOf(dataset, config.split, models[0].description);
   const asFile = config.out.endsWith('.json');
   if (asFile) makeFileFolder(config.out);
   else if (config.out !== '') makeFolder(config.out);
-  const dataset = await readData(config, out);
-  const faces = facesOf(dataset, config.split, models[0].description);
   const backend = await createBackend(config);
   try {
     const batch = Math.max(1, Math.floor(config.bs / config.crops));

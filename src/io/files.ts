@@ -155,7 +155,7 @@ export function makeFolder(path: string): void {
  */
 export function makeFileFolder(file: string): void {
   makeFolder(dirname(file));
-  if (fs.statSync(file, { throwIfNoEntry: false })?.isDirectory()) {
+  if (fs.lstatSync(file, { throwIfNoEntry: false })?.isDirectory()) {
     throw new FerError(`${file} is a folder, where a file is to be written: give its name too`);
   }
 }

@@ -5,6 +5,7 @@ import { FerError } from '../errors.ts';
 import { plainText, readResult, type TrialResult } from './result.ts';
 import type { EpochReport, Runner } from './runner.ts';
 import type { Order } from './search.ts';
+import { KIND } from './trial.ts';
 import { jobId, makeJob, QUEUE, readProgress, type TrialJob } from './trialJob.ts';
 
 /** Milliseconds between two looks at the jobs. */
@@ -152,7 +153,15 @@ export class QueueRunner implements Runner {
       return;
     }
     this.#report(pending, job);
-    if (!job.finishedOn) return;
+    if (!job.finishedOn) {
+      if (job.data.kind === KIND) return;
+      // Of another version, which no worker of this one takes. One that is being done cannot be removed.
+      await job.remove().then(
+        () => this.#add(order, id),
+        () => undefined,
+      );
+      return;
+    }
     if (this.#options.test && !job.data.test && readResult(job.returnvalue)?.status === 'finished') {
       // Asked for by an earlier start, which wanted no figures on test images: a worker that has the weights adds them.
       await job.remove();
