@@ -62,6 +62,21 @@ describe.runIf(hasRedis())('with a real Redis', () => {
     studies.push(own);
     return own;
   };
+  /** A study of two trials that was killed before any worker came, and the queue that still has both. */
+  const leftBehind = async (name: string, ...args: string[]) => {
+    const study = tune(name, 'lr=0.01,0.1', ...args);
+    await study.said('by workers of');
+    const client = new Redis(redis.port, '127.0.0.1', { maxRetriesPerRequest: null });
+    const queue = new Queue(QUEUE.name, { prefix: QUEUE.prefix, connection: client });
+    await eventually(async () => (await queue.getPrioritizedCount()) === 2);
+    study.child.kill('SIGKILL');
+    await study.ended;
+    const close = async (): Promise<void> => {
+      await queue.close();
+      client.disconnect();
+    };
+    return { queue, close };
+  };
   const TWELVE = ['lr=0.01,0.1,0.3', 'optimizer=sgd,adam', 'seeds=2'];
   const HERE = ['tune', 'name=here', `studies=${folder.path}`, ...QUICK, ...TWELVE, 'jobs=2', 'threads=2'];
 
@@ -116,13 +131,7 @@ describe.runIf(hasRedis())('with a real Redis', () => {
 
   test('a study that is killed collects what workers did meanwhile', async () => {
     const elsewhere = at('elsewhere');
-    const study = tune('left', 'lr=0.01,0.1');
-    await study.said('by workers of');
-    const client = new Redis(redis.port, '127.0.0.1', { maxRetriesPerRequest: null });
-    const queue = new Queue(QUEUE.name, { prefix: QUEUE.prefix, connection: client });
-    await eventually(async () => (await queue.getPrioritizedCount()) === 2);
-    study.child.kill('SIGKILL');
-    await study.ended;
+    const { queue, close } = await leftBehind('left');
     // A folder of its own: results come back through the queue, weights stay.
     worker(elsewhere);
     await eventually(() => lines(FINISHED).length === 2);
@@ -130,21 +139,14 @@ describe.runIf(hasRedis())('with a real Redis', () => {
     expect(again.code, again.stderr).toBe(0);
     expect(lines(STARTED)).toHaveLength(2);
     expect(await queue.getJobCounts()).toMatchObject({ completed: 0, failed: 0, waiting: 0, prioritized: 0 });
-    await queue.close();
-    client.disconnect();
+    await close();
     const { trials } = recordOf(at('studies', 'left'));
     expect(trials.map(({ run }) => run.startsWith(elsewhere))).toEqual([true, true]);
     expect(existsSync(at('studies', 'left', 'trials'))).toBe(false);
   });
 
   test('what workers did for a study without figures on test images gets them, and is not trained again', async () => {
-    const study = tune('untested', 'lr=0.01,0.1', 'test=false');
-    await study.said('by workers of');
-    const client = new Redis(redis.port, '127.0.0.1', { maxRetriesPerRequest: null });
-    const queue = new Queue(QUEUE.name, { prefix: QUEUE.prefix, connection: client });
-    await eventually(async () => (await queue.getPrioritizedCount()) === 2);
-    study.child.kill('SIGKILL');
-    await study.ended;
+    const { close } = await leftBehind('untested', 'test=false');
     worker(at('elsewhere'));
     await eventually(() => lines(FINISHED).length === 2);
     const runs = at('elsewhere', 'untested', 'trials');
@@ -152,8 +154,7 @@ describe.runIf(hasRedis())('with a real Redis', () => {
       readdirSync(runs).map((run) => statSync(join(runs, run, 'last.safetensors')).mtimeMs);
     const before = trained();
     const again = await tune('untested', 'lr=0.01,0.1').ended;
-    await queue.close();
-    client.disconnect();
+    await close();
     expect(again.code, again.stderr).toBe(0);
     const { trials } = recordOf(at('studies', 'untested'));
     expect(trials.map((trial) => typeof trial.test?.accuracy)).toEqual(['number', 'number']);
@@ -162,17 +163,10 @@ describe.runIf(hasRedis())('with a real Redis', () => {
   });
 
   test('jobs that another version left are sent anew', async () => {
-    const study = tune('upgraded', 'lr=0.01,0.1');
-    await study.said('by workers of');
-    const client = new Redis(redis.port, '127.0.0.1', { maxRetriesPerRequest: null });
-    const queue = new Queue(QUEUE.name, { prefix: QUEUE.prefix, connection: client });
-    await eventually(async () => (await queue.getPrioritizedCount()) === 2);
-    study.child.kill('SIGKILL');
-    await study.ended;
+    const { queue, close } = await leftBehind('upgraded');
     for (const job of await queue.getJobs('prioritized'))
       await job.updateData({ ...job.data, kind: '0-old' });
-    await queue.close();
-    client.disconnect();
+    await close();
     worker(at('studies'));
     const { code, stderr } = await tune('upgraded', 'lr=0.01,0.1').ended;
     expect(code, stderr).toBe(0);

@@ -71,8 +71,9 @@ export function PhotosView({ loading, album }: { loading: Loading; album: Album 
   }, [add]);
 
   const shown = photos.find(({ id }) => id === shownId);
-  // One that has been begun is finished; then the one that is looked at, then the others.
+  // The photo that the device failed at, and how often.
   const failed = useRef({ id: -1, times: 0 });
+  // One that has been begun is finished; then the one that is looked at, then the others.
   const begun = useRef<number | undefined>(undefined);
   const unfinished = photos.filter((photo) => photo.faces === undefined && photo.problem === undefined);
   const waiting =
