@@ -86,7 +86,7 @@ function roundingLine({ split, n, before, after, changed, largest }: Rounding): 
   return (
     `${split}: half precision ${difference >= 0 ? '+' : ''}${difference.toFixed(2)} points ` +
     `(${(100 * before).toFixed(2)} % before, ${(100 * after).toFixed(2)} % after), ${changed} of ${n} labels ` +
-    `changed, logits by ${largest.toPrecision(2)} at the most`
+    `changed, logits by ${largest.toPrecision(2)} at most`
   );
 }
 

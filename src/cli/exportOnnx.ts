@@ -122,7 +122,7 @@ function checkLine({ on, n, logits, scores, changed, accuracy }: CheckSummary): 
     ? `; accuracy ${percent(accuracy.onnx)} in ONNX Runtime, ${percent(accuracy.fer)} in fer`
     : '';
   return (
-    `${on}, ${n} faces: scores differ by ${scores.toExponential(1)} at the most, logits by ${logits.toExponential(1)} of ` +
+    `${on}, ${n} faces: scores differ by ${scores.toExponential(1)} at most, logits by ${logits.toExponential(1)} of ` +
     `the largest (let through: ${MOST_DIFFERENCE}), ${changed} labels${accuracies}`
   );
 }

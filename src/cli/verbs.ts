@@ -63,7 +63,7 @@ export const VERBS: readonly Verb[] = [
   }),
   verb({
     name: 'worker',
-    summary: 'do the trials of fer tune queue=..., on this machine',
+    summary: 'run the trials of fer tune queue=... on this machine',
     options: workerOptions,
     examples: [
       'fer worker queue=redis://host:6379 data=fer2013.csv',
@@ -140,7 +140,7 @@ export const VERBS: readonly Verb[] = [
   }),
   verb({
     name: 'average',
-    summary: 'the mean of several networks, its batch-norm statistics measured anew',
+    summary: 'the mean of several networks, with batch-norm statistics re-estimated',
     options: averageOptions,
     synonyms: SYNONYMS,
     positionals: {

@@ -42,7 +42,7 @@ export function programHelp(verbs: readonly VerbSpec[], version: string): string
     '',
     'fer VERB --help   options of a verb, each with its default and reason',
     'fer --version     version',
-    `json=true         with ${withJson}: one JSON value on standard output, nothing else there`,
+    `json=true         with ${withJson}: one JSON value on standard output, and nothing else`,
   ].join('\n');
 }
 

@@ -83,7 +83,7 @@ export const predictOptions = {
   max_faces: option(
     int({ min: 0, words: { all: 0 } }),
     0,
-    'faces of a photograph at most, the most certain ones',
+    'keep at most this many faces of a photograph, the most certain ones',
   ),
   smallest: option(
     float({ above: 0, max: 1 }),
@@ -158,7 +158,7 @@ export const averageOptions = group('Options', {
   of: option(
     choice(MEANS),
     'weights',
-    'weights: the mean of each number of networks of one training; answers: any of one architecture side by side in one as wide as all together, whose logits are the mean of theirs',
+    'weights: average the parameters of networks from one training; answers: put networks of one architecture side by side in one as wide as all together, whose logits are the mean of theirs',
   ),
   name: variant(trainOptions.name, { help: 'name of the result: its folder under runs=' }),
   runs: trainOptions.runs,
@@ -258,11 +258,13 @@ export const serveOptions = {
   host: option(text(), '127.0.0.1', 'address to listen on; the default is reached from this machine alone'),
   port: option(int({ min: 0, max: 65535 }), 0, 'port; 0: a free one, which is printed'),
   runs: option(text(), 'runs', 'folder whose runs the page shows'),
-  crops: variant(shared.crops, { help: 'crops an image of the service, averaged; ?crops= asks otherwise' }),
+  crops: variant(shared.crops, {
+    help: 'crops per image that the service averages; ?crops= overrides it for one request',
+  }),
   concurrency: option(
     int({ min: 1, max: 10_000 }),
     64,
-    'requests in work or waiting; more are answered with 503, to come back later',
+    'requests running or waiting; further ones get 503 and may retry later',
   ),
   max_mb: option(int({ min: 1, max: 1024 }), 20, 'MiB of a request at most'),
   cors: option(
@@ -273,7 +275,7 @@ export const serveOptions = {
   url: option(
     address,
     '',
-    'address that people reach it by through a proxy, whose name and pages are then its own; empty: none',
+    'public address behind a proxy; requests and pages of that name are then accepted as its own; empty: none',
   ),
   threads: shared.threads,
   device: shared.device,

@@ -53,12 +53,12 @@ export const shared = {
   threads: option(
     int({ min: 0, max: MOST_THREADS, words: AUTO_THREADS }),
     0,
-    'worker threads; auto is one a core. The result does not depend on it',
+    'worker threads; auto is one per core. The result does not depend on it',
   ),
   device: option(
     choice(DEVICES, { wasm: 'cpu', webgpu: 'gpu' }),
     'auto',
-    'auto: a GPU if there is one, else cpu (WebAssembly); gpu-software: one that software imitates; reference: slow float64, the definition',
+    'auto: a GPU if there is one, else cpu (WebAssembly); gpu-software: the fastest adapter, software ones allowed; reference: slow float64, the definition',
   ),
   precision: option(
     choice(PRECISIONS, { float32: 'fp32' }),
@@ -66,5 +66,5 @@ export const shared = {
     'mixed: on a GPU, values between layers in 16 bits and products on its matrix units; weights and sums stay in 32',
   ),
   theme: option(choice(THEMES), 'light', 'colours of the pictures'),
-  json: option(bool(), false, 'one JSON value on standard output and nothing else there'),
+  json: option(bool(), false, 'print a single JSON value on standard output, and nothing else'),
 };

@@ -71,7 +71,7 @@ export const tuneOptions = {
   }),
   ...group('Where it runs', {
     jobs: option(int({ min: 1, max: 256 }), 1, 'trials at a time, each with its share of the threads'),
-    threads: variant(shared.threads, { help: 'threads of all trials together; auto is one a core' }),
+    threads: variant(shared.threads, { help: 'threads of all trials together; auto is one per core' }),
     device: shared.device,
     precision: shared.precision,
     queue: option(
@@ -110,7 +110,7 @@ export const workerOptions = {
     'where trials are kept; a folder shared between machines lets one go on where another died',
   ),
   jobs: option(int({ min: 1, max: 256 }), 1, 'trials at a time, each with its share of the threads'),
-  threads: variant(shared.threads, { help: 'threads of all trials together; auto is one a core' }),
+  threads: variant(shared.threads, { help: 'threads of all trials together; auto is one per core' }),
   lease: option(
     int({ min: 1, max: 3600 }),
     30,

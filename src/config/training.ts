@@ -100,7 +100,7 @@ export const trainOptions = {
     start_epoch: option(
       int({ min: 0 }),
       0,
-      'number the epochs from here on, with restore_epoch and no lower; 0: as it says',
+      'with restore_epoch: the number that the next epoch counts from, no lower; 0: as it says',
     ),
     from: option(
       text(/^/),

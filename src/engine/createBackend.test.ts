@@ -16,7 +16,7 @@ it.each([Number.NaN, -1, 1.5, 257])(
     for (const device of ['cpu', 'auto', 'reference'] as const) {
       const made = createBackend({ device, threads });
       await expect(made).rejects.toThrow(
-        new UsageError(`threads is ${threads}, expected a whole number from 0 (one a core) to 256`),
+        new UsageError(`threads is ${threads}, expected a whole number from 0 (one per core) to 256`),
       );
     }
   },

@@ -5,7 +5,7 @@ import type { Backend } from './backend.ts';
 export interface BackendOptions {
   /** `auto` takes a GPU if there is one, else the CPU; `gpu-software` also takes a GPU that software imitates. */
   readonly device: Device;
-  /** Of the CPU; 0: one a core. */
+  /** Of the CPU; 0: one per core. */
   readonly threads: number;
   /**
    * `mixed` keeps values between layers in 16-bit floats and multiplies on the matrix units of a GPU; `fp32`, the default,
@@ -41,7 +41,7 @@ export async function createBackend(options: BackendOptions): Promise<Backend> {
   // Threads that wait for one that was never started would wait for ever.
   if (!(Number.isInteger(threads) && threads >= 0 && threads <= MOST_THREADS)) {
     throw new UsageError(
-      `threads is ${threads}, expected a whole number from 0 (one a core) to ${MOST_THREADS}`,
+      `threads is ${threads}, expected a whole number from 0 (one per core) to ${MOST_THREADS}`,
     );
   }
   const mixed = precision === 'mixed';

@@ -165,7 +165,7 @@ function introduction(card: ModelCard): string {
     `${labels.join(', ')}. It is ${kind}${size}: ${grouped(parameters)} parameters, crops of ` +
     `${inputSize}x${inputSize}${others}.${result}\n\n` +
     `\`model.safetensors\` (${(bytes / 1e6).toFixed(1)} MB, ${dtypeText(dtype)}) has ${names}. ` +
-    '`config.json` says what the numbers are of, `preprocessor_config.json` what is done to a picture before.'
+    '`config.json` describes the network and its labels, `preprocessor_config.json` how a picture is prepared for it.'
   );
 }
 
@@ -188,7 +188,7 @@ function usage({ name }: ModelCard): string {
 const INTENDED = [
   'Research and teaching on expression recognition; comparing networks on the same data; art, games and interfaces ' +
     'that react to a face a person shows on purpose, where a wrong answer harms nobody. People whose faces are ' +
-    'analysed know it and agreed to it.',
+    'analysed must know of it and have agreed to it.',
 ].join('\n');
 
 const FORBIDDEN = [
@@ -225,12 +225,12 @@ function trainingData(card: ModelCard): string {
   const name = datasetName(card);
   const about =
     name === 'FER2013'
-      ? ' (Goodfellow et al., [arXiv 1307.0414](https://arxiv.org/abs/1307.0414)): grey pictures of 48x48 that a web ' +
-        'search for emotion words found, with a label each. Its labels are noisy, some pictures are no faces, and ' +
-        'classes are uneven. The data is not part of this folder and has terms of its own.'
+      ? ' (Goodfellow et al., [arXiv 1307.0414](https://arxiv.org/abs/1307.0414)): grey pictures of 48x48 pixels, ' +
+        'collected by web searches for emotion words, with one label each. Its labels are noisy, some pictures show ' +
+        'no face, and its classes are uneven. The data is not part of this folder and has terms of its own.'
       : name === 'FER+'
-        ? ' (Barsoum et al., [arXiv 1608.01041](https://arxiv.org/abs/1608.01041)): the pictures of FER2013, of 48x48 and ' +
-          "found by a web search for emotion words, with ten people's votes each for eight expressions. Pictures without " +
+        ? ' (Barsoum et al., [arXiv 1608.01041](https://arxiv.org/abs/1608.01041)): the pictures of FER2013, of 48x48 pixels and ' +
+          "collected by web searches for emotion words, with ten people's votes each for eight expressions. Pictures without " +
           'a clear label are left out. The data is not part of this folder and has terms of its own.'
         : '.';
   return [
@@ -348,7 +348,7 @@ function evaluation(card: ModelCard): string {
     return (
       `Half precision changed the accuracy on ${split} from ${percent(before)} to ${percent(after)} ` +
       `(${difference >= 0 ? '+' : '−'}${Math.abs(difference).toFixed(2)} points): ${grouped(changed)} of ` +
-      `${grouped(n)} labels, logits by ${largest.toPrecision(2)} at the most.`
+      `${grouped(n)} labels, logits by ${largest.toPrecision(2)} at most.`
     );
   });
   return [how, ...halves, ...evaluated.map((each) => splitSection(card, each))].join('\n\n');
@@ -376,7 +376,7 @@ function caution(card: ModelCard, split: Split): string {
   if (watched.includes(split)) {
     return (
       `The epoch, and settings such as the rate, were chosen by ${split}${inherited(own.watched)}, so these figures ` +
-      'are somewhat too good.'
+      'are somewhat optimistic.'
     );
   }
   if (known) return '';
@@ -432,7 +432,7 @@ function splitSection(card: ModelCard, { split, judgement, bootstrap, calibratio
       metrics.confusion.map((row, c) => [labels[c], ...row.map((count) => grouped(count))]),
     ),
     `Calibration: confidence and accuracy are ${percent(ece)} apart on average (expected calibration error, ` +
-      `${bins.length} bins); on the whole the network is ${overconfidence >= 0 ? 'surer than it is right' : 'right more often than it is sure'}, by ${(100 * Math.abs(overconfidence)).toFixed(2)} points.`,
+      `${bins.length} bins); on the whole it is ${overconfidence >= 0 ? 'more confident than right' : 'right more often than its confidence suggests'}, by ${(100 * Math.abs(overconfidence)).toFixed(2)} points.`,
     table(
       ['confidence', 'images', 'mean confidence', 'accuracy'],
       bins
@@ -455,7 +455,7 @@ function limits(card: ModelCard): string {
     '- Results differ between people: by age, sex, skin, culture, disability. The data says nothing about who is in it, ' +
       'so how large the differences are has not been measured here. Measure them on your own data before any use.',
     '- Rare classes are the weakest: look at the figures of each class, not at the accuracy alone.',
-    '- It answers for anything, also for what is no face; a high score is no proof of one.',
+    '- It gives an answer for any picture, even one without a face; a high score does not prove that there is one.',
     '- It sees one moment and no context. People themselves agree on such labels in about two of three cases.',
   ].join('\n');
 }

@@ -122,7 +122,7 @@ export interface PhotoRecognizer<Picture> {
 export interface LoadOptions extends RecognizeOptions {
   /** `auto` takes the fastest backend at hand. */
   readonly device?: Device;
-  /** 0: one a core. */
+  /** 0: one per core. */
   readonly threads?: number;
 }
 

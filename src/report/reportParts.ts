@@ -30,7 +30,7 @@ export function warnings(runs: readonly StoredRun[], { split }: ReportContext): 
       : []),
     ...(watched.length > 0
       ? [
-          html`<p class="warning">The weights of ${runs.length === 1 ? 'this network' : names(watched)} were chosen by their accuracy on ${split}${inherited(watched, ({ watched: own }) => own.includes(split))}, so the figures on these images are somewhat too good. Report those of a split that had no part in the training.</p>`,
+          html`<p class="warning">The weights of ${runs.length === 1 ? 'this network' : names(watched)} were chosen by their accuracy on ${split}${inherited(watched, ({ watched: own }) => own.includes(split))}, so the figures on these images are somewhat optimistic. Report those of a split that had no part in the training.</p>`,
         ]
       : []),
     ...(unknown.length > 0

@@ -166,7 +166,7 @@ export async function calibrationSection({ calibration, bootstrap }: JudgedRun):
   const leaning =
     Math.abs(overconfidence) < 0.005
       ? 'On the whole it is as sure as it is right.'
-      : `On the whole it is ${overconfidence > 0 ? 'surer than it is right' : 'right more often than it is sure'}, by ${(100 * Math.abs(overconfidence)).toFixed(2)} points.`;
+      : `On the whole it is ${overconfidence > 0 ? 'more confident than right' : 'right more often than its confidence suggests'}, by ${(100 * Math.abs(overconfidence)).toFixed(2)} points.`;
   return html`<p>Can its confidence be taken at its word? Answers of 80 % confidence should be right in 80 of 100 cases, on the dashed line. The mean distance from it, the expected calibration error, is <b>${percent(ece)}</b> <span class="muted">(95&nbsp;% interval ${percentRange(bootstrap.figures.ece)})</span>. ${leaning}</p>
 ${charts([await chartFigure(reliabilityChart(calibration))])}
 <p class="note">Bars: share of right answers among those of about the same confidence, pale where there are fewer than ${FEW_ANSWERS}. Dots: where those answers stand on average. Above: how the answers are spread. Chance adds to this error and takes nothing away, so its interval reaches higher above the figure than below.</p>`;
@@ -184,7 +184,7 @@ export async function speedSection(run: JudgedRun): Promise<Html> {
     ...(imagesPerSecond === null
       ? []
       : [['Images judged a second, for this report', grouped(imagesPerSecond, 1)] as [string, Content]]),
-    ['Threads', record.train.threads === 0 ? 'one a core' : String(record.train.threads)],
+    ['Threads', record.train.threads === 0 ? 'one per core' : String(record.train.threads)],
   ];
   const table = html`<table><tbody>${rows.map(([name, value]) => html`<tr><th scope="row">${name}</th><td>${value}</td></tr>\n`)}</tbody></table>`;
   if (history.length < 2) return table;

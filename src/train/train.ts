@@ -16,7 +16,7 @@ import { lockRun } from './runLock.ts';
 import { readSameSource, readSource, readTeacher, teachersOf } from './source.ts';
 import { type Pause, Trainer, type TrainerListener } from './trainer.ts';
 
-/** Seconds of work that a sudden end may cost at the most, steps permitting. */
+/** Seconds of work that a sudden end may cost at most, steps permitting. */
 const SAVE_SECONDS = 300;
 
 export interface TrainListener extends TrainerListener {
