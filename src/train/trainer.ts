@@ -115,9 +115,9 @@ export class Trainer {
     for (const count of stepSizes(this.#train.length, config.bs)) this.#stepper.program(count);
     for (const count of stepSizes(this.#val.length, batch)) this.#validation?.program(count);
     const { values, statistics } = parameters.initial(config.seed);
-    for (const of of new Set([parameters, this.#model])) {
-      backend.write(of.values, values);
-      backend.write(of.statistics, statistics);
+    for (const each of new Set([parameters, this.#model])) {
+      backend.write(each.values, values);
+      backend.write(each.statistics, statistics);
     }
   }
 
@@ -150,8 +150,8 @@ export class Trainer {
         `${folder} is at image ${progress.start} of an epoch of ${this.#train.length}: its state is of other data`,
       );
     }
-    for (const of of new Set([this.#model, this.#parameters])) {
-      loadWeights(this.#backend, of, weights, folder);
+    for (const each of new Set([this.#model, this.#parameters])) {
+      loadWeights(this.#backend, each, weights, folder);
     }
     for (const [name, view] of memory ? this.#memory : []) {
       this.#backend.write(view, memory?.tensors[name].data as Float32Array);
