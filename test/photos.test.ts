@@ -96,6 +96,28 @@ test('max_faces= keeps the most certain ones', async () => {
   expect((await predict(photo, 'max_faces=all')).rows).toEqual(all.rows);
 });
 
+test('min_score= leaves out what the detector is less sure of', async () => {
+  const scores = (await predict(photo)).rows[0].faces?.map(({ faceScore }) => faceScore) ?? [];
+  const between = (scores[0] + scores[scores.length - 1]) / 2;
+  const sure = await predict(photo, `min_score=${between}`);
+  expect(sure.rows[0].faces?.map(({ faceScore }) => faceScore)).toEqual(
+    scores.filter((score) => score >= between),
+  );
+  expect((await predict(photo, 'min_score=1')).rows[0].faces).toEqual([]);
+});
+
+test('smallest= looks for smaller faces', async () => {
+  const background = { create: { width: 1600, height: 1200, channels: 3, background: '#678' } } as const;
+  const input = await small().resize(320).toBuffer();
+  const far = await write('far.png', sharp(background).composite([{ input, left: 700, top: 500 }]));
+  const faces = async (smallest: number): Promise<unknown[]> => {
+    const { stdout } = await fer('predict', 'json=true', model, `smallest=${smallest}`, far);
+    return JSON.parse(stdout)[0].faces;
+  };
+  expect((await faces(0.08)).length).toBeLessThan(boxes.length);
+  expect(await faces(0.02)).toHaveLength(boxes.length);
+});
+
 test('as a table, a line a face; a picture without one is told and the others go on', async () => {
   const empty = await write(
     'empty.png',
@@ -270,7 +292,8 @@ describe('what is refused', () => {
     const { code, rows } = await predict(photo, other, `annotate=${at('half')}`);
     expect(code).toBe(1);
     expect(rows[0].error).toMatch(/cannot write .*photo\.faces\.jpg/);
-    expectFaces(rows[1]);
+    expect(rows[0].annotated).toBeUndefined();
+    for (const row of rows) expectFaces(row);
   });
 
   test('a folder that cannot be made for the annotated pictures', async () => {

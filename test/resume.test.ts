@@ -234,6 +234,8 @@ describe('signals', () => {
       const running = start(process.execPath, [CLI, ...args(signal), 'json=true']);
       await running.said('epoch 1/3');
       await new Promise((resolve) => setTimeout(resolve, 100));
+      // Nobody watches: a terminal that closes is no reason to end.
+      running.child.kill('SIGHUP');
       running.child.kill(signal);
       const { code, stdout, stderr } = await running.ended;
       expect({ code, stdout }).toEqual({ code: 130, stdout: '' });

@@ -186,6 +186,11 @@ test('Ctrl-C saves the trials under way and says how to go on', async () => {
       existsSync(at('stopped', 'trials', name, 'last.safetensors')),
     );
   await until(() => lasts().length === 2, running.output);
+  // The terminal's end is no business of the trials: the study decides.
+  for (const name of lasts()) {
+    const { pid } = JSON.parse(readFileSync(at('stopped', 'trials', name, '.lock'), 'utf8'));
+    process.kill(pid, 'SIGHUP');
+  }
   running.child.kill('SIGINT');
   const { code, stdout, stderr } = await running.ended;
   expect({ code, stdout }).toEqual({ code: 130, stdout: '' });

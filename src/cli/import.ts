@@ -5,6 +5,7 @@ import { makeModelFolder, writeModelFolder } from '../export/modelFolder.ts';
 import { fileSha256 } from '../io/files.ts';
 import { importWeights } from '../nn/importWeights.ts';
 import { buildModel } from '../nn/model.ts';
+import { shellWord } from '../term/shellWord.ts';
 import { programVersion } from '../train/programVersion.ts';
 import type { Run } from './verb.ts';
 
@@ -24,7 +25,7 @@ export const run: Run<typeof importOptions> = async ({ config, positionals: [fil
     const { width, labels: found } = model.description;
     return (
       `${folder}: ${network} of width ${width}, ${count.toLocaleString('en-US')} parameters, ` +
-      `${found.join(', ')}\nto see what it is worth: fer evaluate model=${folder} data=fer2013.csv`
+      `${found.join(', ')}\nto see what it is worth: fer evaluate model=${shellWord(folder)} data=fer2013.csv`
     );
   });
   return 0;

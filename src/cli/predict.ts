@@ -52,10 +52,10 @@ function tell(
   table: () => string,
   out: Output,
 ): number {
-  const bad = predictions.filter((prediction) => 'error' in prediction);
-  for (const { error } of bad) out.note(error);
+  const errors = predictions.flatMap((one) => ('error' in one ? (one.error ?? []) : []));
+  for (const error of errors) out.note(error);
   out.result(predictions, table);
-  return bad.length > 0 ? 1 : 0;
+  return errors.length > 0 ? 1 : 0;
 }
 
 async function predictCrops(

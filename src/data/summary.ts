@@ -1,3 +1,4 @@
+import { plainText } from '../term/plainText.ts';
 import { BadRowCollector, type BadRows, badRowText } from './badRows.ts';
 import { SPLITS, type Split } from './dataset.ts';
 import { type Duplicates, findDuplicates } from './duplicates.ts';
@@ -76,7 +77,7 @@ export function summaryText(summary: DatasetSummary): string {
   const counted = (name: string, count: (split: Split) => number): void => {
     const counts = SPLITS.map(count);
     table.push([
-      name,
+      plainText(name),
       ...[...counts, counts.reduce((a, b) => a + b, 0)].map((n) => n.toLocaleString('en-US')),
     ]);
   };
@@ -93,7 +94,7 @@ export function summaryText(summary: DatasetSummary): string {
     lines.push('', 'the same pixels more than once:', ...twice.map((line) => `  ${line}`));
   if (badRows.total > 0) {
     lines.push('', `${badRows.total.toLocaleString('en-US')} bad row${badRows.total === 1 ? '' : 's'}:`);
-    for (const row of badRows.shown) lines.push(`  ${badRowText(row)}`);
+    for (const row of badRows.shown) lines.push(`  ${plainText(badRowText(row))}`);
     const more = badRows.total - badRows.shown.length;
     if (more > 0) lines.push(`  and ${more.toLocaleString('en-US')} more`);
   }

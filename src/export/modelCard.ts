@@ -5,6 +5,7 @@ import type { Interval } from '../evaluate/bootstrap.ts';
 import type { ModelDescription } from '../nn/model.ts';
 import { NETWORKS, type NetworkName } from '../nn/networks.ts';
 import { counted, duration, grouped } from '../report/format.ts';
+import { posixWord } from '../term/shellWord.ts';
 import { ancestryOf, ownSeen } from '../train/ancestry.ts';
 import { bestRow } from '../train/history.ts';
 import type { AverageRecord, RunRecord, UntrainedRecord } from '../train/runFolder.ts';
@@ -174,10 +175,11 @@ function dtypeText(dtype: ExportDtype): string {
 }
 
 function usage({ name }: ModelCard): string {
+  const model = `model=${posixWord(name)}`;
   return [
     '```sh',
-    `fer predict face.jpg model=${name}`,
-    `fer evaluate model=${name} data=fer2013.csv split=PublicTest`,
+    `fer predict face.jpg ${model}`,
+    `fer evaluate ${model} data=fer2013.csv split=PublicTest`,
     '```',
     '',
     'Other programs: scale grey values to 0..1 and nothing else; cut the crops of `preprocessor_config.json` (four ' +

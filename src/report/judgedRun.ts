@@ -10,6 +10,7 @@ import { facesOf, type Judgement, judge } from '../evaluate/judge.ts';
 import { argmax, softmax } from '../evaluate/metrics.ts';
 import { Recognizer } from '../evaluate/recognizer.ts';
 import { readModel, type StoredModel } from '../nn/model.ts';
+import { shellWord } from '../term/shellWord.ts';
 import { bestRow, type EpochRow } from '../train/history.ts';
 import { RunFolder, type RunRecord } from '../train/runFolder.ts';
 
@@ -79,7 +80,7 @@ function readRun(path: string, name: string): StoredRun {
   if (best === null) {
     throw new FerError(
       `${path} has no history: its history.csv is missing, empty or damaged. A report shows a whole training; ` +
-        `for weights alone there is fer evaluate model=${path} out=FOLDER`,
+        `for weights alone there is fer evaluate model=${shellWord(path)} out=FOLDER`,
     );
   }
   const record = folder.readRecord();

@@ -1,4 +1,7 @@
 import { SPLITS, type Split } from '../data/dataset.ts';
+import { plainText } from '../term/plainText.ts';
+
+export { plainText };
 
 /** What came out of a trial, as far as it went. */
 export interface TrialResult {
@@ -84,12 +87,6 @@ export function bestWithin({ status, accuracies }: TrialResult, epochs: number):
   if (accuracies.length < epochs && status !== 'finished') return undefined;
   const seen = accuracies.slice(0, epochs);
   return seen.length === 0 ? undefined : Math.max(...seen);
-}
-
-/** One line without control characters: a terminal would obey them. */
-export function plainText(text: string): string {
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
-  return text.replace(/[\u0000-\u001f\u007f-\u009f]+/g, ' ').slice(0, 1000);
 }
 
 function isBest(best: NonNullable<TrialResult['best']>, accuracies: readonly number[]): boolean {
