@@ -86,6 +86,11 @@ export function bestWithin({ status, accuracies }: TrialResult, epochs: number):
   return seen.length === 0 ? undefined : Math.max(...seen);
 }
 
+/** Whether a trial was trained to its end, and its best weights were never judged on the test split. */
+export function isUnjudged(result: TrialResult | undefined): boolean {
+  return result?.status === 'finished' && result.test === undefined;
+}
+
 /** One line without control characters: a terminal would obey them. */
 export function plainText(text: string): string {
   // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
