@@ -146,6 +146,14 @@ describe('a run that went on with other settings', () => {
     );
   });
 
+  test('keeps the settings that trained it where others had nothing left to train', async () => {
+    const runs = at('nothing left');
+    await trainTiny({ ...where, runs, n_epochs: 1 }, { dataset });
+    const record = recordOf(runs);
+    await trainTiny({ ...where, runs, resume: true, lr: 0.005 }, { dataset });
+    expect(recordOf(runs)).toEqual(record);
+  });
+
   test('went back: the epochs that were given up and their settings are no part of it', async () => {
     const runs = at('back');
     await trainTiny({ ...where, runs, n_epochs: 2, save_freq: 1 }, { dataset });

@@ -2,6 +2,7 @@ import fs, { cpSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, wri
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import type { Metrics } from '../src/evaluate/metrics.ts';
+import { pValue } from '../src/report/format.ts';
 import { fer, must } from './commands.ts';
 import { temporaryFolder } from './dataFiles.ts';
 import { attribute, type Element, elements, placedTexts, textOf } from './svg.ts';
@@ -339,6 +340,21 @@ describe('the report of several runs', () => {
     expect(found.pairs[0].difference).toBeCloseTo(difference / 100, 12);
     const settings = tableIn(page, 'settings').map(([key]) => key);
     expect(settings).toEqual(['', 'val', 'augment', 'eval_crops', 'n_epochs', 'lr', 'seed', 'warmup']);
+  });
+
+  test('on a terminal p is corrected where there are several pairs, as on the page', async () => {
+    cpSync(at('one'), at('third'), { recursive: true });
+    const out = at('three.html');
+    const text = await must('report', at('one'), at('other'), at('third'), ...SEVERAL, `out=${out}`);
+    const told = [...text.matchAll(/^(\S+) against (\S+): .*, p (\S+) \(corrected for 3 pairs\)$/gm)];
+    const rows = tableIn(readFileSync(out, 'utf8'), 'pairs').slice(1);
+    expect(told.map(([, first, second]) => `${first} − ${second}`)).toEqual(rows.map(([pair]) => pair));
+    told.forEach(([, , , p], i) => {
+      expect(pValue(Number(p)).replaceAll('\u00a0', ' ')).toBe(rows[i][6]);
+    });
+    expect(rows.some((row) => row[5] !== row[6])).toBe(true);
+    const two = await must('report', at('one'), at('other'), ...SEVERAL, `out=${out}`);
+    expect(two).toMatch(/ gets right, p \S+$/m);
   });
 
   test('a run has one colour, and its name, in every chart, though the first was not validated', async () => {

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { keyOf, uniform } from '../src/engine/random.ts';
 import { Interrupted } from '../src/errors.ts';
-import { readSafetensors } from '../src/io/safetensors.ts';
+import { readSafetensors, writeSafetensors } from '../src/io/safetensors.ts';
 import { temporaryFolder } from './dataFiles.ts';
 import { CLI, cli, start, TRAIN_PROCESS } from './process.ts';
 import { ran } from './ran.ts';
@@ -179,6 +179,28 @@ describe('an interruption in this process', () => {
     const unbroken = at('unbroken in ten crops');
     if (!existsSync(unbroken)) await trainTiny({ ...settings, runs: unbroken }, { dataset });
     expect(outcomeOf(join(settings.runs, 'a'))).toEqual(outcomeOf(join(unbroken, 'a')));
+  });
+
+  test('an epoch that goes on with another rate keeps that of its first step', async () => {
+    const runs = at('other rate');
+    let steps = 0;
+    const stopped = trainTiny(
+      { runs },
+      { dataset, listener: { onStep: () => steps++ }, interrupted: () => steps === 2 },
+    );
+    await expect(stopped).rejects.toThrow(Interrupted);
+    cpSync(join(runs, 'a'), at('of before', 'a'), { recursive: true });
+    const { history } = await trainTiny({ runs, resume: true, lr: 0.005 }, { dataset });
+    expect(history.map(({ lr }) => lr)).toEqual([TINY.lr, 0.005]);
+    // Earlier versions saved no rate.
+    const { state } = readSafetensors(at('of before', 'a', 'last.safetensors')).metadata;
+    const old = at('of before', 'a', state);
+    const { tensors, metadata } = readSafetensors(old);
+    const { lr, ...progress } = JSON.parse(metadata.progress);
+    expect(lr).toBe(TINY.lr);
+    writeSafetensors(old, tensors, { progress: JSON.stringify(progress) });
+    const later = await trainTiny({ runs: at('of before'), resume: true, lr: 0.005 }, { dataset });
+    expect(later.history.map((row) => row.lr)).toEqual([0.005, 0.005]);
   });
 
   test('how to go on can be pasted into a shell', async () => {

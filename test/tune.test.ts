@@ -223,6 +223,22 @@ test('successive halving pauses and resumes: the winner is the run it would have
   expect(tensorsOf(join(run, 'last.safetensors'))).toEqual(tensorsOf(at('winner', 'last.safetensors')));
 });
 
+test('the test split asked for later, far from the run folders: the winner is trained to its end again', async () => {
+  const args = ['search=asha', 'trials=3', 'lr=1e-3..1', 'reduction=3', 'jobs=2', 'threads=2'];
+  const first = await tune('elsewhere', ...args, 'test=false');
+  expect(first.code, first.stderr).toBe(0);
+  const before = recordOf(at('elsewhere')).trials;
+  rmSync(at('elsewhere', 'trials'), { recursive: true });
+  const second = await tune('elsewhere', ...args);
+  expect(second.code, second.stderr).toBe(0);
+  expect(ended(second)).toHaveLength(1);
+  recordOf(at('elsewhere')).trials.forEach(({ test: judged, seconds: _, ...trained }, i) => {
+    const { seconds: __, ...same } = before[i];
+    expect(trained).toEqual(same);
+    expect(judged !== undefined).toBe(trained.status === 'finished');
+  });
+});
+
 describe('what goes wrong with one trial', () => {
   test('one that diverges is a row, and the others go on', async () => {
     const study = await tune('diverging', 'lr=0.01,1e30', 'warmup=0', 'optimizer=sgd');
@@ -293,6 +309,9 @@ describe('what is refused before anything runs', () => {
     [['search=asha', 'min_epochs=3'], 2, /it must be below n_epochs=3/],
     [['optimizer=sgd_nesterov', 'momentum=0'], 2, /needs momentum > 0/],
     [['train=Training+PublicTest,PublicTest'], 2, /accuracy on images the network learned from/],
+    [['crop_size=40,56'], 1, /crops of crop_size=56 do not fit into faces of 48x48 pixels/],
+    [['lr=0.1,0.2', 'min_lr=0.3'], 2, /min_lr=0\.3 is above lr=0\.1/],
+    [['search=random', 'lr=0.1,0.2', 'crop_size=56'], 1, /^drew 2 of trials=20: .*hold no others$/m],
     [['queue=redis:me:secret@host'], 2, /queue=\.\.\.: queue must be redis:\/\/HOST:PORT/],
     [['queue=redis://me:secret@host/x'], 2, /queue= names a database that is no number/],
   ])('%j', async (args, code, message) => {

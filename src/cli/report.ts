@@ -105,9 +105,16 @@ function summary(file: string, runs: readonly JudgedRun[], pairs: readonly Pair[
       return `${name.padEnd(width)}  ${percent(judgement.metrics.accuracy)} % (${percent(low)} to ${percent(high)})`;
     }),
     ...pairs.map(
-      ({ first, second, onlyFirst, onlySecond, p }) =>
-        `${first} against ${second}: ${onlyFirst} and ${onlySecond} images that one alone gets right, p ${p < 0.001 ? p.toExponential(1) : p.toFixed(3)}`,
+      (pair) =>
+        `${pair.first} against ${pair.second}: ${pair.onlyFirst} and ${pair.onlySecond} images that one alone gets ` +
+        `right, ${significance(pair, pairs.length)}`,
     ),
     file,
   ].join('\n');
+}
+
+/** The p-value of a pair, corrected where it is one of several. */
+function significance({ p, corrected }: Pair, pairs: number): string {
+  const text = (value: number): string => (value < 0.001 ? value.toExponential(1) : value.toFixed(3));
+  return pairs === 1 ? `p ${text(p)}` : `p ${text(corrected)} (corrected for ${pairs} pairs)`;
 }

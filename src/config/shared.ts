@@ -27,7 +27,7 @@ export const shared = {
     'architecture; vgg is the network of the paper, vgg_lite its convolutions with one linear layer instead of three',
   ),
   width: option(
-    int({ min: 1, max: 1024 }),
+    int({ min: 1, max: 1024, step: 8 }),
     64,
     'channels of the first stage; the others scale with it, and time with its square',
   ),

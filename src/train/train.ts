@@ -136,7 +136,10 @@ async function start(
     }
     resume(folder, trainer, record, listener);
     const { epoch, start: images } = trainer.progress;
-    folder.writeRecord(goneOn(before, saved, { epoch, images }, trainer));
+    // Settings that trained nothing are none of the run's.
+    if (!isDone(trainer.progress, config)) {
+      folder.writeRecord(goneOn(before, saved, { epoch, images }, trainer));
+    }
     return;
   }
   // Again, now that nobody else can make it.
@@ -177,6 +180,10 @@ function resume(folder: RunFolder, trainer: Trainer, record: RunRecord, listener
     );
     return;
   }
+  if (outOfPatience(progress, config.patience)) {
+    listener.onNote?.(`${folder.path} is out of patience: give a larger patience=, or 0, to go on with it`);
+    return;
+  }
   const within = progress.start > 0 ? `, after ${progress.start} of ${trainer.epochImages} images` : '';
   listener.onNote?.(`resumed ${folder.path} in epoch ${progress.epoch + 1}${within}`);
 }
@@ -193,7 +200,6 @@ function goneOn(
   { progress }: Trainer,
 ): RunRecord {
   const { version, git, train: config } = saved;
-  const isDone = progress.epoch >= config.n_epochs || outOfPatience(progress, config.patience);
   const { epoch, images, restored } = place;
   const begun = epoch > 0 || images > 0;
   return {
@@ -204,7 +210,7 @@ function goneOn(
       epoch,
       images,
       restored,
-      program: isDone ? undefined : { version, git },
+      program: isDone(progress, config) ? undefined : { version, git },
     }),
   };
 }
@@ -303,6 +309,11 @@ async function epochs(
     }
   }
   return 'epochs';
+}
+
+/** Whether nothing is left to train. */
+function isDone(progress: RunProgress, { n_epochs, patience }: TrainConfig): boolean {
+  return progress.epoch >= n_epochs || outOfPatience(progress, patience);
 }
 
 /** Whether so many epochs followed the one whose weights are the best; after a restore that need not be the best row. */

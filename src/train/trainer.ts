@@ -184,10 +184,13 @@ export class Trainer {
   /** What is told when values that are not finite turn up. */
   diverged(): Diverged {
     const { epoch, step } = this.#progress;
+    const { lr } = this.#config;
+    const rate = this.learningRate();
+    const at = rate === lr ? `lr=${lr}` : `a rate of ${Number(rate.toPrecision(3))} (lr=${lr})`;
     return new Diverged(
-      `training diverged: values are no longer finite in epoch ${epoch + 1} after step ${step}, at ` +
-        `lr=${this.learningRate()}. What was saved before is kept: go on from it with resume=true and a lower lr=, ` +
-        'or start again with a third of it and overwrite=true',
+      `training diverged: values are no longer finite in epoch ${epoch + 1} after step ${step}, at ${at}. ` +
+        'What was saved before is kept: go on from it with resume=true and a lower lr=, ' +
+        `or start again with lr=${Number((lr / 3).toPrecision(1))} and overwrite=true`,
     );
   }
 
@@ -246,6 +249,7 @@ export class Trainer {
     const totals = await coming;
     this.#submitted.shift();
     const { start, step, optimizerStep, seconds } = this.#progress;
+    const lr = start === 0 ? this.learningRate(0) : this.#progress.lr;
     const now = performance.now();
     this.#progress = {
       ...this.#progress,
@@ -253,6 +257,7 @@ export class Trainer {
       step: step + 1,
       optimizerStep: optimizerStep + 1,
       totals,
+      lr,
       seconds: seconds + (now - this.#clock) / 1000,
     };
     this.#clock = now;
@@ -282,13 +287,13 @@ export class Trainer {
    * @throws FerError if a logit is not finite
    */
   async endEpoch(listener: TrainerListener, pause: Pause): Promise<EpochRow | undefined> {
-    const { epoch, totals, seconds, history, best } = this.#progress;
+    const { epoch, totals, seconds, history, best, lr = this.learningRate(0) } = this.#progress;
     const started = performance.now();
     const figures = await this.#validate(listener, pause);
     if (!figures) return undefined;
     const row: EpochRow = {
       epoch: epoch + 1,
-      lr: this.learningRate(0),
+      lr,
       trainLoss: totals.loss / totals.samples,
       trainAccuracy: totals.correct / totals.samples,
       valLoss: figures.loss,
@@ -301,6 +306,7 @@ export class Trainer {
       epoch: epoch + 1,
       start: 0,
       totals: { loss: 0, correct: 0, samples: 0 },
+      lr: undefined,
       seconds: 0,
       history: [...history, row],
       best: bestRow(best === null ? [row] : [best, row]),

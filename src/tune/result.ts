@@ -89,6 +89,11 @@ export function bestWithin({ status, accuracies }: TrialResult, epochs: number):
   return seen.length === 0 ? undefined : Math.max(...seen);
 }
 
+/** Whether a trial was trained to its end, and its best weights were never judged on the test split. */
+export function isUnjudged(result: TrialResult | undefined): boolean {
+  return result?.status === 'finished' && result.test === undefined;
+}
+
 function isBest(best: NonNullable<TrialResult['best']>, accuracies: readonly number[]): boolean {
   const { epoch, valAccuracy, valLoss, weights } = best;
   return (
