@@ -51,8 +51,8 @@ const isClutter = (name: string): boolean =>
  * `PrivateTest_`, else its folder's: train is Training; val, validation and PublicTest are PublicTest;
  * PrivateTest is PrivateTest; test is PrivateTest beside a validation folder and PublicTest without one.
  *
- * Throws FerError naming the path for anything in the wrong place or that is no picture, and for a folder
- * without pictures.
+ * @throws FerError naming the path for anything in the wrong place or that is no picture, and for a folder
+ *   without pictures
  */
 export async function listPictures(root: string): Promise<PictureList> {
   const splitFolders = await entries(root);
@@ -92,7 +92,11 @@ export async function listPictures(root: string): Promise<PictureList> {
   };
 }
 
-/** The split of each folder of the root by its name; throws for a folder whose name says none. */
+/**
+ * The split of each folder of the root by its name.
+ *
+ * @throws FerError for a folder whose name says none
+ */
 function folderSplits(root: string, folders: readonly Entry[]): Map<string, Split> {
   const splits = new Map<string, Split>();
   for (const { name, path, isFolder } of folders) {
