@@ -30,7 +30,7 @@ export async function readCsv(file: string, options: CsvOptions = {}): Promise<D
   try {
     handle = await open(file, 'r');
   } catch (error) {
-    throw new FerError(`${file}: cannot be opened: ${(error as Error).message}.`);
+    throw new FerError(`${file}: cannot be opened: ${(error as Error).message}`);
   }
   try {
     return await new CsvReader(file, options).read(handle);
@@ -76,7 +76,7 @@ class CsvReader {
       if (held === CHUNK) {
         const where = `${this.#file}, line ${this.#line + 1}`;
         throw new FerError(
-          `${where}: found more than ${CHUNK} bytes without a line end, expected rows of FER2013.`,
+          `${where}: found more than ${CHUNK} bytes without a line end, expected rows of FER2013`,
         );
       }
       this.#options.onProgress?.(done, Math.max(total, done));
@@ -89,7 +89,7 @@ class CsvReader {
       return (await handle.read(buffer, held, buffer.length - held, null)).bytesRead;
     } catch (error) {
       throw new FerError(
-        `${this.#file}: reading stopped after line ${this.#line}: ${(error as Error).message}.`,
+        `${this.#file}: reading stopped after line ${this.#line}: ${(error as Error).message}`,
       );
     }
   }
@@ -146,17 +146,15 @@ class CsvReader {
     this.#badRows++;
     const row = { file: this.#file, line, reason };
     if (this.#options.onBadRow) this.#options.onBadRow(row);
-    else throw new FerError(`${badRowText(row)}. \`fer data ${this.#file}\` lists every bad row.`);
+    else throw new FerError(`${badRowText(row)}; \`fer data ${this.#file}\` lists every bad row`);
   }
 
   #finish(bytes: number): DatasetContent {
     const expected = 'expected fer2013.csv: a header with emotion, pixels and Usage, then one row a picture';
-    if (bytes === 0) throw new FerError(`${this.#file}: found an empty file, ${expected}.`);
+    if (bytes === 0) throw new FerError(`${this.#file}: found an empty file, ${expected}`);
     const N = this.#targets.length;
     if (N === 0 && this.#badRows === 0) {
-      throw new FerError(
-        `${this.#file}, line ${this.#line + 1}: found no row after the header, ${expected}.`,
-      );
+      throw new FerError(`${this.#file}, line ${this.#line + 1}: found no row after the header, ${expected}`);
     }
     const images = new Uint8Array(N * AREA);
     this.#blocks.forEach((block, b) => {
@@ -184,7 +182,7 @@ function refusePacked(file: string, bytes: Uint8Array): void {
   for (const [name, magic] of PACKED) {
     if (magic.every((byte, i) => bytes[i] === byte)) {
       throw new FerError(
-        `${file}: found a ${name} archive, expected a csv: unpack it and give the csv inside.`,
+        `${file}: found a ${name} archive, expected a csv: unpack it and give the csv inside`,
       );
     }
   }

@@ -35,10 +35,10 @@ export function parseHeader(file: string, line: string): Columns {
     const found = `found ${quoted(line)}, expected a header that names emotion, pixels and Usage, in any order`;
     if (at < 0) {
       const hint = wanted === 'Usage' ? ' (a train.csv without it does not say which part is which)' : '';
-      throw new FerError(`${file}, line 1: no column "${wanted}"${hint}: ${found}.`);
+      throw new FerError(`${file}, line 1: no column "${wanted}"${hint}: ${found}`);
     }
     if (names.findIndex((name, i) => i > at && name.toLowerCase() === wanted.toLowerCase()) >= 0) {
-      throw new FerError(`${file}, line 1: more than one column "${wanted}": ${found}.`);
+      throw new FerError(`${file}, line 1: more than one column "${wanted}": ${found}`);
     }
     return at;
   };

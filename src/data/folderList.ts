@@ -63,14 +63,14 @@ export async function listPictures(root: string): Promise<PictureList> {
     for (const labelFolder of await entries(folder.path)) {
       if (!labelFolder.isFolder) {
         throw new FerError(
-          `${labelFolder.path}: found a file beside the folders of the expressions, ${LAYOUT}.`,
+          `${labelFolder.path}: found a file beside the folders of the expressions, ${LAYOUT}`,
         );
       }
       const label = canonicalLabel(labelFolder.name);
       for (const file of await entries(labelFolder.path)) {
         if (file.isFolder || !PICTURES.has(extname(file.name).toLowerCase())) {
           throw new FerError(
-            `${file.path}: found a ${file.isFolder ? 'folder' : 'file'} that is no picture, ${LAYOUT}.`,
+            `${file.path}: found a ${file.isFolder ? 'folder' : 'file'} that is no picture, ${LAYOUT}`,
           );
         }
         const named = SPLITS.find((split) => file.name.startsWith(`${split}_`));
@@ -79,7 +79,7 @@ export async function listPictures(root: string): Promise<PictureList> {
       }
     }
   }
-  if (pictures.length === 0) throw new FerError(`${root}: found no picture in it, ${LAYOUT}.`);
+  if (pictures.length === 0) throw new FerError(`${root}: found no picture in it, ${LAYOUT}`);
   const identity = createHash('sha256');
   pictures.forEach(({ path, split, label }, i) => {
     const { size, mtimeMs } = stats[i];
@@ -100,7 +100,7 @@ export async function listPictures(root: string): Promise<PictureList> {
 function folderSplits(root: string, folders: readonly Entry[]): Map<string, Split> {
   const splits = new Map<string, Split>();
   for (const { name, path, isFolder } of folders) {
-    if (!isFolder) throw new FerError(`${path}: found a file beside the folders of the splits, ${LAYOUT}.`);
+    if (!isFolder) throw new FerError(`${path}: found a file beside the folders of the splits, ${LAYOUT}`);
     const lower = name.toLowerCase();
     if (Object.hasOwn(SPLIT_FOLDERS, lower)) splits.set(name, SPLIT_FOLDERS[lower]);
     else if (!TEST_FOLDERS.has(lower)) {
@@ -137,7 +137,7 @@ async function entries(folder: string): Promise<Entry[]> {
       found.push(...(await Promise.all(some)));
     }
   } catch (error) {
-    throw new FerError(`${folder}: cannot be read: ${(error as Error).message}.`);
+    throw new FerError(`${folder}: cannot be read: ${(error as Error).message}`);
   }
   return found;
 }

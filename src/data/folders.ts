@@ -29,7 +29,7 @@ export async function readFolders(root: string, options: FolderOptions = {}): Pr
   const labels = orderLabels(pictures.map(({ label }) => label));
   if (labels.length > MAX_LABELS) {
     throw new FerError(
-      `${root}: found ${labels.length} folders of expressions, expected at most ${MAX_LABELS}.`,
+      `${root}: found ${labels.length} folders of expressions, expected at most ${MAX_LABELS}`,
     );
   }
   const N = pictures.length;
@@ -58,7 +58,7 @@ export async function readFolders(root: string, options: FolderOptions = {}): Pr
   // Told after the work, in reading order, so that a second run tells the same.
   for (const row of bad) {
     if (row === undefined) continue;
-    if (options.onBadRow === undefined) throw new FerError(`${badRowText(row)}.`);
+    if (options.onBadRow === undefined) throw new FerError(badRowText(row));
     options.onBadRow(row);
   }
   const good = pictures.flatMap((_, i) => (bad[i] === undefined ? [i] : []));

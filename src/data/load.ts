@@ -42,7 +42,7 @@ export interface LoadOptions {
 export async function loadDataset(spec: string, options: LoadOptions = {}): Promise<Dataset> {
   const { limit } = options;
   if (limit !== undefined && !(Number.isInteger(limit) && limit > 0)) {
-    throw new UsageError(`limit is ${limit}, expected a whole number of images from 1.`);
+    throw new UsageError(`limit is ${limit}, expected a whole number of images from 1`);
   }
   const source = await findSource(spec, options);
   const { content, hash } = await readLabelled(source, options);
@@ -57,7 +57,7 @@ async function readLabelled(source: Source, options: LoadOptions): Promise<Cache
   const { labels, ferplus = 'majority', onNotice } = options;
   if (labels === undefined) return readSource(source, options);
   if (source.kind !== 'csv') {
-    throw new FerError(`labels=${labels} is for fer2013.csv: rows belong together by their order.`);
+    throw new FerError(`labels=${labels} is for fer2013.csv: rows belong together by their order`);
   }
   const votes = readFerPlus(labels);
   const { content } = await readSource(source, options);
@@ -86,11 +86,11 @@ export async function findSource(spec: string, options: Pick<LoadOptions, 'n'> =
   } catch (error) {
     const { code, message } = error as NodeJS.ErrnoException;
     if (code === 'ENOENT' || code === 'ENOTDIR') throw new FerError(missing(spec));
-    throw new FerError(`${spec}: cannot be read: ${message}.`);
+    throw new FerError(`${spec}: cannot be read: ${message}`);
   }
   if (stats.isDirectory()) return { kind: 'folder', path: spec, list: await listPictures(spec) };
   if (!stats.isFile())
-    throw new FerError(`${spec}: found neither a file nor a folder, expected a csv or a folder.`);
+    throw new FerError(`${spec}: found neither a file nor a folder, expected a csv or a folder`);
   return {
     kind: 'csv',
     path: spec,
@@ -162,7 +162,7 @@ function syntheticCount(
   if (n === undefined || (Number.isInteger(n) && n >= 1 && n <= MAX_SYNTHETIC)) return n;
   const what = inSpec === undefined ? `n=${n}` : `data=${spec}`;
   throw new UsageError(
-    `${what}: expected a whole number of faces from 1 to ${MAX_SYNTHETIC}, as in synthetic:5000.`,
+    `${what}: expected a whole number of faces from 1 to ${MAX_SYNTHETIC}, as in synthetic:5000`,
   );
 }
 

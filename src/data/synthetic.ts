@@ -31,7 +31,7 @@ const PROGRESS_STEP = 250;
  */
 export function synthetic(options: SyntheticOptions = {}): Dataset {
   const { seed = 0, onProgress } = options;
-  if (!Number.isSafeInteger(seed)) throw new UsageError(`seed is ${seed}, expected a whole number.`);
+  if (!Number.isSafeInteger(seed)) throw new UsageError(`seed is ${seed}, expected a whole number`);
   const counts = splitCounts(options);
   const N = counts.reduce((a, b) => a + b, 0);
   const area = FACE_SIZE * FACE_SIZE;
@@ -61,6 +61,6 @@ function splitCounts({ n = 7000, counts }: SyntheticOptions): number[] {
   if (list.every((count) => Number.isInteger(count) && count >= 0) && total >= 1 && total <= MAX_SYNTHETIC)
     return list;
   throw new UsageError(
-    `synthetic faces: found ${total} of them, expected a whole number from 1 to ${MAX_SYNTHETIC}.`,
+    `synthetic faces: found ${total} of them, expected a whole number from 1 to ${MAX_SYNTHETIC}`,
   );
 }
