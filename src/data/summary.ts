@@ -35,8 +35,9 @@ export interface DescribeOptions extends Omit<LoadOptions, 'limit'> {
 }
 
 /**
- * Looks through a dataset and lists all its bad rows where `loadDataset` would stop at the first. Throws
- * FerError where no row can be read at all (missing path, missing column, empty file).
+ * Looks through a dataset and lists all its bad rows where `loadDataset` would stop at the first.
+ *
+ * @throws FerError where no row can be read at all (missing path, missing column, empty file)
  */
 export async function describeDataset(spec: string, options: DescribeOptions = {}): Promise<DatasetSummary> {
   const source = await findSource(spec, options);
