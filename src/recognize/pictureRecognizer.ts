@@ -2,6 +2,7 @@ import { given } from '../config/option.ts';
 import type { Backend } from '../engine/backend.ts';
 import { UsageError } from '../errors.ts';
 import { checkCrops, refuseOption } from '../evaluate/checkOptions.ts';
+import { facesPerStep } from '../evaluate/inference.ts';
 import { Recognizer } from '../evaluate/recognizer.ts';
 import { cropBox, cropFace } from '../face/crop.ts';
 import { type Face, type FaceDetector, KEYPOINTS } from '../face/detector.ts';
@@ -94,7 +95,7 @@ export class PictureRecognizer {
       this.#recognizers.get(crops) ??
       new Recognizer(this.#backend, this.#model, {
         crops,
-        batch: Math.max(1, Math.floor(this.#samples / crops)),
+        batch: facesPerStep(this.#samples, crops),
       });
     this.#recognizers.set(crops, found);
     return found;
