@@ -1,6 +1,7 @@
 import fs, { cpSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
+import { mcnemar } from '../src/evaluate/mcnemar.ts';
 import type { Metrics } from '../src/evaluate/metrics.ts';
 import { pValue } from '../src/report/format.ts';
 import { fer, must } from './commands.ts';
@@ -337,7 +338,12 @@ describe('the report of several runs', () => {
     expect(pair.slice(3, 5)).toEqual([String(only(right[0], right[1])), String(only(right[1], right[0]))]);
     const difference = 100 * (metrics[0].accuracy - metrics[1].accuracy);
     expect(Number(pair[1].replace('−', '-'))).toBeCloseTo(difference, 1);
-    expect(found.pairs[0].difference).toBeCloseTo(difference / 100, 12);
+    const { interval, ...figures } = found.pairs[0];
+    expect(figures.difference).toBeCloseTo(difference / 100, 12);
+    expect(figures).toMatchObject({ first: 'one', second: 'other', ...mcnemar(right[0], right[1]) });
+    expect(figures.corrected).toBe(figures.p);
+    expect(interval.low).toBeLessThanOrEqual(figures.difference);
+    expect(interval.high).toBeGreaterThanOrEqual(figures.difference);
     const settings = tableIn(page, 'settings').map(([key]) => key);
     expect(settings).toEqual(['', 'val', 'augment', 'eval_crops', 'n_epochs', 'lr', 'seed', 'warmup']);
   });

@@ -1,11 +1,14 @@
 import { type ExplainConfig, type explainOptions, methodOptions } from '../config.ts';
 import { createBackend } from '../engine/createBackend.ts';
 import { FerError } from '../errors.ts';
+import { facesPerStep } from '../evaluate/inference.ts';
 import { Explainer, type Explanation, targetIndex } from '../explain/explainer.ts';
 import { type ExplanationFiles, writeExplanation } from '../explain/files.ts';
 import type { MethodSettings } from '../explain/method.ts';
 import { makeFolder } from '../io/files.ts';
 import { findModel, loadFound } from '../nn/model.ts';
+import { alignColumns } from '../term/columns.ts';
+import { percent } from '../term/numbers.ts';
 import { plainText } from '../term/plainText.ts';
 import type { Output } from './output.ts';
 import { type Failure, facesOf, picturesOf, readPictures, resultNames } from './pictures.ts';
@@ -32,7 +35,7 @@ export const run: Run<typeof explainOptions> = async ({ config, positionals }, o
   if (config.target !== '') targetIndex(config.target, model.description.labels);
   const backend = await createBackend(config);
   try {
-    const batch = Math.max(1, Math.floor(config.bs / config.crops));
+    const batch = facesPerStep(config.bs, config.crops);
     const settings = Object.entries(config).filter(([key]) => Object.hasOwn(methodOptions, key));
     const explainer = new Explainer(backend, loadFound(backend, model), {
       ...(Object.fromEntries(settings) as Partial<MethodSettings>),
@@ -104,7 +107,7 @@ function noteIncomplete(results: readonly Explained[], out: Output): void {
     for (const { gap, difference } of 'error' in result ? [] : result.maps) {
       if (typeof gap !== 'number' || gap <= COMPLETE) continue;
       out.note(
-        `${result.file}: integrated gradients miss ${(100 * gap).toFixed(1)} % of a score difference of ` +
+        `${result.file}: integrated gradients miss ${percent(gap, 1)} of a score difference of ` +
           `${Number(difference).toPrecision(2)}; more steps=, or another baseline=, comes closer`,
       );
     }
@@ -119,13 +122,5 @@ function table(results: readonly Explained[]): string {
     return [file, label, (100 * scores[label]).toFixed(1), target, png];
   });
   const all = [['file', 'label', '(%)', 'explained', 'picture'], ...rows].map((row) => row.map(plainText));
-  const widths = all[0].map((_, c) => all.reduce((most, row) => Math.max(most, row[c]?.length ?? 0), 0));
-  return all
-    .map((row) =>
-      row
-        .map((cell, c) => (c === 2 ? cell.padStart(widths[c]) : cell.padEnd(widths[c])))
-        .join('  ')
-        .trimEnd(),
-    )
-    .join('\n');
+  return alignColumns(all, { isRight: (column) => column === 2 }).join('\n');
 }

@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import type { ReportConfig, reportOptions } from '../config.ts';
 import type { Dataset } from '../data/dataset.ts';
 import { createBackend } from '../engine/createBackend.ts';
+import { facesPerStep } from '../evaluate/inference.ts';
 import { facesOf } from '../evaluate/judge.ts';
 import { makeFileFolder, writeFileAtomic } from '../io/files.ts';
 import { comparePairs, type Pair } from '../report/compareRuns.ts';
@@ -10,6 +11,7 @@ import { type JudgedRun, judgeRun, readRuns, type StoredRun } from '../report/ju
 import type { ReportContext } from '../report/reportParts.ts';
 import { runReport } from '../report/runReport.ts';
 import { type ShownFaces, shownFaces } from '../report/saliency.ts';
+import { percent, percentRange } from '../term/numbers.ts';
 import { programVersion } from '../train/programVersion.ts';
 import { readData } from './common.ts';
 import type { Output } from './output.ts';
@@ -72,7 +74,7 @@ async function judgeOne(
       mistakes: config.mistakes,
       faces: config.faces,
       crops: config.crops,
-      batch: Math.max(1, Math.floor(config.bs / config.crops)),
+      batch: facesPerStep(config.bs, config.crops),
       onProgress(done, total) {
         maps ??= out.progress({ label: 'saliency', total });
         maps.update(done);
@@ -97,12 +99,11 @@ function resultOf(file: string, { split }: ReportConfig, runs: readonly JudgedRu
 }
 
 function summary(file: string, runs: readonly JudgedRun[], pairs: readonly Pair[]): string {
-  const percent = (share: number): string => (100 * share).toFixed(2);
   const width = Math.max(...runs.map(({ name }) => name.length));
   return [
     ...runs.map(({ name, judgement, bootstrap }) => {
-      const { low, high } = bootstrap.figures.accuracy;
-      return `${name.padEnd(width)}  ${percent(judgement.metrics.accuracy)} % (${percent(low)} to ${percent(high)})`;
+      const range = percentRange(bootstrap.figures.accuracy);
+      return `${name.padEnd(width)}  ${percent(judgement.metrics.accuracy)} (${range})`;
     }),
     ...pairs.map(
       (pair) =>

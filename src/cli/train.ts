@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import type { TrainConfig, trainOptions } from '../config.ts';
 import { createBackend } from '../engine/createBackend.ts';
+import { percent } from '../term/numbers.ts';
 import type { EpochRow } from '../train/history.ts';
 import { prepareRun } from '../train/prepareRun.ts';
 import type { RunProgress } from '../train/runFolder.ts';
@@ -77,8 +78,4 @@ function epochLine(row: EpochRow, best: EpochRow, epochs: number): string {
     `${row.imagesPerSecond.toFixed(1)} images/s`,
     `${row.seconds.toFixed(1)} s`,
   ].join('  ');
-}
-
-function percent(share: number): string {
-  return `${(100 * share).toFixed(2)} %`;
 }

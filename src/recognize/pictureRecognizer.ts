@@ -1,6 +1,7 @@
 import { given } from '../config/option.ts';
 import type { Backend } from '../engine/backend.ts';
 import { UsageError } from '../errors.ts';
+import { facesPerStep } from '../evaluate/inference.ts';
 import { Recognizer } from '../evaluate/recognizer.ts';
 import { cropBox, cropFace } from '../face/crop.ts';
 import { KEYPOINTS } from '../face/detection.ts';
@@ -91,7 +92,7 @@ export class PictureRecognizer {
       this.#recognizers.get(crops) ??
       new Recognizer(this.#backend, this.#model, {
         crops,
-        batch: Math.max(1, Math.floor(this.#samples / crops)),
+        batch: facesPerStep(this.#samples, crops),
       });
     this.#recognizers.set(crops, found);
     return found;

@@ -88,3 +88,20 @@ export function recordOf(file: string): RunRecord | UntrainedRecord | undefined 
   }
   return parsed as UntrainedRecord;
 }
+
+/** How far figures on a split may be believed. */
+export interface Exposure {
+  /** Whether weights learned from the split, were else chosen by it, may have seen it for all that is recorded, or have not. */
+  readonly seen: 'learned' | 'watched' | 'unknown' | 'none';
+  /** Not in the training itself, but in one before it. */
+  readonly inherited: boolean;
+}
+
+/** What the weights of a training had to do with a split. */
+export function exposureOf(record: Told, split: Split): Exposure {
+  const { learned, watched, known } = ancestryOf(record);
+  const own = ownSeen(record);
+  if (learned.includes(split)) return { seen: 'learned', inherited: !own.learned.includes(split) };
+  if (watched.includes(split)) return { seen: 'watched', inherited: !own.watched.includes(split) };
+  return { seen: known ? 'none' : 'unknown', inherited: false };
+}

@@ -8,7 +8,7 @@ import type { Parameters } from '../engine/parameters.ts';
 import { drawIndex, keyOf, STREAMS, uniform } from '../engine/random.ts';
 import type { Tensor } from '../engine/tensor.ts';
 import { Diverged, FerError } from '../errors.ts';
-import { Inference } from '../evaluate/inference.ts';
+import { facesPerStep, Inference } from '../evaluate/inference.ts';
 import { computeMetrics } from '../evaluate/metrics.ts';
 import type { Safetensors, StoredTensor } from '../io/safetensors.ts';
 import { type LoadedModel, loadWeights, readWeights, stored } from '../nn/model.ts';
@@ -106,7 +106,7 @@ export class Trainer {
       teaching: { teachers, share: config.teacher_share, temperature: config.teacher_temperature },
     });
     const samples = backend.ahead ? VALIDATION_SAMPLES_AHEAD : VALIDATION_SAMPLES;
-    const batch = Math.max(1, Math.floor(samples / config.eval_crops));
+    const batch = facesPerStep(samples, config.eval_crops);
     const inference = { crops: config.eval_crops, batch, capacity: this.#val.length, fixedWeights: false };
     this.#validation =
       config.val === 'none' ? undefined : new Inference(backend, graph, this.#model, data, inference);

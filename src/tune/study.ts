@@ -1,3 +1,4 @@
+import { isUsed } from '../config/usedSettings.ts';
 import { type TrialSettings, type TuneConfig, trialOptions } from '../config.ts';
 import type { Dataset } from '../data/dataset.ts';
 import { checkCropSize, checkSplits } from '../data/images.ts';
@@ -9,7 +10,6 @@ import { type Configuration, FullSearch, HalvingSearch, type Results, type Searc
 import type { StudyRecord } from './studyFolder.ts';
 import { summarize } from './summary.ts';
 import { makeTrial, settingsText, type Trial } from './trial.ts';
-import { isUsed } from './usedSettings.ts';
 
 /** What the seeds of a study learn from: hash of the data by seed, which differ only where it is drawn. */
 export type DataHashes = ReadonlyMap<number, string>;

@@ -1,3 +1,4 @@
+import { percent } from '../term/numbers.ts';
 import { formatDuration } from '../term/progress.ts';
 import type { EpochReport } from './runner.ts';
 import type { Order, Results } from './search.ts';
@@ -91,7 +92,7 @@ export class StudyProgress {
     });
     const running = [...this.#running.values()].map(({ order, report }) => {
       const at = report
-        ? `epoch ${report.epoch}/${order.epochs}  ${(100 * report.accuracy).toFixed(2)} %`
+        ? `epoch ${report.epoch}/${order.epochs}  ${percent(report.accuracy)}`
         : 'no epoch yet';
       return `  ${this.#study.label(order.trial)}  ${at}`;
     });
