@@ -43,10 +43,10 @@ export const TRAIN_NEEDS = {
 /**
  * Combinations of training settings that cannot be meant.
  *
- * @param explicit the keys that somebody wrote: a default is no mistake, nor is what a recipe or a saved run says
+ * @param typed the keys that somebody wrote: a default is no mistake, nor is what a recipe or a saved run says
  * @throws UsageError
  */
-export function checkTrainConfig(config: TrainConfig, explicit: ReadonlySet<string>): void {
+export function checkTrainConfig(config: TrainConfig, typed: ReadonlySet<string>): void {
   if (config.val === 'none') checkWithoutValidation(config);
   else if (config.train.includes(config.val)) {
     throw new UsageError(
@@ -66,8 +66,8 @@ export function checkTrainConfig(config: TrainConfig, explicit: ReadonlySet<stri
     throw new UsageError('optimizer=sgd_nesterov needs momentum > 0: give momentum=0.9, or optimizer=sgd.');
   }
   // Who passes a whole configuration on, as a program may, has chosen nothing in it.
-  const whole = Object.keys(TRAIN_NEEDS).every((key) => explicit.has(key));
-  if (!whole) refuseWithoutEffect(TRAIN_NEEDS, config, explicit);
+  const whole = Object.keys(TRAIN_NEEDS).every((key) => typed.has(key));
+  if (!whole) refuseWithoutEffect(TRAIN_NEEDS, config, typed);
 }
 
 /**
@@ -76,15 +76,15 @@ export function checkTrainConfig(config: TrainConfig, explicit: ReadonlySet<stri
  *
  * @throws UsageError
  */
-export function checkTrainArguments(config: TrainConfig, explicit: ReadonlySet<string>): void {
+export function checkTrainArguments(config: TrainConfig, typed: ReadonlySet<string>): void {
   if (config.resume && config.overwrite) {
     throw new UsageError('resume=true goes on with a run and overwrite=true deletes it: give one of them.');
   }
   if (config.resume || config.restore_epoch > 0) return;
-  checkTrainConfig(config, explicit);
+  checkTrainConfig(config, typed);
   // Not of a study, where one of many combinations may be like that.
   const { lr } = resolveTrainConfig(config);
-  if (config.min_lr > lr && (explicit.has('min_lr') || explicit.has('lr'))) {
+  if (config.min_lr > lr && (typed.has('min_lr') || typed.has('lr'))) {
     throw new UsageError(
       `min_lr=${config.min_lr} is above lr=${lr}, the highest rate: give a lower min_lr=, or a higher lr=.`,
     );
