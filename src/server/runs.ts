@@ -2,6 +2,7 @@ import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { FerError } from '../errors.ts';
 import type { Metrics } from '../evaluate/metrics.ts';
+import { CONFIG, HISTORY } from '../nn/fileNames.ts';
 import { shellWord } from '../term/shellWord.ts';
 import { bestRow, type EpochRow, parseHistory } from '../train/history.ts';
 import { refuseLocked } from '../train/runLock.ts';
@@ -89,7 +90,7 @@ function summary(
 ): { summary: RunSummary; history: readonly EpochRow[]; settings: Record<string, unknown> } | undefined {
   if (!NAME.test(name)) return undefined;
   const folder = join(runs, name);
-  const config = join(folder, 'config.json');
+  const config = join(folder, CONFIG);
   const record = json(config) as
     | {
         model?: { network?: string; width?: number };
@@ -99,7 +100,7 @@ function summary(
       }
     | undefined;
   if (!record?.model || !record.train) return undefined;
-  const file = join(folder, 'history.csv');
+  const file = join(folder, HISTORY);
   const history = (existsSync(file) && parseHistory(readFileSync(file, 'utf8'))) || [];
   return {
     history,
