@@ -7,7 +7,7 @@ import { NETWORKS, type NetworkName } from '../nn/networks.ts';
 import { counted, duration, grouped } from '../report/format.ts';
 import { ancestryOf, ownSeen } from '../train/ancestry.ts';
 import { bestRow } from '../train/history.ts';
-import type { AverageRecord, RunRecord, UntrainedRecord } from '../train/runFolder.ts';
+import type { AverageRecord, RunRecord, UntrainedRecord } from '../train/runRecord.ts';
 import { isUsed } from '../tune/usedSettings.ts';
 import type { Evaluated, Rounding } from './evaluated.ts';
 import type { ExportDtype } from './modelFolder.ts';

@@ -1,5 +1,6 @@
 import type { Dataset, Split } from '../data/dataset.ts';
-import { ancestryOf, ownSeen, type Seen } from '../train/ancestry.ts';
+import { ancestryOf, ownSeen } from '../train/ancestry.ts';
+import type { Seen } from '../train/runRecord.ts';
 import { type Html, html } from './html.ts';
 import type { StoredRun } from './judgedRun.ts';
 
