@@ -3,6 +3,7 @@ import { defineConfig } from 'vitest/config';
 export default defineConfig({
   test: {
     include: ['src/**/*.test.ts', 'test/**/*.test.ts'],
+    globalSetup: 'test/ownCache.ts',
     // Processes, not threads: the engine starts worker threads of its own and sets flags of V8.
     pool: 'forks',
     maxWorkers: 2,

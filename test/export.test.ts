@@ -392,7 +392,7 @@ describe('refused', () => {
     const again = await fer('export', `model=${damaged}`, `out=${at('d')}`);
     expect(again).toMatchObject({
       code: 1,
-      stderr: expect.stringMatching(/config\.json does not say where/),
+      stderr: expect.stringContaining('config.json: "imported" is "x"'),
     });
   });
 });

@@ -40,8 +40,10 @@ describe.runIf(hasRedis())('with a real Redis', () => {
     await redis.clear();
   });
 
+  const unlessGiven = (options: readonly string[], args: readonly string[]): string[] =>
+    options.filter((option) => !args.some((own) => own.startsWith(option.split('=')[0])));
   const worker = (folder: string, ...args: string[]): Running => {
-    const lease = ['threads=1', 'lease=2'];
+    const lease = unlessGiven(['threads=1', 'lease=2'], args);
     const own = fer('worker', `queue=${redis.url}`, `studies=${folder}`, ...lease, ...args);
     workers.push(own);
     return own;
@@ -56,9 +58,8 @@ describe.runIf(hasRedis())('with a real Redis', () => {
   const FINISHED = /^[0-9a-f]{16}(?=: finished)/gm;
   const STARTED = /^\S+(?=: started in process)/gm;
   const tune = (name: string, ...args: string[]): Running => {
-    const quick = QUICK.filter((option) => !args.some((own) => own.startsWith(option.split('=')[0])));
     const place = [`name=${name}`, `studies=${at('studies')}`, `queue=${redis.url}`];
-    const own = fer('tune', ...place, ...quick, ...args);
+    const own = fer('tune', ...place, ...unlessGiven(QUICK, args), ...args);
     studies.push(own);
     return own;
   };
@@ -187,6 +188,26 @@ describe.runIf(hasRedis())('with a real Redis', () => {
     expect(code, stderr).toBe(0);
     expect(lines(STARTED)).toHaveLength(2);
     expect(said()).not.toContain('is gone');
+  });
+
+  test('a worker of two trials at a time shares its threads between them, and gives both back', async () => {
+    const pair = worker(at('studies'), 'jobs=2', 'threads=3');
+    // Longer than any machine takes: both are under way together.
+    const study = tune('pair', 'lr=0.01,0.1', 'n_epochs=100000');
+    await eventually(() => lines(STARTED).length === 2);
+    expect(lines(/(?<=started in process \d+, )\d+/g).sort()).toEqual(['1', '2']);
+    const started = lines(STARTED);
+    const saved = (id: string): boolean =>
+      existsSync(at('studies', 'pair', 'trials', id.split('-')[1], 'last.safetensors'));
+    await eventually(() => started.every(saved));
+    pair.child.kill('SIGINT');
+    expect((await pair.ended).code).toBe(130);
+    worker(at('studies'), 'jobs=2', 'threads=2');
+    await eventually(() => lines(STARTED).length === 4);
+    expect(lines(STARTED).slice(2).sort()).toEqual([...started].sort());
+    expect(said()).not.toContain('is gone');
+    study.child.kill('SIGINT');
+    expect((await study.ended).code).toBe(130);
   });
 
   test('a worker that the server is gone for too long saves its trial, and goes on when it is back', async () => {

@@ -5,7 +5,7 @@ import { FIGURE_ROWS } from '../src/evaluate/figures.ts';
 import { modelCard } from '../src/export/modelCard.ts';
 import { readProvenance } from '../src/export/provenance.ts';
 import { buildModel, readModel } from '../src/nn/model.ts';
-import { recordOf } from '../src/train/ancestry.ts';
+import { recordOf } from '../src/train/runRecord.ts';
 
 const MODELS = new URL('../models', import.meta.url).pathname;
 /** The parts of a card by their headings. */

@@ -227,14 +227,14 @@ describe('a restore that is cut short', () => {
   const moments: Record<string, () => void> = {
     'before it has moved anything': () => killIn('setAside'),
     'half-way in the moving': () =>
-      vi.spyOn(RunFolder.prototype, 'setAside').mockImplementationOnce(function (this: RunFolder) {
+      vi.spyOn(RunFolder.prototype, 'setAside').mockImplementationOnce(function (this: RunFolder, branch) {
         const name = 'epoch_2.safetensors';
-        renameSync(join(this.path, name), join(this.path, 'abandoned', '1', name));
+        renameSync(join(this.path, name), join(this.path, 'abandoned', String(branch), name));
         throw new Error('killed');
       }),
-    'before the best is there': () => killIn('writeWeights'),
     'before the checkpoint': () => killIn('writeState'),
-    'after the checkpoint': () => {
+    'before the best is there': () => killIn('writeWeights'),
+    'when all is there': () => {
       const write = RunFolder.prototype.writeRecord;
       vi.spyOn(RunFolder.prototype, 'writeRecord').mockImplementation(function (this: RunFolder, record) {
         if (!record.restoring) throw new Error('killed');
@@ -273,7 +273,6 @@ describe('a restore that is cut short', () => {
     await trainTiny({ ...settings, runs }, { dataset });
     const first = snapshot(join(run, 'abandoned', '1'));
     await trainTiny({ runs, resume: true, n_epochs: 4 }, { dataset });
-    if (moment === 'half-way in the moving') return;
     moments[moment]();
     await expect(trainTiny({ ...settings, lr: 0.006, runs, n_epochs: 4 }, { dataset })).rejects.toThrow(
       'killed',
@@ -288,9 +287,9 @@ describe('a restore that is cut short', () => {
     expect(epochOf(join(run, 'abandoned', '2', LAST))).toBe('4');
   });
 
-  test('with start_epoch, after the checkpoint: what it saved itself is not set aside', async () => {
+  test('with start_epoch, when all is there: what it saved itself is not set aside', async () => {
     const { runs, run } = copy();
-    moments['after the checkpoint']();
+    moments['when all is there']();
     const back = { runs, restore_epoch: 1, start_epoch: 7, n_epochs: 8 };
     await expect(trainTiny(back, { dataset })).rejects.toThrow('killed');
     vi.restoreAllMocks();

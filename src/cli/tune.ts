@@ -4,6 +4,7 @@ import type { Parsed } from '../config/parse.ts';
 import type { TuneConfig, tuneOptions } from '../config.ts';
 import { availableThreads } from '../engine/createBackend.ts';
 import { FerError, Interrupted } from '../errors.ts';
+import { BEST } from '../nn/fileNames.ts';
 import { formatDuration } from '../term/progress.ts';
 import { lockRun } from '../train/runLock.ts';
 import { type Configurations, configurationsOf } from '../tune/configurations.ts';
@@ -201,7 +202,7 @@ function resultText(record: StudyRecord, study: Study, folder: StudyFolder, hasC
   const seeds = trials.filter(({ trial }) => configurations[0]?.trials.includes(trial));
   const [best] = seeds.sort((a, b) => (b.best?.valAccuracy ?? 0) - (a.best?.valAccuracy ?? 0));
   const lines = [studyTable(configurations, study.keys), ''];
-  if (best?.best) lines.push(`best weights: ${join(best.run, 'best.safetensors')} on ${best.host}`);
+  if (best?.best) lines.push(`best weights: ${join(best.run, BEST)} on ${best.host}`);
   lines.push(`all figures: ${folder.path}/study.csv, study.json${hasChart ? ', accuracy.svg and .png' : ''}`);
   return lines.join('\n');
 }

@@ -307,65 +307,61 @@ export const METHOD_NEEDS = {
 } as const satisfies Needs<ExplainConfig>;
 
 /** @throws UsageError for settings that were given and are of other methods */
-export function checkExplainConfig(config: ExplainConfig, explicit: ReadonlySet<string>): void {
-  refuseWithoutEffect(METHOD_NEEDS, config, explicit);
+export function checkExplainConfig(config: ExplainConfig, typed: ReadonlySet<string>): void {
+  refuseWithoutEffect(METHOD_NEEDS, config, typed);
 }
 
 /** @throws UsageError for colours that were given where nothing is drawn */
-export function checkEvaluateConfig({ out }: EvaluateConfig, explicit: ReadonlySet<string>): void {
+export function checkEvaluateConfig({ out }: EvaluateConfig, typed: ReadonlySet<string>): void {
   if (out !== '' && !out.endsWith('.json')) return;
   const why = out === '' ? 'without out= nothing is drawn' : `${out} holds the figures alone`;
-  refuseUnused(explicit, ['theme'], `${why}. Give out=FOLDER, or leave it out`);
+  refuseUnused(typed, ['theme'], `${why}. Give out=FOLDER, or leave it out`);
 }
 
 /** @throws UsageError for faces that were asked for where runs are compared */
 export function checkReportConfig(
   config: ReportConfig,
-  explicit: ReadonlySet<string>,
+  typed: ReadonlySet<string>,
   runs: readonly string[],
 ): void {
   if (runs.length === 1) return;
   const asked = (['mistakes', 'faces'] as const).filter((key) => config[key] > 0);
   const why = 'a report of several runs shows no faces. Ask for one run alone, or leave it out';
-  refuseUnused(explicit, asked, why);
+  refuseUnused(typed, asked, why);
 }
 
 /** @throws UsageError for options that were given and are about something else */
-export function checkPredictConfig({ faces }: PredictConfig, explicit: ReadonlySet<string>): void {
+export function checkPredictConfig({ faces }: PredictConfig, typed: ReadonlySet<string>): void {
   if (faces !== 'none') return;
   const why = 'faces=none looks for no faces in a picture. Leave one of them out';
-  refuseUnused(explicit, ['annotate', 'min_score', 'max_faces', 'smallest'], why);
+  refuseUnused(typed, ['annotate', 'min_score', 'max_faces', 'smallest'], why);
 }
 
 /** @throws UsageError for options that were given and are about something else */
 export function checkExportConfig(
   { format, input, check, data }: ExportConfig,
-  explicit: ReadonlySet<string>,
+  typed: ReadonlySet<string>,
 ): void {
   if (format === 'onnx' && !check) {
     const why = 'with check=false the file is tried on nothing. Leave out check=, or these';
-    refuseUnused(explicit, ['data', 'labels', 'splits', 'limit'], why);
+    refuseUnused(typed, ['data', 'labels', 'splits', 'limit'], why);
   }
-  const noData = data === '' && !explicit.has('data');
+  const noData = data === '' && !typed.has('data');
   if (noData) {
-    refuseUnused(
-      explicit,
-      ['labels', 'splits', 'limit'],
-      'there is no data. Give data= too, or leave it out',
-    );
+    refuseUnused(typed, ['labels', 'splits', 'limit'], 'there is no data. Give data= too, or leave it out');
   }
   if (format === 'onnx') {
-    refuseUnused(explicit, ['license'], 'format=onnx writes no model card. Leave it out');
+    refuseUnused(typed, ['license'], 'format=onnx writes no model card. Leave it out');
     if (input === 'crops') {
-      refuseUnused(explicit, ['crops'], 'input=crops takes single crops. Give input=faces, or leave it out');
+      refuseUnused(typed, ['crops'], 'input=crops takes single crops. Give input=faces, or leave it out');
     }
     return;
   }
   if (noData) {
     const why = `format=${format} has no use for it but to judge the weights, and there is no data`;
-    refuseUnused(explicit, ['crops'], `${why}. Give data= too, or leave it out`);
+    refuseUnused(typed, ['crops'], `${why}. Give data= too, or leave it out`);
   }
-  refuseUnused(explicit, ['input', 'check'], `format=${format} has none. Give format=onnx, or leave it out`);
+  refuseUnused(typed, ['input', 'check'], `format=${format} has none. Give format=onnx, or leave it out`);
 }
 
 export type EvaluateConfig = ConfigOf<typeof evaluateOptions>;

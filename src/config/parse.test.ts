@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { FerError, UsageError } from '../errors.ts';
 import { group, option, required } from './option.ts';
-import { configFromJson, overrideConfig, parseArguments, type VerbSpec } from './parse.ts';
+import { configFromJson, parseArguments, type VerbSpec } from './parse.ts';
 import { bool, choice, float, int, secret, several, text } from './value.ts';
 
 const options = {
@@ -41,7 +41,7 @@ const message = (action: () => unknown): string => {
 
 describe('parseArguments', () => {
   test('defaults, and what was given', () => {
-    const { config, explicit } = parse('data=a=b.csv', 'lr=.5', 'train=Training,PublicTest');
+    const { config, chosen } = parse('data=a=b.csv', 'lr=.5', 'train=Training,PublicTest');
     expect(config).toEqual({
       data: 'a=b.csv',
       bs: 64,
@@ -52,7 +52,7 @@ describe('parseArguments', () => {
       resume: false,
       recipe: 'default',
     });
-    expect([...explicit].sort()).toEqual(['data', 'lr', 'train']);
+    expect([...chosen].sort()).toEqual(['data', 'lr', 'train']);
   });
 
   test('the type of a configuration comes from the declaration', () => {
@@ -76,10 +76,10 @@ describe('parseArguments', () => {
   });
 
   test('a recipe replaces defaults, never what was given, and counts as set by the user', () => {
-    const { config, explicit } = parse('data=x', 'n_epochs=7', 'recipe=paper');
+    const { config, chosen, typed } = parse('data=x', 'n_epochs=7', 'recipe=paper');
     expect(config).toMatchObject({ bs: 32, n_epochs: 7, recipe: 'paper' });
-    expect(explicit.has('bs')).toBe(true);
-    expect(parse('data=x').explicit.has('bs')).toBe(false);
+    expect([chosen.has('bs'), typed.has('bs')]).toEqual([true, false]);
+    expect(parse('data=x').chosen.has('bs')).toBe(false);
   });
 
   test('positional arguments', () => {
@@ -150,11 +150,6 @@ describe('a saved configuration', () => {
   ])('%j is refused', (json, expected) => {
     expect(() => configFromJson(options, json, 'config.json')).toThrow(FerError);
     expect(() => configFromJson(options, json, 'config.json')).toThrow(expected);
-  });
-
-  test('gives way only to what the user sets', () => {
-    const merged = overrideConfig({ ...config, bs: 16 }, parse('data=y', 'lr=1'));
-    expect(merged).toEqual({ ...config, bs: 16, data: 'y', lr: 1 });
   });
 });
 

@@ -34,9 +34,9 @@ export interface VerbSpec<O extends Options = Options> {
 /** A command line understood. */
 export interface Parsed<O extends Options = Options> {
   readonly config: ConfigOf<O>;
-  /** The keys the user set, by name or through `recipe=`; the others have their defaults. */
-  readonly explicit: ReadonlySet<keyof O & string>;
-  /** Of these, those set by name. */
+  /** The keys the user typed, or set by `recipe=`; the others have their defaults. */
+  readonly chosen: ReadonlySet<keyof O & string>;
+  /** Of these, those typed. */
   readonly typed: ReadonlySet<keyof O & string>;
   readonly positionals: readonly string[];
 }
@@ -68,7 +68,7 @@ export function parseArguments<O extends Options>(spec: VerbSpec<O>, argv: reado
   }
   const typed = new Set(given.keys());
   spec.check?.(config as ConfigOf<O>, typed, positionals);
-  return { config: config as ConfigOf<O>, explicit: new Set(Object.keys(fixed)), typed, positionals };
+  return { config: config as ConfigOf<O>, chosen: new Set(Object.keys(fixed)), typed, positionals };
 }
 
 /**
@@ -117,12 +117,6 @@ export function configFromJson<O extends Options>(options: O, json: unknown, fil
     config[key] = value;
   }
   return config as ConfigOf<O>;
-}
-
-/** A saved configuration with what the user set on this command line on top: how a run is resumed. */
-export function overrideConfig<O extends Options>(saved: ConfigOf<O>, parsed: Parsed<O>): ConfigOf<O> {
-  const changes = [...parsed.explicit].map((key) => [key, parsed.config[key]]);
-  return { ...saved, ...Object.fromEntries(changes) };
 }
 
 function splitArguments<O extends Options>(spec: VerbSpec<O>, argv: readonly string[]) {

@@ -91,10 +91,10 @@ const TUNE_NEEDS = {
 } satisfies Needs<TuneConfig>;
 
 /** @throws UsageError for options that were given and are about something else; settings are looked at with the study */
-export function checkTuneConfig(config: TuneConfig, explicit: ReadonlySet<string>): void {
-  refuseWithoutEffect(TUNE_NEEDS, config, explicit);
+export function checkTuneConfig(config: TuneConfig, typed: ReadonlySet<string>): void {
+  refuseWithoutEffect(TUNE_NEEDS, config, typed);
   if (config.queue === '') return;
-  refuseUnused(explicit, ['jobs', 'threads'], 'queue= leaves the trials to workers. Give it to fer worker');
+  refuseUnused(typed, ['jobs', 'threads'], 'queue= leaves the trials to workers. Give it to fer worker');
 }
 
 export const workerOptions = {

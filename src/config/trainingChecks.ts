@@ -43,10 +43,10 @@ export const TRAIN_NEEDS = {
 /**
  * Combinations of training settings that cannot be meant.
  *
- * @param explicit the keys that somebody wrote: a default is no mistake, nor is what a recipe or a saved run says
+ * @param typed the keys that somebody wrote: a default is no mistake, nor is what a recipe or a saved run says
  * @throws UsageError
  */
-export function checkTrainConfig(config: TrainConfig, explicit: ReadonlySet<string>): void {
+export function checkTrainConfig(config: TrainConfig, typed: ReadonlySet<string>): void {
   if (config.val === 'none') checkWithoutValidation(config);
   else if (config.train.includes(config.val)) {
     throw new UsageError(
@@ -72,8 +72,8 @@ export function checkTrainConfig(config: TrainConfig, explicit: ReadonlySet<stri
     );
   }
   // Who passes a whole configuration on, as a program may, has chosen nothing in it.
-  const whole = Object.keys(TRAIN_NEEDS).every((key) => explicit.has(key));
-  if (!whole) refuseWithoutEffect(TRAIN_NEEDS, config, explicit);
+  const whole = Object.keys(TRAIN_NEEDS).every((key) => typed.has(key));
+  if (!whole) refuseWithoutEffect(TRAIN_NEEDS, config, typed);
 }
 
 /**
@@ -82,12 +82,12 @@ export function checkTrainConfig(config: TrainConfig, explicit: ReadonlySet<stri
  *
  * @throws UsageError
  */
-export function checkTrainArguments(config: TrainConfig, explicit: ReadonlySet<string>): void {
+export function checkTrainArguments(config: TrainConfig, typed: ReadonlySet<string>): void {
   if (config.resume && config.overwrite) {
     throw new UsageError('resume=true goes on with a run and overwrite=true deletes it: give one of them.');
   }
   if (config.resume || config.restore_epoch > 0) return;
-  checkTrainConfig(config, explicit);
+  checkTrainConfig(config, typed);
 }
 
 /** Refuses what would look at the accuracy of a validation that is not done. */

@@ -35,14 +35,14 @@ export function hasEffect(
 export function refuseWithoutEffect(
   needs: Readonly<Record<string, Need | undefined>>,
   config: Readonly<Record<string, unknown>>,
-  explicit: ReadonlySet<string>,
+  typed: ReadonlySet<string>,
 ): void {
   const alike = new Map<string, { need: Need; keys: string[] }>();
-  for (const key of explicit) {
+  for (const key of typed) {
     const need = needs[key];
     if (need === undefined || hasEffect(needs, config, key)) continue;
     // Who says that there is no teacher may say the rest, too.
-    if (need.values === undefined && explicit.has(need.of)) continue;
+    if (need.values === undefined && typed.has(need.of)) continue;
     const id = JSON.stringify(need);
     alike.set(id, { need, keys: [...(alike.get(id)?.keys ?? []), key] });
   }
@@ -62,8 +62,8 @@ export function refuseWithoutEffect(
  * @param why nothing comes of them, and what to do
  * @throws UsageError
  */
-export function refuseUnused(explicit: ReadonlySet<string>, keys: readonly string[], why: string): void {
-  const given = keys.filter((key) => explicit.has(key));
+export function refuseUnused(typed: ReadonlySet<string>, keys: readonly string[], why: string): void {
+  const given = keys.filter((key) => typed.has(key));
   if (given.length > 0) throw new UsageError(withoutEffect(given, why));
 }
 

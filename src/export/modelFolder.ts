@@ -2,9 +2,10 @@ import { existsSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import type { DTYPES } from '../config.ts';
 import { FerError } from '../errors.ts';
-import { explainFileError, makeFolder, writeFileAtomic } from '../io/files.ts';
+import { explainFileError, makeFolder, removeStaleTemporaries, writeFileAtomic } from '../io/files.ts';
 import { type StoredTensor, writeSafetensors } from '../io/safetensors.ts';
 import { checkDescription } from '../nn/description.ts';
+import { BEST, CONFIG, HISTORY, LAST, MODEL } from '../nn/fileNames.ts';
 import { buildModel, checkWeights, type ModelDescription, type StoredModel } from '../nn/model.ts';
 import { historyCsv } from '../train/history.ts';
 import { programText, programVersion } from '../train/programVersion.ts';
@@ -17,17 +18,17 @@ export type ExportDtype = (typeof DTYPES)[number];
 
 /** The files of a model folder, but for its card. */
 export const MODEL_FILES = {
-  weights: 'model.safetensors',
-  config: 'config.json',
+  weights: MODEL,
+  config: CONFIG,
   preprocessor: 'preprocessor_config.json',
-  history: 'history.csv',
+  history: HISTORY,
   command: COMMAND_FILE,
   card: 'README.md',
 } as const;
 
 const FILE_NAMES: readonly string[] = Object.values(MODEL_FILES);
 /** Weights that a run alone has. */
-const RUN_WEIGHTS = ['best.safetensors', 'last.safetensors'];
+const RUN_WEIGHTS = [BEST, LAST];
 
 /**
  * Writes a model so that it can be passed on: weights, `config.json`, `preprocessor_config.json` and, where
@@ -83,6 +84,8 @@ function removeOldModel(folder: string): void {
  */
 export function makeModelFolder(folder: string, overwrite: boolean, option = 'out'): void {
   makeFolder(folder);
+  // What a killed process left half-written is no reason to refuse the same command once more.
+  removeStaleTemporaries(folder);
   const names = readdirSync(folder);
   if (RUN_WEIGHTS.some((name) => names.includes(name))) {
     throw new FerError(`${folder} is a run, which has weights of its own: choose another ${option}=`);

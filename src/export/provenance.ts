@@ -13,18 +13,19 @@ import {
 import { fileSha256 } from '../io/files.ts';
 import type { ModelDescription } from '../nn/model.ts';
 import { shellWord } from '../term/shellWord.ts';
-import { recordOf } from '../train/ancestry.ts';
-import { afterChanges, type RunChange } from '../train/changes.ts';
+import { afterChanges } from '../train/changes.ts';
 import type { EpochRow } from '../train/history.ts';
 import { programText, programVersion } from '../train/programVersion.ts';
+import { ABANDONED, RunFolder } from '../train/runFolder.ts';
 import {
-  ABANDONED,
   type AverageRecord,
-  RunFolder,
+  type RunChange,
   type RunRecord,
+  recordOf,
   type UntrainedRecord,
-} from '../train/runFolder.ts';
-import { teachersOf, type WeightsOrigin } from '../train/source.ts';
+  type WeightsOrigin,
+} from '../train/runRecord.ts';
+import { teachersOf } from '../train/source.ts';
 import { readCommands } from './commandFile.ts';
 
 /** Where weights come from, as far as the folder around them knows. */

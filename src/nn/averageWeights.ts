@@ -1,7 +1,7 @@
 import { sizeOf } from '../engine/tensor.ts';
 import { FerError } from '../errors.ts';
 import type { StoredTensor } from '../io/safetensors.ts';
-import { allFinite } from './importWeights.ts';
+import { allFinite } from './checkWeights.ts';
 import {
   buildModel,
   checkWeights,

@@ -4,8 +4,9 @@ import { checkCropSize } from '../data/images.ts';
 import { canonicalLabel } from '../data/labels.ts';
 import { FerError } from '../errors.ts';
 import { explainFileError } from '../io/files.ts';
-import { readSafetensors, type Safetensors, type StoredTensor } from '../io/safetensors.ts';
+import { readSafetensors, type Safetensors } from '../io/safetensors.ts';
 import { shellWord } from '../term/shellWord.ts';
+import { allFinite, weightProblems } from './checkWeights.ts';
 import { buildModel, type ModelDescription, type StoredModel } from './model.ts';
 import type { NetworkName } from './networks.ts';
 
@@ -91,22 +92,19 @@ function withoutPrefix({ tensors, metadata }: Safetensors): Safetensors {
 
 /** Names all that is wrong at once: whoever converts weights has to see where names went astray. */
 function checkTensors({ tensors }: Safetensors, description: ModelDescription, file: string): void {
-  const { state } = buildModel(description).parameters;
-  const known = new Set(state.map(([name]) => name));
-  const missing = state.filter(([name]) => !Object.hasOwn(tensors, name)).map(([name]) => name);
-  const unknown = Object.keys(tensors).filter(
-    (name) => !known.has(name) && !name.endsWith('.num_batches_tracked'),
+  const { parameters } = buildModel(description);
+  const found = weightProblems(parameters, tensors);
+  const unfit = new Set(found.wrong.map(({ name }) => name));
+  const infinite = parameters.state.flatMap(([name]) =>
+    Object.hasOwn(tensors, name) && !unfit.has(name) && !allFinite(tensors[name]) ? [name] : [],
   );
-  const wrong = state.flatMap(([name, { shape }]) => {
-    const found = tensors[name];
-    if (!found) return [];
-    if (found.shape.join() !== shape.join()) return [`${name} is [${found.shape}] instead of [${shape}]`];
-    if (!/^F\d+$/.test(found.dtype)) return [`${name} is ${found.dtype} instead of floating point`];
-    return allFinite(found) ? [] : [`${name} holds values that are no numbers`];
-  });
+  const wrong = [
+    ...found.wrong.map(({ name, is, needs }) => `${name} is ${is} instead of ${needs}`),
+    ...infinite.map((name) => `${name} holds values that are no numbers`),
+  ];
   const problems = [
-    missing.length > 0 ? `missing: ${listed(missing)}` : '',
-    unknown.length > 0 ? `unknown: ${listed(unknown)}` : '',
+    found.missing.length > 0 ? `missing: ${listed(found.missing)}` : '',
+    found.unknown.length > 0 ? `unknown: ${listed(found.unknown)}` : '',
     wrong.length > 0 ? `wrong: ${listed(wrong)}` : '',
   ].filter((problem) => problem !== '');
   if (problems.length === 0) return;
@@ -114,11 +112,6 @@ function checkTensors({ tensors }: Safetensors, description: ModelDescription, f
   throw new FerError(
     `${file} is not of network=${network} with width ${width} and ${description.labels.length} classes. ${problems.join('; ')}`,
   );
-}
-
-/** Whether a tensor of floating point holds numbers alone. */
-export function allFinite({ data }: StoredTensor): boolean {
-  return (data as Float32Array).every((value) => Number.isFinite(value));
 }
 
 function listed(names: readonly string[]): string {

@@ -1,6 +1,6 @@
 import { FerError } from '../errors.ts';
 import { checkUsable } from './averageWeights.ts';
-import { buildModel, type ModelDescription, readModel, type StoredModel } from './model.ts';
+import { buildModel, fitsCrops, readModel, type StoredModel } from './model.ts';
 import { widen } from './widen.ts';
 
 /**
@@ -31,10 +31,7 @@ function checkJoinable(first: StoredModel, other: StoredModel): void {
       `${first.file} and ${other.file} cannot stand side by side: ${differing} is ${a[differing]} and ${b[differing]}`,
     );
   }
-  const counts = [b, { ...b, inputSize: a.inputSize }].map((each: ModelDescription) => {
-    return buildModel(each).parameters.count;
-  });
-  if (counts[0] !== counts[1]) {
+  if (!fitsCrops(b, a.inputSize)) {
     throw new FerError(
       `${other.file} is of crops of ${b.inputSize}x${b.inputSize} and ${first.file} of ${a.inputSize}x${a.inputSize}: ` +
         'its linear layers do not fit those; choose networks of nearer crop sizes',

@@ -2,13 +2,8 @@ import type { Backend } from '../engine/backend.ts';
 import type { Graph } from '../engine/graph.ts';
 import { Parameters } from '../engine/parameters.ts';
 import { view } from '../engine/tensor.ts';
-import { FerError } from '../errors.ts';
-import {
-  type Safetensors,
-  SafetensorsReader,
-  type StoredTensor,
-  type TensorHeader,
-} from '../io/safetensorsFormat.ts';
+import { type Safetensors, SafetensorsReader, type StoredTensor } from '../io/safetensorsFormat.ts';
+import { checkWeights } from './checkWeights.ts';
 import type { ModelDescription } from './description.ts';
 import { buildNetwork } from './networks.ts';
 
@@ -41,33 +36,12 @@ export function buildModel({ network, width, drop, labels, inputSize }: ModelDes
 }
 
 /**
- * Checks that stored weights are those of a network.
- *
- * @throws FerError if a tensor is missing, unknown, of another shape or no floating point
+ * Whether the weights of a description fit crops of another size: convolutions take any, and the layers behind
+ * them have a place for each pixel that is left of one.
  */
-export function checkWeights(
-  { state }: Parameters,
-  { tensors }: { readonly tensors: Readonly<Record<string, TensorHeader>> },
-  file: string,
-): void {
-  for (const [name, { shape }] of state) {
-    const found = tensors[name];
-    if (!found) throw new FerError(`${file} has no tensor "${name}": it is of another network`);
-    if (found.shape.join() !== shape.join()) {
-      throw new FerError(
-        `${file}: "${name}" is [${found.shape}], this network needs [${shape}]: it is of another network`,
-      );
-    }
-    if (!/^F\d+$/.test(found.dtype))
-      throw new FerError(`${file}: "${name}" is ${found.dtype}, expected floating point`);
-  }
-  const known = new Set(state.map(([name]) => name));
-  // PyTorch counts batches beside the running statistics; only its cumulative average needs them.
-  const unknown = Object.keys(tensors).filter(
-    (name) => !known.has(name) && !name.endsWith('.num_batches_tracked'),
-  );
-  if (unknown.length > 0)
-    throw new FerError(`${file} has an unknown tensor "${unknown[0]}": it is of another network`);
+export function fitsCrops(description: ModelDescription, inputSize: number): boolean {
+  const [own, other] = [description, { ...description, inputSize }].map(buildModel);
+  return own.parameters.count === other.parameters.count;
 }
 
 /**

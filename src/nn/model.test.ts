@@ -96,7 +96,7 @@ describe('loadWeights', () => {
       (tensors) => {
         tensors['lin3.bias'] = { dtype: 'I32', shape: [2], data: new Int32Array(2) };
       },
-      '"lin3.bias" is I32, expected floating point',
+      '"lin3.bias" is I32, this network needs floating point',
     ],
   ])('%s: refused, and nothing is copied', async (_, spoil, message) => {
     const tensors = weights();

@@ -7,13 +7,15 @@ import { readFileBytes } from '../io/files.ts';
 import { errorOfList } from '../io/pathList.ts';
 import { readSafetensors, withSafetensors } from '../io/safetensors.ts';
 import { checkDescription, type ModelDescription } from './description.ts';
+import { BEST, CONFIG, MODEL, WEIGHTS_ON_DISK } from './fileNames.ts';
 import { type LoadedModel, loadModel, type StoredModel } from './loadModel.ts';
 import { releasedModel } from './released.ts';
 
+export { checkWeights } from './checkWeights.ts';
 export { checkDescription, type ModelDescription } from './description.ts';
 export {
   buildModel,
-  checkWeights,
+  fitsCrops,
   type LoadedModel,
   loadModel,
   loadWeights,
@@ -21,9 +23,6 @@ export {
   type StoredModel,
   stored,
 } from './loadModel.ts';
-
-/** The names of weights in a folder, the best first. */
-const WEIGHT_FILES = ['best.safetensors', 'model.safetensors', 'last.safetensors'];
 
 /**
  * Finds and reads a model.
@@ -61,13 +60,13 @@ export function findModel(given: string, option = 'model'): Pick<StoredModel, 'd
     throw new FerError(`there is no model at ${path}: give a run folder, as in ${option}=runs/my_vgg`);
   const isFolder = statSync(path).isDirectory();
   const folder = isFolder ? path : dirname(path);
-  const description = readDescription(join(folder, 'config.json'));
+  const description = readDescription(join(folder, CONFIG));
   const file = isFolder
-    ? WEIGHT_FILES.map((name) => join(folder, name)).find((name) => existsSync(name))
+    ? WEIGHTS_ON_DISK.map((name) => join(folder, name)).find((name) => existsSync(name))
     : path;
   if (!file) {
     throw new FerError(
-      `${folder} holds no weights: expected ${WEIGHT_FILES.join(' or ')}; has the first epoch ended?`,
+      `${folder} holds no weights: expected ${WEIGHTS_ON_DISK.join(' or ')}; has the first epoch ended?`,
     );
   }
   return { description, file };
@@ -89,9 +88,7 @@ export function findOfList(path: string, given: string, option = 'model'): Retur
 /** What to call a model: its folder, and the file too where it is not the folder's best. */
 export function modelName({ file }: Pick<StoredModel, 'file'>): string {
   const name = basename(dirname(resolve(file)));
-  return ['best.safetensors', 'model.safetensors'].includes(basename(file))
-    ? name
-    : `${name}/${basename(file)}`;
+  return ([BEST, MODEL] as string[]).includes(basename(file)) ? name : `${name}/${basename(file)}`;
 }
 
 function readDescription(file: string): ModelDescription {

@@ -3,10 +3,8 @@ import { findFile, unlessCut } from '../io/fetchFile.ts';
 import { sourceOf } from '../io/pieces.ts';
 import { SafetensorsReader } from '../io/safetensorsFormat.ts';
 import { checkDescription } from '../nn/description.ts';
+import { CONFIG, WEIGHTS_SERVED } from '../nn/fileNames.ts';
 import type { UnreadModel } from '../nn/loadModel.ts';
-
-/** The weights of a folder, the released model's first. */
-const WEIGHT_FILES = ['model.safetensors', 'best.safetensors', 'last.safetensors'];
 
 /**
  * Fetches a model folder, as it lies in models/ or runs/, from where a page's server has it.
@@ -20,7 +18,7 @@ export async function fetchModel(
   onProgress: (share: number) => void = () => {},
 ): Promise<UnreadModel> {
   const base = folder.endsWith('/') ? folder : `${folder}/`;
-  const configFile = `${base}config.json`;
+  const configFile = `${base}${CONFIG}`;
   const config = await findFile(configFile);
   if (!config) throw new FerError(`there is no model at ${base}: ${configFile} is not served`);
   const text = await unlessCut(configFile, config.text());
@@ -31,14 +29,14 @@ export async function fetchModel(
     throw new FerError(`${configFile} is not valid JSON`);
   }
   checkDescription(description, configFile);
-  for (const name of WEIGHT_FILES) {
+  for (const name of WEIGHTS_SERVED) {
     const file = `${base}${name}`;
     const response = await findFile(file);
     if (!response) continue;
     const bytes = await bytesOf(response, file, onProgress);
     return { description, file, weights: new SafetensorsReader(sourceOf(bytes), file) };
   }
-  throw new FerError(`${base} serves no weights: expected ${WEIGHT_FILES.join(' or ')}`);
+  throw new FerError(`${base} serves no weights: expected ${WEIGHTS_SERVED.join(' or ')}`);
 }
 
 async function bytesOf(

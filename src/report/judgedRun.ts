@@ -11,7 +11,8 @@ import { Recognizer } from '../evaluate/recognizer.ts';
 import { readModel, type StoredModel } from '../nn/model.ts';
 import { shellWord } from '../term/shellWord.ts';
 import { bestRow, type EpochRow } from '../train/history.ts';
-import { RunFolder, type RunRecord } from '../train/runFolder.ts';
+import { RunFolder } from '../train/runFolder.ts';
+import type { RunRecord } from '../train/runRecord.ts';
 
 /** A finished run as its folder holds it. */
 export interface StoredRun {

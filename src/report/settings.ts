@@ -1,10 +1,9 @@
 import type { Option } from '../config/option.ts';
 import { type TrainConfig, trainOptions } from '../config.ts';
 import { counted, grouped } from '../term/numbers.ts';
-import { afterChanges, type RunChange } from '../train/changes.ts';
+import { afterChanges } from '../train/changes.ts';
 import { programText } from '../train/programVersion.ts';
-import type { RunRecord } from '../train/runFolder.ts';
-import type { WeightsOrigin } from '../train/source.ts';
+import type { RunChange, RunRecord, WeightsOrigin } from '../train/runRecord.ts';
 import { type Html, html } from './html.ts';
 import type { StoredRun } from './judgedRun.ts';
 

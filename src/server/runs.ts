@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { RUN_NAME } from '../config/shared.ts';
 import { FerError } from '../errors.ts';
 import type { Metrics } from '../evaluate/metrics.ts';
+import { CONFIG, HISTORY } from '../nn/fileNames.ts';
 import { shellWord } from '../term/shellWord.ts';
 import { bestRow, type EpochRow, parseHistory } from '../train/history.ts';
 import { refuseLocked } from '../train/runLock.ts';
@@ -88,7 +89,7 @@ function summary(
 ): { summary: RunSummary; history: readonly EpochRow[]; settings: Record<string, unknown> } | undefined {
   if (!RUN_NAME.test(name)) return undefined;
   const folder = join(runs, name);
-  const config = join(folder, 'config.json');
+  const config = join(folder, CONFIG);
   const record = json(config) as
     | {
         model?: { network?: string; width?: number };
@@ -98,7 +99,7 @@ function summary(
       }
     | undefined;
   if (!record?.model || !record.train) return undefined;
-  const file = join(folder, 'history.csv');
+  const file = join(folder, HISTORY);
   const history = parseHistory(content(file) ?? '') ?? [];
   return {
     history,

@@ -1,8 +1,7 @@
 import { expect, test } from 'vitest';
 import type { Split } from '../data/dataset.ts';
 import { ancestryOf, exposureOf } from './ancestry.ts';
-import type { RunRecord } from './runFolder.ts';
-import type { WeightsOrigin } from './source.ts';
+import type { RunRecord, WeightsOrigin } from './runRecord.ts';
 
 type Training = Pick<RunRecord, 'train' | 'changes' | 'from' | 'teachers' | 'averaged'>;
 const training = (train: Split[], val: string, others: Partial<Training> = {}): Training => ({

@@ -1,16 +1,6 @@
 /** What a network has seen while it was made: a figure on such images says less than it seems to. */
-import { existsSync } from 'node:fs';
-import { basename, dirname, join } from 'node:path';
 import type { Split } from '../data/dataset.ts';
-import { FerError } from '../errors.ts';
-import { readFileBytes } from '../io/files.ts';
-import { RunFolder, type RunRecord, type UntrainedRecord } from './runFolder.ts';
-
-/** The splits that weights have learned from, and that they were chosen by, sources and teachers included. */
-export interface Seen {
-  readonly learned: readonly Split[];
-  readonly watched: readonly Split[];
-}
+import { type RunRecord, recordOf, type Seen } from './runRecord.ts';
 
 /** What is known of a training and of all the weights it was made from; `known` is false where that is not all. */
 export interface Ancestry extends Seen {
@@ -52,41 +42,10 @@ export function ancestryOf(record: Told): Ancestry {
  * @throws FerError if the folder's `config.json` is damaged
  */
 export function seenBy(file: string): Seen | undefined {
-  const record = trainingOf(file);
-  if (!record) return undefined;
+  const record = recordOf(file);
+  if (!record?.train) return undefined;
   const { learned, watched, known } = ancestryOf(record);
   return known ? { learned, watched } : undefined;
-}
-
-/**
- * The record of the training that weights are of, undefined for imported ones.
- *
- * @throws FerError if the folder's `config.json` is damaged
- */
-export function trainingOf(file: string): RunRecord | undefined {
-  const record = recordOf(file);
-  return record?.train && record;
-}
-
-/**
- * How weights were made, undefined where the folder only describes them.
- *
- * @throws FerError if the folder's `config.json` is damaged
- */
-export function recordOf(file: string): RunRecord | UntrainedRecord | undefined {
-  const path = dirname(file);
-  const config = join(path, 'config.json');
-  if (!existsSync(config)) return undefined;
-  const parsed = JSON.parse(readFileBytes(config).toString('utf8'));
-  // Whoever has a training gets all of it checked.
-  if (parsed?.train !== undefined) return new RunFolder(dirname(path), basename(path)).readRecord();
-  const { imported, averaged } = parsed ?? {};
-  if (imported === undefined && averaged === undefined) return undefined;
-  const isText = [imported?.file, imported?.sha256].every((value) => typeof value === 'string');
-  if ((imported !== undefined && !isText) || (averaged !== undefined && !Array.isArray(averaged?.models))) {
-    throw new FerError(`${config} does not say where its weights are from: it is damaged`);
-  }
-  return parsed as UntrainedRecord;
 }
 
 /** How far figures on a split may be believed. */

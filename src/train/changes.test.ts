@@ -1,8 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { defaultsOf } from '../config/option.ts';
 import { type TrainConfig, trainOptions } from '../config.ts';
-import { FerError } from '../errors.ts';
-import { afterChanges, type ChangingRun, changesOf, checkedChanges, programAfter } from './changes.ts';
+import { afterChanges, type ChangingRun, changesOf, programAfter } from './changes.ts';
 
 const DEFAULTS = { ...defaultsOf(trainOptions), name: 'a', data: 'x' } as TrainConfig;
 const FIRST = { version: '1.0.0', git: 'a' };
@@ -110,30 +109,5 @@ describe('changesOf', () => {
     expect(recorded.changes).toMatchObject([{ after: { teacher: 'other' }, teachers: [old] }]);
     expect(afterChanges(recorded, 0).teachers).toEqual([old]);
     expect(afterChanges(recorded, 1).teachers).toEqual([other]);
-  });
-});
-
-describe('checkedChanges', () => {
-  const program = { version: '1.1.0', git: null };
-  const good = { epoch: 3, images: 0, restored: 1, before: { lr: 0.1, gone: 1 }, after: { lr: 0 }, program };
-
-  test('takes what was written, without settings that are none', () => {
-    expect(checkedChanges(undefined, 'f')).toBeUndefined();
-    expect(checkedChanges([good], 'f')).toEqual([{ ...good, before: { lr: 0.1 } }]);
-  });
-
-  test.each([
-    {},
-    [null],
-    [{ ...good, epoch: -1 }],
-    [{ ...good, images: 0.5 }],
-    [{ ...good, restored: 'x' }],
-    [{ ...good, teachers: 'x' }],
-    [{ ...good, program: null }],
-    [{ ...good, program: { version: '1' } }],
-    [{ ...good, before: undefined }],
-    [{ ...good, after: { lr: 'fast' } }],
-  ])('%j is damage', (json) => {
-    expect(() => checkedChanges(json, 'config.json')).toThrow(FerError);
   });
 });

@@ -2,28 +2,9 @@
  * The settings of a run that went on with others: `train` in its `config.json` has those of its end. And the versions
  * that went on with it: `version` and `git` are those that began.
  */
-import { configFromJson } from '../config/parse.ts';
 import { type TrainConfig, trainOptions, trialOptions } from '../config.ts';
-import { FerError } from '../errors.ts';
 import type { ProgramVersion } from './programVersion.ts';
-import type { WeightsOrigin } from './source.ts';
-
-/** A moment at which a run went on with other settings or by another version, or went back. */
-export interface RunChange {
-  /** The last whole epoch before it, as what follows is numbered. */
-  readonly epoch: number;
-  /** Images of the next one that were trained before it. */
-  readonly images: number;
-  /** The epoch whose kept weights it went back to. */
-  readonly restored?: number;
-  /** The settings that changed, with their values until then and from then on. */
-  readonly before: Partial<TrainConfig>;
-  readonly after: Partial<TrainConfig>;
-  /** What it learned the answers of until then, where that changed. */
-  readonly teachers?: readonly WeightsOrigin[];
-  /** What trained it from then on, where that was another version or revision. */
-  readonly program?: ProgramVersion;
-}
+import type { RunChange, WeightsOrigin } from './runRecord.ts';
 
 /** A run as far as changes matter. */
 export interface ChangingRun extends ProgramVersion {
@@ -102,31 +83,4 @@ export function changesOf(
 
 function isAnother(before: ProgramVersion, now: ProgramVersion = before): boolean {
   return now.version !== before.version || now.git !== before.git;
-}
-
-/**
- * Checks `changes` of a `config.json`.
- *
- * @throws FerError naming the file and what is wrong
- */
-export function checkedChanges(json: unknown, file: string): readonly RunChange[] | undefined {
-  if (json === undefined) return undefined;
-  const isCount = (value: unknown): boolean => Number.isSafeInteger(value) && (value as number) >= 0;
-  const isProgram = (value: Partial<ProgramVersion> | null): boolean =>
-    typeof value?.version === 'string' && (value.git === null || typeof value.git === 'string');
-  const isChange = ({ epoch, images, restored = 0, teachers = [], program }: Partial<RunChange>): boolean =>
-    [epoch, images, restored].every(isCount) &&
-    Array.isArray(teachers) &&
-    (program === undefined || isProgram(program));
-  if (
-    !Array.isArray(json) ||
-    !json.every((one) => typeof one === 'object' && one !== null && isChange(one))
-  ) {
-    throw new FerError(`${file}: "changes" is no list of changes of the settings; the file is damaged`);
-  }
-  const settings = (values: unknown): Partial<TrainConfig> => {
-    const given = Object.entries(trainOptions).filter(([key]) => Object.hasOwn(Object(values), key));
-    return configFromJson(Object.fromEntries(given), values, file) as Partial<TrainConfig>;
-  };
-  return json.map((one) => ({ ...one, before: settings(one.before), after: settings(one.after) }));
 }

@@ -1,4 +1,4 @@
-import type { StoredTensor } from '../io/safetensors.ts';
+import { allFinite } from '../nn/checkWeights.ts';
 import type { ModelDescription } from '../nn/model.ts';
 import type { RunFolder } from './runFolder.ts';
 import type { Trainer } from './trainer.ts';
@@ -23,9 +23,9 @@ export class Checkpoints {
   }
 
   /**
-   * Saves everything needed to go on. The weights kept under names of their own are written first, so that
-   * a checkpoint never claims an epoch whose `best` is not there: killed in between, the run repeats the
-   * epoch and writes them again.
+   * Saves everything needed to go on. Weights of a numbered epoch are written before: killed in between, the run
+   * repeats the epoch and writes them again. The best ones follow, since they replace those of an earlier epoch:
+   * these stay until the history knows of better ones, and `RunFolder.readState` writes what was left undone.
    *
    * @param kept names besides `last`: `best`, `epoch_N`
    * @throws FerError if values are not finite (what was saved before stays) or the disk fails
@@ -34,25 +34,19 @@ export class Checkpoints {
     const { progress } = this.#trainer;
     const weights = await this.#trainer.weights();
     const memory = await this.#trainer.memory();
-    if (!allFinite(weights) || !allFinite(memory)) throw this.#trainer.diverged();
+    // A step can have a finite loss and leave weights that are not.
+    if (![weights, memory].every((tensors) => Object.values(tensors).every(allFinite)))
+      throw this.#trainer.diverged();
     const metadata = { ...this.#about, epoch: String(progress.epoch) };
-    for (const name of kept) {
-      // Weights that were gone back to keep their number where those that follow have others.
-      const { epoch } = (name === 'best' && progress.best) || progress;
-      this.#folder.writeWeights(name, weights, { ...metadata, epoch: String(epoch) });
+    for (const name of kept.filter((name) => name !== 'best')) {
+      this.#folder.writeWeights(name, weights, metadata);
     }
     this.#folder.writeState(weights, metadata, memory, progress);
+    if (kept.includes('best')) {
+      // Weights that were gone back to keep their number where those that follow have others.
+      const { epoch } = progress.best ?? progress;
+      this.#folder.writeWeights('best', weights, { ...metadata, epoch: String(epoch) });
+    }
     this.#written = performance.now();
   }
-}
-
-/** A step can have a finite loss and leave weights that are not. */
-function allFinite(tensors: Readonly<Record<string, StoredTensor>>): boolean {
-  return Object.values(tensors).every(({ data }) => {
-    const values = data as Float32Array;
-    let sum = 0;
-    // 0 times infinity is NaN, and NaN stays in the sum. Counting takes a fifth of an iterator's time.
-    for (let i = 0; i < values.length; i++) sum += values[i] * 0;
-    return sum === 0;
-  });
 }

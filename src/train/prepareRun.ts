@@ -1,16 +1,17 @@
 import { AUTO_SETTINGS, checkTrainConfig, resolveTrainConfig, type TrainConfig } from '../config.ts';
 import { FerError, UsageError } from '../errors.ts';
 import type { ModelDescription } from '../nn/model.ts';
-import { RunFolder, type RunRecord } from './runFolder.ts';
+import { RunFolder } from './runFolder.ts';
 import { refuseLocked } from './runLock.ts';
+import type { RunRecord } from './runRecord.ts';
 import { checkTeachers, withSource } from './source.ts';
 
 /** The settings that a run is started with, as a command line gives them. */
 export interface GivenConfig {
   readonly config: TrainConfig;
-  /** The keys that were given, by name or by a recipe: those that take the place of saved ones. */
-  readonly explicit: ReadonlySet<string>;
-  /** Those given by name, which are refused where they have no effect. */
+  /** The keys that were typed, or set by a recipe: those that take the place of saved ones. */
+  readonly chosen: ReadonlySet<string>;
+  /** Those that were typed, which are refused where they have no effect. */
   readonly typed: ReadonlySet<string>;
 }
 
@@ -20,8 +21,8 @@ export interface GivenConfig {
  *
  * @throws FerError if the run exists, does not where it should, is damaged, or is being trained
  */
-export function prepareRun({ config, explicit, typed }: GivenConfig): TrainConfig {
-  checkStart(config, explicit);
+export function prepareRun({ config, chosen, typed }: GivenConfig): TrainConfig {
+  checkStart(config, chosen);
   const folder = new RunFolder(config.runs, config.name);
   refuseLocked(folder.path);
   if (config.resume || config.restore_epoch > 0) {
@@ -29,12 +30,12 @@ export function prepareRun({ config, explicit, typed }: GivenConfig): TrainConfi
       const option = config.resume ? 'resume=true' : `restore_epoch=${config.restore_epoch}`;
       throw new FerError(`there is no run at ${folder.path} to go on with: start it without ${option}`);
     }
-    const given = Object.entries(config).filter(([key]) => explicit.has(key));
+    const given = Object.entries(config).filter(([key]) => chosen.has(key));
     const { train: saved } = folder.readRecord();
     const merged: TrainConfig = {
       ...saved,
       // What suited one optimizer may be far off for another.
-      ...(explicit.has('optimizer') && config.optimizer !== saved.optimizer ? AUTO_SETTINGS : {}),
+      ...(chosen.has('optimizer') && config.optimizer !== saved.optimizer ? AUTO_SETTINGS : {}),
       // Of this start alone; and the folder may have been moved since.
       name: config.name,
       runs: config.runs,
@@ -51,7 +52,7 @@ export function prepareRun({ config, explicit, typed }: GivenConfig): TrainConfi
   }
   refuseExisting(folder, config);
   checkTeachers(config);
-  return resolveTrainConfig(config.from === '' ? config : withSource(config, explicit));
+  return resolveTrainConfig(config.from === '' ? config : withSource(config, chosen));
 }
 
 /** Refuses to go back to an epoch after which none is left to train: what came later would be set aside for nothing. */
@@ -114,9 +115,9 @@ function differences<T>(before: T, now: T, keys: readonly (keyof T)[]): string {
 }
 
 /** Refuses ways to start that contradict each other, or themselves. */
-function checkStart(config: TrainConfig, explicit: ReadonlySet<string>): void {
+function checkStart(config: TrainConfig, chosen: ReadonlySet<string>): void {
   const { from, resume, overwrite, restore_epoch, start_epoch } = config;
-  if (explicit.has('from') && from !== '' && (resume || restore_epoch > 0)) {
+  if (chosen.has('from') && from !== '' && (resume || restore_epoch > 0)) {
     throw new UsageError(
       `from=${from} starts a new run, and ${resume ? 'resume=true' : `restore_epoch=${restore_epoch}`} goes on ` +
         "with the run's own weights: give one of them.",

@@ -33,7 +33,7 @@ const PROGRESS: RunProgress = {
   totals: { loss: 0, correct: 0, samples: 0 },
   seconds: 0,
   history: [ROW],
-  best: ROW,
+  best: null,
 };
 const tensors = (value: number) => ({ x: stored([2], Float32Array.of(value, -value)) });
 const write = (value: number, progress: Partial<RunProgress> = {}): void => {
@@ -78,6 +78,30 @@ describe('a checkpoint', () => {
     expect(existsSync(orphan)).toBe(true);
     folder.readState();
     expect(names()).toEqual(['history.csv', 'last.safetensors', STATE]);
+  });
+
+  test('of the best epoch, whose weights a kill left unwritten, gives them when it is read', () => {
+    folder.make();
+    folder.writeWeights('best', tensors(9), { network: 'vgg', epoch: '0' });
+    write(1, { best: ROW });
+    expect(folder.readState().progress.best).toEqual(ROW);
+    const { tensors: best, metadata } = readSafetensors(join(folder.path, 'best.safetensors'));
+    expect(best.x.data).toEqual(Float32Array.of(1, -1));
+    expect(metadata).toEqual({ network: 'vgg' });
+  });
+
+  test.each<[string, string, Partial<RunProgress>]>([
+    ['is there already', '1', { best: ROW }],
+    ['is an earlier one', '1', { epoch: 2, best: ROW }],
+    ['was trained on since', '0', { best: ROW, start: 16 }],
+    ['is not known', '0', {}],
+  ])('leaves the best weights as they are where the best epoch %s', (_, epoch, progress) => {
+    folder.make();
+    folder.writeWeights('best', tensors(9), { network: 'vgg', epoch });
+    write(1, progress);
+    folder.readState();
+    const { tensors: best } = readSafetensors(join(folder.path, 'best.safetensors'));
+    expect(best.x.data).toEqual(Float32Array.of(9, -9));
   });
 
   test.each<[string, unknown]>([

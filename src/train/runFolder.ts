@@ -1,9 +1,5 @@
 import { existsSync, mkdirSync, readdirSync, renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { configFromJson } from '../config/parse.ts';
-import { type TrainConfig, trainOptions } from '../config.ts';
-import type { Split } from '../data/dataset.ts';
-import type { Augmentation } from '../engine/augment.ts';
 import { FerError } from '../errors.ts';
 import { explainFileError, readFileBytes, removeStaleTemporaries, writeFileAtomic } from '../io/files.ts';
 import {
@@ -13,12 +9,10 @@ import {
   withSafetensors,
   writeSafetensors,
 } from '../io/safetensors.ts';
-import { checkDescription, type ModelDescription } from '../nn/model.ts';
-import { checkedChanges, type RunChange } from './changes.ts';
+import { BEST, CONFIG, HISTORY, LAST } from '../nn/fileNames.ts';
 import { type EpochRow, historyCsv, isEpochRow, parseHistory } from './history.ts';
-import type { ProgramVersion } from './programVersion.ts';
 import { LOCK } from './runLock.ts';
-import type { WeightsOrigin } from './source.ts';
+import { type RunRecord, readRecord, recordText } from './runRecord.ts';
 import type { Totals } from './stepper.ts';
 
 /** How far a run is: with the weights and the optimizer's state it determines all that follows. */
@@ -48,64 +42,6 @@ export interface RunState {
   readonly progress: RunProgress;
 }
 
-/** What `config.json` holds. Version and revision are those that began the training: `changes` has later ones. */
-export interface RunRecord extends ProgramVersion {
-  readonly model: ModelDescription;
-  readonly data: {
-    readonly source: string;
-    readonly hash: string;
-    readonly images: Readonly<Record<string, number>>;
-  };
-  readonly train: TrainConfig;
-  /** Where it went on with other settings or by another version, or went back: `train` is what holds since the last of them. */
-  readonly changes?: readonly RunChange[];
-  /**
-   * It is going back to kept weights, as the last of `changes` says, and has not arrived: the number of the branch that what
-   * came later moves to, 0 where nothing did.
-   */
-  readonly restoring?: number;
-  /** The weights it started from, where those are another run's. */
-  readonly from?: WeightsOrigin;
-  /** The weights it learns the answers of, with `teacher=`, in its order. */
-  readonly teachers?: readonly WeightsOrigin[];
-  /** Where the weights are an average, and the rest is of the training of the first of them. */
-  readonly averaged?: AverageRecord;
-}
-
-/** What `config.json` holds of weights that came from another program, or are an average whose first ones did. */
-export interface UntrainedRecord extends ProgramVersion {
-  readonly model: ModelDescription;
-  readonly train?: undefined;
-  readonly imported?: ImportRecord;
-  readonly averaged?: AverageRecord;
-}
-
-/** The file that weights of another program came in. */
-export interface ImportRecord {
-  readonly file: string;
-  readonly sha256: string;
-}
-
-/** How weights were averaged, and their batch-norm statistics measured. */
-export interface AverageRecord {
-  readonly models: readonly WeightsOrigin[];
-  /** What the mean is of; weights where it is missing. */
-  readonly of?: 'weights' | 'answers';
-  readonly name: string;
-  readonly data: string;
-  /** SHA-256 of the content of the data. */
-  readonly hash: string;
-  readonly train: readonly Split[];
-  readonly limit: number;
-  readonly augmentations: readonly Augmentation[];
-  readonly bs: number;
-  readonly seed: number;
-}
-
-const CONFIG = 'config.json';
-const LAST = 'last.safetensors';
-const BEST = 'best.safetensors';
-const HISTORY = 'history.csv';
 /** The optimizer's part of a checkpoint, named by epoch and image; `last.safetensors` says which is its own. */
 const STATE = /^last\.state(-\d+){2,3}\.safetensors$/;
 const EPOCH = /^epoch_(\d+)\.safetensors$/;
@@ -182,21 +118,7 @@ export class RunFolder {
         `${file} is missing: without it ${this.path} cannot go on; restore it, or choose another name=`,
       );
     }
-    let record: Partial<RunRecord> | null;
-    try {
-      record = JSON.parse(readFileBytes(file).toString('utf8'));
-    } catch (error) {
-      if (error instanceof FerError) throw error;
-      throw new FerError(`${file} is not valid JSON: restore it, or start again with overwrite=true`);
-    }
-    if (typeof record?.data?.hash !== 'string') {
-      throw new FerError(
-        `${file} does not say what data the run is of: it is damaged, or of another program`,
-      );
-    }
-    checkDescription(record.model, file);
-    const train = configFromJson(trainOptions, record.train, file);
-    return { ...(record as RunRecord), train, changes: checkedChanges(record.changes, file) };
+    return readRecord(file);
   }
 
   /** Writes weights alone: `best` or `epoch_N`. */
@@ -323,7 +245,10 @@ export class RunFolder {
     return existsSync(file) ? (parseHistory(readFileBytes(file).toString('utf8')) ?? []) : [];
   }
 
-  /** Reads the last checkpoint, and removes states that it does not refer to. */
+  /**
+   * Reads the last checkpoint, and does what a kill behind it left undone: states that it does not refer to are
+   * removed, and if it is that of the best epoch its weights are written as the best ones.
+   */
   readState(): RunState {
     const file = this.#file(LAST);
     const weights = readSafetensors(file);
@@ -342,6 +267,11 @@ export class RunFolder {
     const progress = progressOf(optimizer);
     if (!progress) throw new FerError(`${stateFile} does not say how far the run was: it is damaged`);
     this.#removeStates(state);
+    const { epoch, start, best } = progress;
+    if (start === 0 && best?.epoch === epoch && this.bestEpoch() !== epoch) {
+      const { state: _, ...about } = weights.metadata;
+      this.writeWeights('best', weights.tensors, about);
+    }
     return { weights, optimizer, progress };
   }
 
@@ -395,8 +325,4 @@ function progressOf({ metadata }: Safetensors): RunProgress | undefined {
   } catch {
     return undefined;
   }
-}
-
-function recordText(record: RunRecord): string {
-  return `${JSON.stringify(record, null, 2)}\n`;
 }

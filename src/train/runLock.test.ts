@@ -115,6 +115,15 @@ test('of many who start at once over a stale lock exactly one gets it', async ()
   for (const answer of answers) expect(answer).toMatch(/^got it$|is training/);
 });
 
+test('giving it back leaves the lock of whoever took it after it was deleted by hand', () => {
+  const unlock = lockRun(folder.path);
+  const other = { pid: 1, host: 'elsewhere', started: null };
+  hold(other);
+  unlock();
+  expect(JSON.parse(readFileSync(file(), 'utf8'))).toEqual(other);
+  expect(readdirSync(folder.path)).toEqual([LOCK]);
+});
+
 test('a folder that is not there', () => {
   refuseLocked(join(folder.path, 'none'));
   expect(() => lockRun(join(folder.path, 'none'))).toThrow(/cannot write .*\.lock: there is no such file/);

@@ -33,18 +33,20 @@ export function lockRun(folder: string): () => void {
   const file = join(folder, LOCK);
   const key = resolve(file);
   for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
-    if (take(file)) {
+    const own = take(file);
+    if (own !== undefined) {
       held.add(key);
       return () => {
         held.delete(key);
-        rmSync(file, { force: true });
+        // It may have been deleted by hand and be another's by now.
+        removeIfStill(file, own);
       };
     }
     const found = contentOf(file);
     if (found === undefined) continue;
     const holder = parse(found);
     if (holder && isLive(holder, key)) throw inUse(folder, file, holder);
-    removeStale(file, found);
+    removeIfStill(file, found);
   }
   throw new FerError(`${file} cannot be taken: other processes start on this run all the time`);
 }
@@ -60,22 +62,23 @@ export function refuseLocked(folder: string): void {
   if (holder && isLive(holder, resolve(file))) throw inUse(folder, file, holder);
 }
 
-/** Creates the lock with its whole content in one step; false if there is one already. */
-function take(file: string): boolean {
+/** Creates the lock with its whole content, which it returns, in one step; undefined if there is one already. */
+function take(file: string): string | undefined {
   const me: Holder = { pid: process.pid, host: hostname(), started: startOf(process.pid) };
+  const content = JSON.stringify(me);
   const temporary = temporaryName(file);
   try {
-    writeFileSync(temporary, JSON.stringify(me), { flag: 'wx' });
+    writeFileSync(temporary, content, { flag: 'wx' });
     try {
       linkSync(temporary, file);
     } catch (error) {
-      if ((error as NodeJS.ErrnoException).code === 'EEXIST') return false;
+      if ((error as NodeJS.ErrnoException).code === 'EEXIST') return undefined;
       // A file system without hard links.
       copyFileSync(temporary, file, constants.COPYFILE_EXCL);
     }
-    return true;
+    return content;
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'EEXIST') return false;
+    if ((error as NodeJS.ErrnoException).code === 'EEXIST') return undefined;
     throw explainFileError(error, 'write', file);
   } finally {
     rmSync(temporary, { force: true });
@@ -83,7 +86,7 @@ function take(file: string): boolean {
 }
 
 /** Removes the lock if it still is the one that was read; another's, taken meanwhile, is put back. */
-function removeStale(file: string, content: string): void {
+function removeIfStill(file: string, content: string): void {
   if (contentOf(file) !== content) return;
   const aside = temporaryName(file);
   try {

@@ -8,33 +8,26 @@ import {
   checkWeights,
   findModel,
   findOfList,
+  fitsCrops,
   type ModelDescription,
   readModel,
   type StoredModel,
 } from '../nn/model.ts';
 import { widen } from '../nn/widen.ts';
-import { type Seen, seenBy } from './ancestry.ts';
-
-/** Other weights that a run was made with: `from` and `teachers` in its `config.json`. */
-export interface WeightsOrigin {
-  /** The file of the weights. */
-  readonly file: string;
-  readonly sha256: string;
-  /** What they had seen; missing where nobody knows. */
-  readonly seen?: Seen;
-}
+import { seenBy } from './ancestry.ts';
+import type { WeightsOrigin } from './runRecord.ts';
 
 /**
  * The configuration of a run that starts from other weights: network, width and size of the crops are theirs, unless
  * another network, a larger width or other crops were asked for.
  *
- * @param explicit the keys that were given
+ * @param chosen the keys that were typed, or set by a recipe
  * @throws FerError if there are no weights, they are of a wider network than asked for, or would be deleted
  */
-export function withSource(config: TrainConfig, explicit: ReadonlySet<string>): TrainConfig {
+export function withSource(config: TrainConfig, chosen: ReadonlySet<string>): TrainConfig {
   const { description, file } = findModel(config.from, 'from');
   const { width, inputSize } = description;
-  if (explicit.has('width') && config.width < width) {
+  if (chosen.has('width') && config.width < width) {
     throw new FerError(
       `from=${config.from} holds weights of width=${width}, more than ${config.width}: leave out width= or give a ` +
         'larger one, or start from other weights',
@@ -47,9 +40,9 @@ export function withSource(config: TrainConfig, explicit: ReadonlySet<string>): 
   }
   return {
     ...config,
-    network: explicit.has('network') ? config.network : description.network,
-    width: explicit.has('width') ? config.width : width,
-    crop_size: explicit.has('crop_size') ? config.crop_size : inputSize,
+    network: chosen.has('network') ? config.network : description.network,
+    width: chosen.has('width') ? config.width : width,
+    crop_size: chosen.has('crop_size') ? config.crop_size : inputSize,
   };
 }
 
@@ -92,10 +85,8 @@ function isWithin(file: string, folder: string): boolean {
   return !isAbsolute(way) && !/^\.\.([\\/]|$)/.test(way);
 }
 
-/** Convolutions take crops of any size; the layers behind them have a place for each pixel that is left of one. */
 function checkCrops(found: ModelDescription, { inputSize }: ModelDescription, file: string): void {
-  const [own, wanted] = [found, { ...found, inputSize }].map((each) => buildModel(each).parameters.count);
-  if (own === wanted) return;
+  if (fitsCrops(found, inputSize)) return;
   throw new FerError(
     `${file} is of crops of ${found.inputSize}x${found.inputSize}, and its linear layers do not fit those of ` +
       `crop_size=${inputSize}: leave out crop_size=, or give one nearer to ${found.inputSize}`,

@@ -5,14 +5,15 @@ import type { Backend } from '../engine/backend.ts';
 import { FerError, Interrupted } from '../errors.ts';
 import { buildModel, loadModel, type ModelDescription } from '../nn/model.ts';
 import { shellWord } from '../term/shellWord.ts';
-import { changesOf, type RunChange } from './changes.ts';
+import { changesOf } from './changes.ts';
 import { Checkpoints } from './checkpoint.ts';
 import { bestRow, type EpochRow } from './history.ts';
 import { Observers } from './observers.ts';
 import { checkSame, refuseExisting } from './prepareRun.ts';
 import { programVersion } from './programVersion.ts';
-import { RunFolder, type RunProgress, type RunRecord } from './runFolder.ts';
+import { RunFolder, type RunProgress } from './runFolder.ts';
 import { lockRun } from './runLock.ts';
+import type { RunChange, RunRecord } from './runRecord.ts';
 import { readSameSource, readSource, readTeacher, teachersOf } from './source.ts';
 import { type Pause, Trainer, type TrainerListener } from './trainer.ts';
 

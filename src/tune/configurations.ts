@@ -35,9 +35,9 @@ export interface Configurations {
  *
  * @throws UsageError if none is left, or a setting that was given has no effect in any
  */
-export function configurationsOf({ config, explicit }: Parsed<typeof tuneOptions>): Configurations {
-  const space = spaceOf({ config, explicit });
-  refuseNowhereUsed(space, explicit);
+export function configurationsOf({ config, typed }: Parsed<typeof tuneOptions>): Configurations {
+  const space = spaceOf({ config, typed });
+  refuseNowhereUsed(space, typed);
   const found = new Found();
   if (config.search === 'grid') {
     for (const settings of combinations(space)) found.add(settings);
@@ -65,20 +65,20 @@ export function variedKeys({ space, settings }: Configurations): (keyof TrialSet
 }
 
 /** What was given comes before what the study says, and that before the recipe. */
-function spaceOf({ config, explicit }: Pick<Parsed<typeof tuneOptions>, 'config' | 'explicit'>): Space {
+function spaceOf({ config, typed }: Pick<Parsed<typeof tuneOptions>, 'config' | 'typed'>): Space {
   const recipe: Partial<Record<string, unknown>> = RECIPES[config.recipe];
   const space: Record<string, Values<unknown>> = {};
   for (const key of Object.keys(trialOptions) as (keyof TrialSettings)[]) {
     const given = config[key];
     if (key === 'seed' || key === 'device' || key === 'precision') space[key] = one(given);
-    else if (explicit.has(key) || !Object.hasOwn(recipe, key)) space[key] = given as Values<unknown>;
+    else if (typed.has(key) || !Object.hasOwn(recipe, key)) space[key] = given as Values<unknown>;
     else space[key] = one(recipe[key]);
   }
   if (config.study === 'own') return space as Space;
   const epochs = space.n_epochs;
   const longest = epochs.kind === 'range' ? epochs.high : Math.max(...(epochs.list as number[]));
   for (const [key, text] of Object.entries(PRESETS[config.study](longest))) {
-    if (explicit.has(key as keyof TrialSettings)) continue;
+    if (typed.has(key as keyof TrialSettings)) continue;
     // A recipe that names one value of a setting that the study compares does not end the comparison.
     const values = tuneOptions[key as 'lr'].type.parse(text);
     if (values === undefined)
@@ -89,10 +89,10 @@ function spaceOf({ config, explicit }: Pick<Parsed<typeof tuneOptions>, 'config'
 }
 
 /** A setting may be of no use to some configurations, but not to all of them. */
-function refuseNowhereUsed(space: Space, explicit: ReadonlySet<string>): void {
+function refuseNowhereUsed(space: Space, typed: ReadonlySet<string>): void {
   const settings = Object.entries(space) as [string, Values<unknown>][];
   const lists = settings.map(([key, values]) => [key, values.kind === 'list' ? values.list : []]);
-  const given = Object.keys(space).filter((key) => explicit.has(key));
+  const given = Object.keys(space).filter((key) => typed.has(key));
   refuseWithoutEffect(TRAIN_NEEDS, Object.fromEntries(lists), new Set(given));
 }
 

@@ -1,8 +1,7 @@
-import { hostname } from 'node:os';
 import { type Job, Queue } from 'bullmq';
 import type { Redis } from 'ioredis';
 import { FerError } from '../errors.ts';
-import { plainText, readResult, type TrialResult } from './result.ts';
+import { failedResult, plainText, readResult, type TrialResult } from './result.ts';
 import type { EpochReport, Runner } from './runner.ts';
 import type { Order } from './search.ts';
 import { KIND } from './trial.ts';
@@ -153,25 +152,27 @@ export class QueueRunner implements Runner {
       return;
     }
     this.#report(pending, job);
-    if (!job.finishedOn) {
-      if (job.data.kind === KIND) return;
-      // Of another version, which no worker of this one takes. One that is being done cannot be removed.
+    if (this.#isOutdated(job)) {
+      // One that is being done cannot be removed.
       await job.remove().then(
         () => this.#add(order, id),
         () => undefined,
       );
       return;
     }
-    if (this.#options.test && !job.data.test && readResult(job.returnvalue)?.status === 'finished') {
-      // Asked for by an earlier start, which wanted no figures on test images: a worker that has the weights adds them.
-      await job.remove();
-      await this.#add(order, id);
-      return;
-    }
+    if (!job.finishedOn) return;
     this.#pending.delete(id);
     end(outcome(job, order));
     // What was collected is of no use there any more; where the removal fails, the job is found done again.
     await job.remove().catch(() => undefined);
+  }
+
+  /** Whether a job, as an earlier start sent it, will not bring what is wanted now. */
+  #isOutdated({ finishedOn, data, returnvalue }: Job<TrialJob>): boolean {
+    // No worker of this version takes one of another.
+    if (!finishedOn) return data.kind !== KIND;
+    // Figures on test images were not wanted then: a worker that has the weights adds them.
+    return this.#options.test && !data.test && readResult(returnvalue)?.status === 'finished';
   }
 
   #report(pending: Pending, job: Job<TrialJob>): void {
@@ -209,14 +210,6 @@ export class QueueRunner implements Runner {
 function outcome({ returnvalue, failedReason }: Job<TrialJob>, { trial }: Order): TrialResult {
   const result = readResult(returnvalue);
   if (result?.trial === trial.hash) return result;
-  return {
-    trial: trial.hash,
-    status: 'failed',
-    accuracies: [],
-    best: null,
-    seconds: 0,
-    host: hostname(),
-    run: '',
-    problem: plainText(failedReason || 'what the worker returned is no result of this trial'),
-  };
+  const problem = failedReason || 'what the worker returned is no result of this trial';
+  return failedResult(trial.hash, '', problem);
 }

@@ -1,3 +1,4 @@
+import { hostname } from 'node:os';
 import { SPLITS, type Split } from '../data/dataset.ts';
 import { plainText } from '../term/plainText.ts';
 
@@ -79,6 +80,24 @@ export function readResult(value: unknown): TrialResult | undefined {
     host: plainText(host),
     run: plainText(run),
     ...(problem === undefined ? {} : { problem: plainText(problem) }),
+  };
+}
+
+/**
+ * The result of a trial that came to nothing, as seen from this machine.
+ *
+ * @param run its folder; empty where that is not known
+ */
+export function failedResult(trial: string, run: string, problem: string): TrialResult {
+  return {
+    trial,
+    status: 'failed',
+    accuracies: [],
+    best: null,
+    seconds: 0,
+    host: hostname(),
+    run,
+    problem: plainText(problem),
   };
 }
 

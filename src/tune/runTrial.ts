@@ -9,6 +9,7 @@ import { facesPerStep } from '../evaluate/inference.ts';
 import { facesOf, judge } from '../evaluate/judge.ts';
 import { Recognizer } from '../evaluate/recognizer.ts';
 import { fileSha256, readFileBytes, writeFileAtomic } from '../io/files.ts';
+import { BEST } from '../nn/fileNames.ts';
 import { findModel, loadFound } from '../nn/model.ts';
 import type { EpochRow } from '../train/history.ts';
 import { prepareRun } from '../train/prepareRun.ts';
@@ -92,7 +93,7 @@ export function hasAll(result: TrialResult, { epochs, test }: Pick<TrialTask, 'e
 
 /** Whether a trial was trained to its end and its best weights are where they were. */
 function hasWeights({ status, best, run }: TrialResult): boolean {
-  const file = join(run, 'best.safetensors');
+  const file = join(run, BEST);
   return status === 'finished' && best !== null && existsSync(file) && fileSha256(file) === best.weights;
 }
 
@@ -124,7 +125,7 @@ async function trainTrial(
     limit: data.limit,
     resume: folder.exists,
   });
-  const prepared = prepareRun({ config, explicit: new Set(Object.keys(config)), typed: new Set() });
+  const prepared = prepareRun({ config, chosen: new Set(Object.keys(config)), typed: new Set() });
   let history: readonly TrialRow[] = [];
   let best: TrialRow | null = null;
   let status: TrialResult['status'] = 'finished';
@@ -167,7 +168,7 @@ async function trainTrial(
       epoch: best.epoch,
       valAccuracy: best.valAccuracy,
       valLoss: best.valLoss,
-      weights: fileSha256(join(folder.path, 'best.safetensors')),
+      weights: fileSha256(join(folder.path, BEST)),
     },
     seconds: history.reduce((sum, { seconds }) => sum + seconds, 0),
     host: hostname(),

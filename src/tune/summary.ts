@@ -1,5 +1,6 @@
 import { isUsed } from '../config/usedSettings.ts';
 import type { TrialSettings } from '../config.ts';
+import { csvText } from '../io/csv.ts';
 import type { TrialResult } from './result.ts';
 import { type Configuration, isDone, type Results } from './search.ts';
 import { showSetting } from './trial.ts';
@@ -108,13 +109,8 @@ export function studyCsv(rows: readonly Row[], keys: readonly string[]): string 
     i + 1,
     ...keys.map((key) => settings[key] ?? ''),
     ...[state, seeds, epochs],
-    ...[val, test].flatMap((figure) => [figure?.mean, figure?.std, figure?.n]),
+    ...[val, test].flatMap((figure) => [figure?.mean ?? '', figure?.std ?? '', figure?.n ?? '']),
     seconds.toFixed(1),
   ]);
-  return `${[head, ...lines].map((cells) => cells.map(cell).join(',')).join('\n')}\n`;
-}
-
-function cell(value: unknown): string {
-  const text = String(value ?? '');
-  return /[",\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
+  return csvText([head, ...lines]);
 }

@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { defaultsOf } from '../config/option.ts';
 import { type TrainConfig, type TrialSettings, trainOptions, trialOptions } from '../config.ts';
 import { FerError } from '../errors.ts';
 
@@ -82,7 +83,13 @@ export function trainConfigOf(
   { hash, settings }: Pick<Trial, 'hash' | 'settings'>,
   place: { runs: string; data: string; limit: number; threads: number; resume: boolean },
 ): TrainConfig {
-  const defaults = Object.fromEntries(Object.entries(trainOptions).map(([key, o]) => [key, o.default]));
   // Weights of epochs in between and curves are of no use to a study, which has many runs and its own figures.
-  return { ...defaults, ...settings, ...place, name: hash, save_freq: 0, curves: false } as TrainConfig;
+  return {
+    ...defaultsOf(trainOptions),
+    ...settings,
+    ...place,
+    name: hash,
+    save_freq: 0,
+    curves: false,
+  } as TrainConfig;
 }

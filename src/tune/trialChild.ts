@@ -1,8 +1,7 @@
 import { type ChildProcess, fork } from 'node:child_process';
-import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { plainText, type TrialResult } from './result.ts';
+import { failedResult, type TrialResult } from './result.ts';
 import type { EpochReport } from './runner.ts';
 import type { TrialTask } from './runTrial.ts';
 import type { TrialCommand, TrialMessage } from './trialProcess.ts';
@@ -72,16 +71,8 @@ export class TrialChild {
       answer = message;
       overdue = setTimeout(() => this.#process.kill('SIGKILL'), grace);
     });
-    const failed = (problem: string): TrialResult => ({
-      trial: trial.hash,
-      status: 'failed',
-      accuracies: [],
-      best: null,
-      seconds: 0,
-      host: hostname(),
-      run: join(runs, trial.hash),
-      problem: plainText(problem),
-    });
+    const failed = (problem: string): TrialResult =>
+      failedResult(trial.hash, join(runs, trial.hash), problem);
     return new Promise((resolve) => {
       this.#process.once('error', (error) =>
         resolve(failed(`its process cannot be started: ${error.message}`)),

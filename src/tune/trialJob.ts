@@ -1,6 +1,7 @@
 import { tuneOptions } from '../config.ts';
 import { FerError } from '../errors.ts';
 import { isTrialHash, plainText } from './result.ts';
+import type { EpochReport } from './runner.ts';
 import { KIND, parseSettings, settingsText, type Trial, trialHash } from './trial.ts';
 
 /** The queue of all studies on a server. */
@@ -31,7 +32,7 @@ export interface TrialJob {
 export interface JobProgress {
   readonly worker: string;
   /** The last epoch that ended. */
-  readonly epoch?: { readonly epoch: number; readonly accuracy: number; readonly seconds: number };
+  readonly epoch?: EpochReport;
   /** Why it gave the job back. */
   readonly refused?: string;
 }

@@ -5,6 +5,7 @@
 import { FerError, Interrupted } from '../errors.ts';
 import { leave } from '../leave.ts';
 import type { TrialResult } from './result.ts';
+import type { EpochReport } from './runner.ts';
 import { runTrial, type TrialTask } from './runTrial.ts';
 
 /** What the process is told: what to do, once; and to save and end. */
@@ -12,7 +13,7 @@ export type TrialCommand = { readonly type: 'run'; readonly task: TrialTask } | 
 
 /** What the process tells. */
 export type TrialMessage =
-  | { readonly type: 'epoch'; readonly epoch: number; readonly accuracy: number; readonly seconds: number }
+  | ({ readonly type: 'epoch' } & EpochReport)
   | { readonly type: 'done'; readonly result: TrialResult }
   /** It was told to stop, and all it did is saved. */
   | { readonly type: 'stopped' }

@@ -3,7 +3,7 @@ import type { Interval } from '../../evaluate/bootstrap.ts';
 import { FIGURE_ROWS } from '../../evaluate/figures.ts';
 import { grouped, percent, percentRange, points } from '../../term/numbers.ts';
 import { type Exposure, exposureOf } from '../../train/ancestry.ts';
-import type { RunRecord } from '../../train/runFolder.ts';
+import type { RunRecord } from '../../train/runRecord.ts';
 import type { Evaluated } from '../evaluated.ts';
 import { datasetName, isOwnData, judgedName, type ModelCard, markdownTable } from './card.ts';
 

@@ -3,7 +3,7 @@ import { isUsed } from '../../config/usedSettings.ts';
 import { resolveTrainConfig, type TrainConfig, trialOptions } from '../../config.ts';
 import { counted, duration, percent } from '../../term/numbers.ts';
 import { bestRow, type EpochRow } from '../../train/history.ts';
-import type { AverageRecord, RunRecord, UntrainedRecord } from '../../train/runFolder.ts';
+import type { AverageRecord, RunRecord, UntrainedRecord } from '../../train/runRecord.ts';
 import type { Provenance } from '../provenance.ts';
 import { type ModelCard, markdownTable } from './card.ts';
 
