@@ -2,12 +2,14 @@
 // and its real answer to each. Run `npm run quickstart` first, then `node scripts/picture.mjs`.
 import { join } from 'node:path';
 import sharp from 'sharp';
+import { FONT_STACK } from '../dist/charts/font.js';
+import { svgToPng } from '../dist/charts/svgToPng.js';
 import { createBackend, FerError, Recognizer, readModel, synthetic } from '../dist/index.js';
 import { root } from './run.mjs';
 
 const file = join(root, 'docs/faces.png');
 
-// Lengths in pixels of the picture at its plain size; it is rendered at twice that for dense screens.
+// Lengths in pixels of the picture at its plain size; `svgToPng` renders twice that for dense screens.
 const SCALE = 2;
 const FACE = 112;
 const COLUMN = 124;
@@ -53,7 +55,7 @@ async function recognise() {
 }
 
 function text(x, y, content, { size = 13, fill = INK, weight = 400, anchor = 'start' } = {}) {
-  const look = `font-size="${size}" font-weight="${weight}" fill="${fill}" text-anchor="${anchor}"`;
+  const look = `font-family="${FONT_STACK}" font-size="${size}" font-weight="${weight}" fill="${fill}" text-anchor="${anchor}"`;
   return `<text x="${x}" y="${y}" ${look}>${content}</text>`;
 }
 
@@ -70,7 +72,7 @@ function column({ drawn, png, label, scores }, labels, left) {
   return [
     text(middle, FACES_TOP - 8, drawn, { fill: SOFT_INK, anchor: 'middle' }),
     `<image x="${left}" y="${FACES_TOP}" width="${FACE}" height="${FACE}" href="data:image/png;base64,${png}"/>`,
-    text(middle, ANSWER_BASE - 5, `${label} ${percent} %`, { weight: 700, fill: ANSWER, anchor: 'middle' }),
+    text(middle, ANSWER_BASE - 5, `${label} ${percent} %`, { weight: 600, fill: ANSWER, anchor: 'middle' }),
     ...bars,
   ];
 }
@@ -81,7 +83,7 @@ function picture({ faces, labels }) {
   const aside = (y, content) => text(GUTTER - 12, y, content, { fill: SOFT_INK, anchor: 'end' });
   return [
     `<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${height}"`,
-    `viewBox="0 0 ${width} ${height}" font-family="DejaVu Sans, Helvetica, Arial, sans-serif">`,
+    `viewBox="0 0 ${width} ${height}">`,
     `<rect width="${width}" height="${height}" rx="10" fill="${CARD}"/>`,
     aside(FACES_TOP - 8, 'drawn'),
     aside(ANSWER_BASE - 5, 'predicted'),
@@ -92,8 +94,8 @@ function picture({ faces, labels }) {
 }
 
 try {
-  const svg = Buffer.from(picture(await recognise()));
-  const { width, height, size } = await sharp(svg, { density: 72 * SCALE })
+  const png = await svgToPng(picture(await recognise()));
+  const { width, height, size } = await sharp(png)
     .png({ palette: true, quality: 90, dither: 0, effort: 10 })
     .toFile(file);
   console.log(`docs/faces.png: ${width}x${height}, ${(size / 1024).toFixed(0)} KiB`);

@@ -6,11 +6,11 @@ export { DeviceError, FerError, PictureError, UsageError } from './errors.ts';
 export { colorOf } from './explain/colorScale.ts';
 export { type Explanation, type SaliencyMap, shownMap } from './explain/explainer.ts';
 export { METHOD_NAMES, type MethodName } from './explain/methods.ts';
+export type { Box } from './image/image.ts';
 export type { ModelDescription } from './nn/description.ts';
 export { type BrowserLoadOptions, loadRecognizer } from './recognize/browser.ts';
 export type { BrowserPicture } from './recognize/browserPicture.ts';
 export type {
-  Box,
   Cancellable,
   ExplainOptions,
   PhotoRecognizer,

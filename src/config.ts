@@ -31,7 +31,7 @@ export {
   type ServeConfig,
   serveOptions,
 } from './config/models.ts';
-export { DEVICES, DTYPES, THEMES } from './config/shared.ts';
+export { DTYPES, THEMES } from './config/shared.ts';
 export {
   checkTuneConfig,
   STUDIES,

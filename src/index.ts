@@ -37,17 +37,16 @@ export { METHOD_NAMES, METHODS, type MethodName } from './explain/methods.ts';
 export { type PanelOptions, saliencyPanel } from './explain/panel.ts';
 export { cropFace } from './face/crop.ts';
 export { type DetectOptions, type Face, FaceDetector } from './face/detector.ts';
-export type { RgbaImage } from './face/image.ts';
 export { loadFaceModels } from './face/loadModels.ts';
+export type { Box, RgbaImage } from './image/image.ts';
 export { listImages } from './image/list.ts';
 export { type Photo, readGrayImage, readPhoto } from './image/read.ts';
 export { type ModelDescription, readModel, type StoredModel } from './nn/model.ts';
 export { loadRecognizer, type NodeLoadOptions } from './recognize/node.ts';
-export type { NodePicture } from './recognize/nodePicture.ts';
 export type {
-  Box,
   Cancellable,
   ExplainOptions,
+  NodePicture,
   PhotoRecognizer,
   RawPicture,
   RecognizedFace,

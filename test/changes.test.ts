@@ -63,7 +63,7 @@ describe('a run that another version went on with', () => {
     );
     expect(card).toContain(`Made by fer 0.0.1 (revision abc), then by fer ${now.version}`);
     expect(card).toContain(
-      'stopped where a comment says so and gone on with by the version named there, give',
+      'A comment says where a training was stopped and how it went on, and with which version.',
     );
   });
 
@@ -134,7 +134,10 @@ describe('a run that went on with other settings', () => {
       'fer train data=synthetic:60 name=a resume=true mixup=0.5 n_epochs=4',
     ]);
     expect(card).toContain('Settings at the end that differ from the defaults');
-    expect(card).toContain('The same commands with the same data, each training stopped where');
+    expect(card).toContain(
+      'These commands document how the weights were made. A comment says where a training was stopped and how it ' +
+        'went on. From the same data',
+    );
     expect(card).toContain(lines.join('\n'));
     expect(JSON.parse(readFileSync(join(out, 'config.json'), 'utf8')).changes).toEqual(
       recordOf(runs).changes,
@@ -144,6 +147,14 @@ describe('a run that went on with other settings', () => {
     expect(tensorsOf(join(again, 'a', 'last.safetensors'))).toEqual(
       tensorsOf(join(runs, 'a', 'last.safetensors')),
     );
+  });
+
+  test('keeps the settings that trained it where others had nothing left to train', async () => {
+    const runs = at('nothing left');
+    await trainTiny({ ...where, runs, n_epochs: 1 }, { dataset });
+    const record = recordOf(runs);
+    await trainTiny({ ...where, runs, resume: true, lr: 0.005 }, { dataset });
+    expect(recordOf(runs)).toEqual(record);
   });
 
   test('went back: the epochs that were given up and their settings are no part of it', async () => {

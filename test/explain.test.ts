@@ -229,6 +229,24 @@ describe('what cannot be explained', () => {
     ]);
   });
 
+  test('maps that cannot be written cost the other pictures nothing', async () => {
+    const out = at('half');
+    mkdirSync(join(out, 'one.saliency.svg'), { recursive: true });
+    const args = [
+      at('pictures', 'one.png'),
+      at('pictures', 'two.JPG'),
+      `out=${out}`,
+      'method=gradient',
+      ...PLAIN,
+    ];
+    const { code, rows, stderr } = await explain(...args);
+    expect(code).toBe(1);
+    const error = `cannot write ${join(out, 'one.saliency.svg')}: it is a folder, not a file`;
+    expect(stderr).toContain(error);
+    expect(rows[0]).toEqual({ file: at('pictures', 'one.png'), error: expect.stringContaining(error) });
+    expect(existsSync(rows[1].png)).toBe(true);
+  });
+
   test.each([
     [
       'a label the model does not know',

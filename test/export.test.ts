@@ -11,6 +11,9 @@ import fs, {
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { loadDataset } from '../src/data/load.ts';
+import type { ModelCard } from '../src/export/modelCard/card.ts';
+import { training } from '../src/export/modelCard/training.ts';
+import { type Provenance, readProvenance } from '../src/export/provenance.ts';
 import { decodeHalf, encodeHalf } from '../src/io/half.ts';
 import { writeSafetensors } from '../src/io/safetensors.ts';
 import { readModel } from '../src/nn/model.ts';
@@ -49,7 +52,8 @@ describe('a model folder', () => {
   const half = at('models', 'half');
   let result: Awaited<ReturnType<typeof json>>;
   beforeAll(async () => {
-    await json('export', `model=${RUN}`, `out=${full}`, `data=${DATA}`, 'splits=PublicTest+PrivateTest');
+    const both = 'splits=PublicTest+PrivateTest';
+    await json('export', `model=${RUN}`, `out=${full}`, `data=${DATA}`, both, 'license=MIT');
     result = await json('export', `model=${RUN}`, `out=${half}`, `data=${DATA}`, 'dtype=fp16');
   });
 
@@ -122,6 +126,8 @@ describe('a model folder', () => {
     const text = card(full);
     const { accuracy, confusion, labels } = await json('evaluate', `model=${full}`, `data=${DATA}`);
     expect(text).toMatch(/^---\nlicense: mit\n[\s\S]*\n---\n\n# full\n/);
+    expect(card(half)).toContain('Licence: not stated.');
+    expect(card(half)).not.toMatch(/^license:/m);
     expect(text).toContain(`            value: ${accuracy.toFixed(6)}`);
     expect(text).toContain('### PublicTest: 12 images');
     expect(text).toContain('### PrivateTest: 12 images');
@@ -133,6 +139,35 @@ describe('a model folder', () => {
       expect(text).toContain(warning);
     }
     expect(text).not.toContain(folder.path);
+  });
+
+  test('a licence is one word, and nothing that an ONNX file has', async () => {
+    const args = ['export', `model=${RUN}`, `out=${at('models', 'licence')}`];
+    const [bad, onnx] = [
+      await fer(...(args as ['export']), 'license=MIT or later'),
+      await fer(...(args as ['export']), 'license=MIT', 'format=onnx'),
+    ];
+    expect(bad).toMatchObject({ code: 2, stderr: expect.stringContaining('an SPDX identifier such as MIT') });
+    expect(onnx).toMatchObject({
+      code: 2,
+      stderr: expect.stringMatching(/^license= would have no effect: format=onnx writes no model card/),
+    });
+  });
+
+  test('promises the same weights of a training from nothing to its end alone', async () => {
+    const promise = 'The same command with the same data gives the same weights to the last bit';
+    expect(card(full)).toContain(promise);
+    const record = { ...readProvenance(readModel(full).file) } as Provenance;
+    const cardWith = (changed: Partial<Provenance>): string =>
+      training({ provenance: { ...record, ...changed } } as ModelCard);
+    expect(cardWith({})).toContain(promise);
+    const stopped = cardWith({ history: record.history.slice(0, 2) });
+    expect(stopped).toMatch(/^2 of 3 epochs in /);
+    expect(stopped).toContain(
+      'This command documents how the weights were made. a was stopped after 2 of its 3',
+    );
+    expect(stopped).not.toContain(promise);
+    expect(cardWith({ history: [] })).toContain('After how many epochs a ended is not recorded.');
   });
 
   test('the command repeats the training', async () => {
@@ -162,6 +197,9 @@ describe('a model folder', () => {
       'fer train da',
     ]);
     expect(lines[2]).toMatch(/starts from models\/half\/model\.safetensors, SHA-256 [0-9a-f]{64}$/);
+    expect(card(chained)).toContain(
+      'These commands document how the weights were made. Weights that a comment names by their SHA-256 do not',
+    );
     const report = at('report.html');
     expect((await fer('report', half, `data=${DATA}`, 'faces=0', 'mistakes=0', `out=${report}`)).code).toBe(
       0,
@@ -212,6 +250,7 @@ describe('a model folder', () => {
     const args = ['name=named', `runs=${at('runs')}`, 'n_epochs=1', 'width=8', 'eval_crops=1', 'threads=1'];
     expect((await fer('train', data, ...args, 'limit=10', 'curves=false')).code).toBe(0);
     await json('export', `model=${at('runs', 'named')}`, `out=${out}`, data);
+    expect(card(out)).toContain('because the copy of FER2013 used has no PrivateTest images.');
     expect(card(out)).toContain('On FER2013; SHA-256');
     expect(card(out)).not.toContain('on other data');
     expect(card(out)).toContain('were chosen by PublicTest');

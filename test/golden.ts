@@ -158,8 +158,11 @@ export async function evaluate(backend: Backend) {
   };
 }
 
-/** Five steps of training: all that belongs to the first, and the parameters after the last. */
-export async function train(backend: Backend) {
+/** Steps that the file knows. */
+export const STEPS = GOLDEN.five_steps.losses.length;
+
+/** So many steps of training: all that belongs to the first, and the parameters after the last. */
+export async function train(backend: Backend, steps = STEPS) {
   upload(backend);
   const { forward, backward, logits, inputGradient } = TRAINING;
   const program = backend.compile(
@@ -189,7 +192,7 @@ export async function train(backend: Backend) {
     statistics[name] = figuresAt(GOLDEN.running_after_one_batch[name], values);
   }
 
-  while (losses.length < GOLDEN.five_steps.losses.length) await advance();
+  while (losses.length < steps) await advance();
   const after: Record<string, Figures> = {};
   /** How far a parameter moved at most. */
   const moved: Record<string, number> = {};

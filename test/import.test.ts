@@ -177,11 +177,12 @@ describe('refused', () => {
     ['a zip archive of torch.save', Buffer.from('PK\u0003\u0004rest of it', 'latin1')],
     ['a bare pickle', Buffer.from([0x80, 2, 0x7d, 0x71, 0, 0x58, 4, 0, 0, 0])],
   ])('%s: says how to convert it', async (_, bytes) => {
-    const file = at('epoch_300');
+    const file = at("it's epoch_300");
     writeFileSync(file, bytes);
     const { code, stderr } = await bring(file);
     expect(code).toBe(1);
     expect(stderr).toMatch(/file of torch\.save.*save_file\(c\.get\('params', c\)/);
+    expect(stderr.endsWith(`" '${at("it'\\''s epoch_300")}'\n`)).toBe(true);
   });
 
   test('a header of 640 bytes is no pickle', async () => {

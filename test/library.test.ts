@@ -1,6 +1,7 @@
 import { readFileSync, writeFileSync } from 'node:fs';
+import { Worker } from 'node:worker_threads';
 import sharp from 'sharp';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { WasmBackend } from '../src/engine/backend/wasm.ts';
 import { FerError, PictureError, UsageError } from '../src/errors.ts';
 import { Recognizer } from '../src/evaluate/recognizer.ts';
@@ -262,6 +263,17 @@ describe('what cannot be done is said', () => {
     await expect(fer.recognize(photo, options as object)).rejects.toThrow(message);
   });
 
+  test.each([
+    [{ crops: 5 }, /crops is 5, expected 1 or 10/],
+    [{ faces: 'x' }, /faces is "x"/],
+    [{ minScore: 7 }, /minScore is 7/],
+    [{ smallest: 0 }, /smallest is 0/],
+  ])('%o, already where it is loaded', async (options, message) => {
+    const loaded = loadRecognizer({ model: tiny.model, threads: 1, ...(options as object) });
+    await expect(loaded).rejects.toThrow(UsageError);
+    await expect(loaded).rejects.toThrow(message);
+  });
+
   test('a model that is not there, or is none', async () => {
     await expect(loadRecognizer({ model: tiny.at('none') })).rejects.toThrow(/no model at/);
     await expect(loadRecognizer({ model: tiny.at('runs') })).rejects.toThrow(/config\.json is missing/);
@@ -289,6 +301,21 @@ test('close fails what is under way, and what comes after', async () => {
   await failed;
   await expect(other.recognize(photo)).rejects.toThrow(/closed/);
   expect(other.problem?.message).toMatch(/closed/);
+  await other.close();
+});
+
+test('a thread that dies is told as an error of its own, with its cause', async () => {
+  const posting = vi.spyOn(Worker.prototype, 'postMessage');
+  const other = await loadRecognizer({ model: tiny.model, threads: 1, faces: 'none' });
+  const [worker] = posting.mock.contexts as Worker[];
+  posting.mockRestore();
+  const under = other.recognize(photo).catch((error: unknown) => error);
+  const cause = new Error('out of memory');
+  worker.emit('error', cause);
+  expect(await under).toEqual(new FerError("the recognizer's thread failed: out of memory"));
+  expect(other.problem).toBeInstanceOf(FerError);
+  expect(other.problem?.cause).toBe(cause);
+  await expect(other.recognize(photo)).rejects.toBe(other.problem);
   await other.close();
 });
 

@@ -3,7 +3,7 @@ import { createServer, type Server } from 'node:http';
 import { createRequire } from 'node:module';
 import { dirname, extname, join } from 'node:path';
 import type { Browser, Page } from 'playwright-core';
-import type { Box } from '../src/face/image.ts';
+import type { Box } from '../src/image/image.ts';
 import { openChromium } from './chromium.ts';
 
 const require = createRequire(import.meta.url);

@@ -49,12 +49,26 @@ describe('types', () => {
   });
 });
 
-test('the declarations of the built package are whole, without this repositoryâ€™s settings', () => {
+describe('the declarations of the built package', () => {
   const folder = temporaryFolder();
   afterAll(() => folder.remove());
   const root = fileURLToPath(new URL('..', import.meta.url));
   mkdirSync(join(folder.path, 'node_modules'));
   symlinkSync(root, join(folder.path, 'node_modules/fer'));
+  writeFileSync(join(folder.path, 'package.json'), '{ "type": "module" }');
+
+  /** Checks programs by their files' names as a project that has installed the package does, declarations included. */
+  const check = (programs: Readonly<Record<string, string>>, ...types: string[]): void => {
+    for (const [name, code] of Object.entries(programs)) writeFileSync(join(folder.path, name), code);
+    const tsc = join(root, 'node_modules/typescript/bin/tsc');
+    const options = ['--noEmit', '--strict', '--module', 'nodenext', '--target', 'es2022', ...types];
+    const done = spawnSync(process.execPath, [tsc, ...options, ...Object.keys(programs)], {
+      cwd: folder.path,
+      encoding: 'utf8',
+    });
+    expect(done.stdout + done.stderr).toBe('');
+    expect(done.status).toBe(0);
+  };
   const program = (from: string, picture: string) => `import { loadRecognizer } from '${from}';
     export async function labels(): Promise<string[]> {
       const fer = await loadRecognizer({ crops: 1 });
@@ -62,18 +76,61 @@ test('the declarations of the built package are whole, without this repositoryâ€
       await fer.close();
       return faces.map(({ label }) => label);
     }`;
-  writeFileSync(join(folder.path, 'package.json'), '{ "type": "module" }');
-  writeFileSync(join(folder.path, 'node.ts'), program('fer', `'photo.jpg'`));
-  writeFileSync(join(folder.path, 'browser.ts'), program('fer/browser', 'new Blob()'));
-  const tsc = join(root, 'node_modules/typescript/bin/tsc');
-  const types = join(root, 'node_modules/@types');
-  const options = ['--noEmit', '--strict', '--module', 'nodenext', '--target', 'es2022', '--skipLibCheck'];
-  const done = spawnSync(process.execPath, [tsc, ...options, '--typeRoots', types, 'node.ts', 'browser.ts'], {
-    cwd: folder.path,
-    encoding: 'utf8',
+
+  test('are whole in Node, which has no types of a page, and so are the programs of the documentation', () => {
+    const documents = ['README.md', 'docs/library.md'].map((name) => readFileSync(join(root, name), 'utf8'));
+    const shown = documents.flatMap((text) =>
+      [...text.matchAll(/```js\n(.*?)```/gs)].map(([, code]) => code),
+    );
+    expect(shown.length).toBeGreaterThan(4);
+    const programs = Object.fromEntries(shown.map((code, i) => [`shown${i}.ts`, code]));
+    const typeRoots = join(root, 'node_modules/@types');
+    check(
+      { ...programs, 'node.ts': program('fer', `'photo.jpg'`) },
+      ...['--lib', 'es2022', '--types', 'node', '--typeRoots', typeRoots],
+    );
   });
-  expect(done.stdout + done.stderr).toBe('');
-  expect(done.status).toBe(0);
+
+  test('are whole in a page, which has no types of Node', () => {
+    check({ 'browser.ts': program('fer/browser', 'new Blob()') }, ...['--lib', 'es2022,dom', '--types', '']);
+  });
+});
+
+test('the library exports these names, which programs rely on', async () => {
+  expect(Object.keys(await import('fer')).sort()).toEqual(
+    [
+      'DeviceError',
+      'Explainer',
+      'FACE_SIZE',
+      'FER2013_LABELS',
+      'FaceDetector',
+      'FerError',
+      'Interrupted',
+      'METHODS',
+      'METHOD_NAMES',
+      'PictureError',
+      'Recognizer',
+      'SPLITS',
+      'UsageError',
+      'computeMetrics',
+      'createBackend',
+      'cropFace',
+      'drawFace',
+      'listImages',
+      'loadDataset',
+      'loadFaceModels',
+      'loadRecognizer',
+      'metricsText',
+      'prepareTraining',
+      'readGrayImage',
+      'readModel',
+      'readPhoto',
+      'saliencyPanel',
+      'shownMap',
+      'synthetic',
+      'train',
+    ].sort(),
+  );
 });
 
 describe('the browser library', () => {

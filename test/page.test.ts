@@ -165,6 +165,33 @@ describe.runIf(hasChromium())('the page', { timeout: PATIENCE }, () => {
     await page.waitForSelector('.drop');
   });
 
+  test('decodes many photos one at a time, and shows the first as soon as it can', async () => {
+    const page = await open();
+    await page.evaluate(() => {
+      const { decode } = HTMLImageElement.prototype;
+      const seen = { now: 0, most: 0, all: 0 };
+      Object.assign(globalThis, { seen });
+      HTMLImageElement.prototype.decode = async function () {
+        seen.all++;
+        seen.most = Math.max(seen.most, ++seen.now);
+        await decode.call(this);
+        seen.now--;
+      };
+    });
+    const names = ['a.png', 'b.png', 'c.png'];
+    const files = names.map((name) => ({ name, mimeType: 'image/png', buffer: photo }));
+    await page.setInputFiles('input[type=file]', files);
+    await page.waitForSelector('.stage img[alt="a.png"]');
+    expect(await page.$$eval('.strip img', (all) => all.map((one) => one.getAttribute('alt')))).toEqual(
+      names,
+    );
+    const seen = await page.waitForFunction(() => {
+      const { seen: found } = globalThis as unknown as { seen: { now: number; most: number; all: number } };
+      return found.all === 3 && found.now === 0 && found;
+    });
+    expect(await seen.jsonValue()).toMatchObject({ most: 1 });
+  });
+
   test('takes a photo as one face where that is asked for', async () => {
     const page = await open();
     await choose(page);

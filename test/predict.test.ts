@@ -74,6 +74,7 @@ describe('pictures', () => {
       const sum = exp.reduce((a, b) => a + b);
       for (const args of [[file], [at('pictures')], [at('pictures'), 'bs=10']]) {
         const row = (await predict(...args)).rows.find((candidate) => candidate.file === file);
+        expect(Object.keys(row?.scores ?? {})).toEqual(dataset.labels);
         Object.values(row?.scores ?? {}).forEach((score, i) => {
           expect(score).toBeCloseTo(exp[i] / sum, 6);
         });

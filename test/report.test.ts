@@ -1,7 +1,9 @@
 import fs, { cpSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
+import { mcnemar } from '../src/evaluate/mcnemar.ts';
 import type { Metrics } from '../src/evaluate/metrics.ts';
+import { pValue } from '../src/report/format.ts';
 import { fer, must } from './commands.ts';
 import { temporaryFolder } from './dataFiles.ts';
 import { attribute, type Element, elements, placedTexts, textOf } from './svg.ts';
@@ -336,9 +338,29 @@ describe('the report of several runs', () => {
     expect(pair.slice(3, 5)).toEqual([String(only(right[0], right[1])), String(only(right[1], right[0]))]);
     const difference = 100 * (metrics[0].accuracy - metrics[1].accuracy);
     expect(Number(pair[1].replace('−', '-'))).toBeCloseTo(difference, 1);
-    expect(found.pairs[0].difference).toBeCloseTo(difference / 100, 12);
+    const { interval, ...figures } = found.pairs[0];
+    expect(figures.difference).toBeCloseTo(difference / 100, 12);
+    expect(figures).toMatchObject({ first: 'one', second: 'other', ...mcnemar(right[0], right[1]) });
+    expect(figures.corrected).toBe(figures.p);
+    expect(interval.low).toBeLessThanOrEqual(figures.difference);
+    expect(interval.high).toBeGreaterThanOrEqual(figures.difference);
     const settings = tableIn(page, 'settings').map(([key]) => key);
     expect(settings).toEqual(['', 'val', 'augment', 'eval_crops', 'n_epochs', 'lr', 'seed', 'warmup']);
+  });
+
+  test('on a terminal p is corrected where there are several pairs, as on the page', async () => {
+    cpSync(at('one'), at('third'), { recursive: true });
+    const out = at('three.html');
+    const text = await must('report', at('one'), at('other'), at('third'), ...SEVERAL, `out=${out}`);
+    const told = [...text.matchAll(/^(\S+) against (\S+): .*, p (\S+) \(corrected for 3 pairs\)$/gm)];
+    const rows = tableIn(readFileSync(out, 'utf8'), 'pairs').slice(1);
+    expect(told.map(([, first, second]) => `${first} − ${second}`)).toEqual(rows.map(([pair]) => pair));
+    told.forEach(([, , , p], i) => {
+      expect(pValue(Number(p)).replaceAll('\u00a0', ' ')).toBe(rows[i][6]);
+    });
+    expect(rows.some((row) => row[5] !== row[6])).toBe(true);
+    const two = await must('report', at('one'), at('other'), ...SEVERAL, `out=${out}`);
+    expect(two).toMatch(/ gets right, p \S+$/m);
   });
 
   test('a run has one colour, and its name, in every chart, though the first was not validated', async () => {

@@ -179,6 +179,16 @@ describe('restore_epoch', () => {
     expect(snapshot(run)).toEqual(before);
   });
 
+  test('is refused where no epoch would follow', () => {
+    const { runs, run } = copy();
+    const before = snapshot(run);
+    const refusal = /leaves nothing to train, as n_epochs=3: give a larger n_epochs=/;
+    expect(() => configOf({ runs, restore_epoch: 3 })).toThrow(refusal);
+    expect(() => configOf({ runs, restore_epoch: 1, start_epoch: 3 })).toThrow(/^start_epoch=3 leaves/);
+    expect(configOf({ runs, restore_epoch: 3, n_epochs: 4 }).n_epochs).toBe(4);
+    expect(snapshot(run)).toEqual(before);
+  });
+
   test('takes another optimizer with settings of its own, but no other network', async () => {
     const { runs } = copy();
     expect(configOf({ runs, restore_epoch: 1 })).toMatchObject({ optimizer: 'sgd_nesterov', lr: 0.02 });

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
 import { keyOf, uniform } from '../src/engine/random.ts';
 import { FerError, Interrupted } from '../src/errors.ts';
-import { readSafetensors } from '../src/io/safetensors.ts';
+import { readSafetensors, writeSafetensors } from '../src/io/safetensors.ts';
 import { RunFolder } from '../src/train/runFolder.ts';
 import { temporaryFolder } from './dataFiles.ts';
 import { CLI, cli, start, TRAIN_PROCESS } from './process.ts';
@@ -234,6 +234,28 @@ describe('an interruption in this process', () => {
     expect(outcomeOf(join(settings.runs, 'a'))).toEqual(outcomeOf(join(unbroken, 'a')));
   });
 
+  test('an epoch that goes on with another rate keeps that of its first step', async () => {
+    const runs = at('other rate');
+    let steps = 0;
+    const stopped = trainTiny(
+      { runs },
+      { dataset, listener: { onStep: () => steps++ }, interrupted: () => steps === 2 },
+    );
+    await expect(stopped).rejects.toThrow(Interrupted);
+    cpSync(join(runs, 'a'), at('of before', 'a'), { recursive: true });
+    const { history } = await trainTiny({ runs, resume: true, lr: 0.005 }, { dataset });
+    expect(history.map(({ lr }) => lr)).toEqual([TINY.lr, 0.005]);
+    // Earlier versions saved no rate.
+    const { state } = readSafetensors(at('of before', 'a', 'last.safetensors')).metadata;
+    const old = at('of before', 'a', state);
+    const { tensors, metadata } = readSafetensors(old);
+    const { lr, ...progress } = JSON.parse(metadata.progress);
+    expect(lr).toBe(TINY.lr);
+    writeSafetensors(old, tensors, { progress: JSON.stringify(progress) });
+    const later = await trainTiny({ runs: at('of before'), resume: true, lr: 0.005 }, { dataset });
+    expect(later.history.map((row) => row.lr)).toEqual([0.005, 0.005]);
+  });
+
   test('how to go on can be pasted into a shell', async () => {
     const runs = at("it's here");
     const stopped = trainTiny({ runs, data: 'a b.csv' }, { dataset, interrupted: () => true });
@@ -287,6 +309,8 @@ describe('signals', () => {
       const running = start(process.execPath, [CLI, ...args(signal), 'json=true']);
       await running.said('epoch 1/3');
       await new Promise((resolve) => setTimeout(resolve, 20));
+      // Nobody watches: a terminal that closes is no reason to end.
+      running.child.kill('SIGHUP');
       running.child.kill(signal);
       const { code, stdout, stderr } = await running.ended;
       expect({ code, stdout }).toEqual({ code: 130, stdout: '' });

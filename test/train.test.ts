@@ -198,12 +198,25 @@ describe('early stopping', () => {
       const best = accuracies.slice(0, n).indexOf(Math.max(...accuracies.slice(0, n)));
       expect(n - 1 - best).toBeLessThan(2);
     }
+    const notes: string[] = [];
     const again = await trainTiny(
       { runs: at('patience'), resume: true },
-      { dataset: faces({ Training: 40 }) },
+      { dataset: faces({ Training: 40 }), listener: { onNote: (line) => notes.push(line) } },
     );
     expect(again).toEqual(result);
+    expect(notes).toEqual([
+      `${at('patience', 'a')} is out of patience: give a larger patience=, or 0, to go on with it`,
+    ]);
   });
+});
+
+test('a run does not go on towards a least rate above its rate', async () => {
+  const runs = at('least rate');
+  await trainTiny({ runs, n_epochs: 1, scheduler: 'cosine' }, { dataset: faces() });
+  expect(() => configOf({ runs, resume: true, n_epochs: 2, min_lr: 0.5 })).toThrow(
+    /^min_lr=0\.5 is above lr=0\.01/,
+  );
+  expect(configOf({ runs, resume: true, n_epochs: 2, min_lr: 0.005 }).min_lr).toBe(0.005);
 });
 
 describe('a run whose length is decided on the way', () => {
@@ -246,6 +259,13 @@ describe('diverging', () => {
     expect(figuresOf(join(runs, 'a'))).toEqual(history);
     const mended = await trainTiny({ runs, resume: true, n_epochs: 3, lr: 1e-3 }, { dataset });
     expect(mended.history.map(({ lr }) => lr)).toEqual([0.01, 1e-3, 1e-3]);
+  });
+
+  test('names the rate of the moment beside lr=, which the advice is about', async () => {
+    const warming = trainTiny({ runs: at('warming'), lr: 1e30, warmup: 3 }, { dataset });
+    await expect(warming).rejects.toThrow(
+      /, at a rate of \S+e\+29 \(lr=1e\+30\)\. .* start again with lr=3e\+29 and overwrite=true$/,
+    );
   });
 
   test('weights that are not finite are never saved, even where the loss still was', async () => {

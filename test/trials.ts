@@ -1,11 +1,11 @@
 import { defaultsOf } from '../src/config/option.ts';
 import { parseArguments } from '../src/config/parse.ts';
+import { withoutUnused } from '../src/config/usedSettings.ts';
 import { checkTuneConfig, type TrialSettings, trialOptions, tuneOptions } from '../src/config.ts';
 import { type Configurations, configurationsOf } from '../src/tune/configurations.ts';
 import type { TrialResult } from '../src/tune/result.ts';
 import { Study } from '../src/tune/study.ts';
 import { makeTrial, type Trial } from '../src/tune/trial.ts';
-import { withoutUnused } from '../src/tune/usedSettings.ts';
 
 export const DATA_HASH = 'd'.repeat(64);
 

@@ -193,6 +193,11 @@ test('Ctrl-C saves the trials under way and says how to go on', async () => {
       existsSync(at('stopped', 'trials', name, 'last.safetensors')),
     );
   await until(() => lasts().length === 2, running.output);
+  // The terminal's end is no business of the trials: the study decides.
+  for (const name of lasts()) {
+    const { pid } = JSON.parse(readFileSync(at('stopped', 'trials', name, '.lock'), 'utf8'));
+    process.kill(pid, 'SIGHUP');
+  }
   running.child.kill('SIGINT');
   const { code, stdout, stderr } = await running.ended;
   expect({ code, stdout }).toEqual({ code: 130, stdout: '' });
@@ -223,6 +228,22 @@ test('successive halving pauses and resumes: the winner is the run it would have
   const settings = [...quick, 'n_epochs=4', `lr=${winner?.settings?.lr}`, 'save_freq=0'];
   expect((await cli('train', 'name=winner', `runs=${folder.path}`, ...settings)).code).toBe(0);
   expect(tensorsOf(join(run, 'last.safetensors'))).toEqual(tensorsOf(at('winner', 'last.safetensors')));
+});
+
+test('the test split asked for later, far from the run folders: the winner is trained to its end again', async () => {
+  const args = ['search=asha', 'trials=3', 'lr=1e-3..1', 'reduction=3', 'jobs=2', 'threads=2'];
+  const first = await tune('elsewhere', ...args, 'test=false');
+  expect(first.code, first.stderr).toBe(0);
+  const before = recordOf(at('elsewhere')).trials;
+  rmSync(at('elsewhere', 'trials'), { recursive: true });
+  const second = await tune('elsewhere', ...args);
+  expect(second.code, second.stderr).toBe(0);
+  expect(ended(second)).toHaveLength(1);
+  recordOf(at('elsewhere')).trials.forEach(({ test: judged, seconds: _, ...trained }, i) => {
+    const { seconds: __, ...same } = before[i];
+    expect(trained).toEqual(same);
+    expect(judged !== undefined).toBe(trained.status === 'finished');
+  });
 });
 
 describe('what goes wrong with one trial', () => {
@@ -295,6 +316,9 @@ describe('what is refused before anything runs', () => {
     [['search=asha', 'min_epochs=3'], 2, /it must be below n_epochs=3/],
     [['optimizer=sgd_nesterov', 'momentum=0'], 2, /needs momentum > 0/],
     [['train=Training+PublicTest,PublicTest'], 2, /accuracy on images the network learned from/],
+    [['crop_size=40,56'], 1, /crops of crop_size=56 do not fit into faces of 48x48 pixels/],
+    [['lr=0.1,0.2', 'min_lr=0.3'], 2, /min_lr=0\.3 is above lr=0\.1/],
+    [['search=random', 'lr=0.1,0.2', 'crop_size=56'], 1, /^drew 2 of trials=20: .*hold no others$/m],
     [['queue=redis:me:secret@host'], 2, /queue=\.\.\.: queue must be redis:\/\/HOST:PORT/],
     [['queue=redis://me:secret@host/x'], 2, /queue= names a database that is no number/],
   ])('%j', async (args, code, message) => {

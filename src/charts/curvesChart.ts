@@ -196,7 +196,8 @@ function epochs(history: readonly CurvePoint[]) {
     type: 'quantitative' as const,
     title: 'epoch',
     scale: { domain: [first - margin, last + margin], nice: false },
-    axis: { format: 'd', tickMinStep: 1, tickCount: 8, grid: false },
+    // Labels stand under their ticks at the ends, too: the last one moved inwards would stand under the epoch before.
+    axis: { format: 'd', tickMinStep: 1, tickCount: 8, grid: false, labelFlush: false },
   };
 }
 

@@ -88,7 +88,8 @@ export function linesChart(lines: readonly Line[], { figure, format, zero = fals
             type: 'quantitative',
             title: 'epoch',
             scale: { domain: [first - margin, last + margin], nice: false },
-            axis: { format: 'd', tickMinStep: 1, tickCount: 8, grid: false },
+            // As in `curvesChart`.
+            axis: { format: 'd', tickMinStep: 1, tickCount: 8, grid: false, labelFlush: false },
           },
         },
         layer: [

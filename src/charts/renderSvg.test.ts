@@ -30,6 +30,15 @@ const lines = (svg: string, color: string): number[][][] =>
         .map((point) => point.split(',').map(Number)),
     );
 
+test('every epoch stands under its tick, the last one too', async () => {
+  const history = Array.from({ length: 55 }, (_, i) => row(i + 1, 0.5));
+  const labels = elements(await renderSvg(curves(history, 54)), 'text').filter((text) =>
+    /^5+$/.test(textOf(text)),
+  );
+  expect(labels.map(textOf)).toEqual(['5', '55', '5', '55', '5', '55']);
+  for (const label of labels) expect(attribute(label, 'text-anchor')).toBe('middle');
+});
+
 test('the confusion matrix: rows are targets, columns predictions, shares over counts', async () => {
   const labels = ['happy', 'sad', 'fear'];
   const confusion = [

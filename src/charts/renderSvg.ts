@@ -1,6 +1,7 @@
 import type { TopLevelSpec } from 'vega-lite';
 import { fontFaceCss, textWidth } from './font.ts';
-import { PALETTES, type Palette, type ThemeName, vegaConfig } from './theme.ts';
+import { PALETTES, type Palette, vegaConfig } from './theme.ts';
+import type { ThemeName } from './themeName.ts';
 
 /** A chart without colours: every theme draws it. */
 export interface Chart {

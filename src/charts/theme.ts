@@ -1,8 +1,6 @@
 import type { Config } from 'vega-lite';
 import { FONT_STACK } from './font.ts';
-
-/** `css` leaves the choice to the page a chart stands in: its colours are variables, see `paletteCss`. */
-export type ThemeName = 'light' | 'dark' | 'css';
+import type { ThemeName } from './themeName.ts';
 
 /** All colours of a chart. */
 export interface Palette {

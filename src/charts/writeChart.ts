@@ -1,7 +1,7 @@
 import { writeFileAtomic } from '../io/files.ts';
 import { type Chart, renderSvg } from './renderSvg.ts';
 import { svgToPng } from './svgToPng.ts';
-import type { ThemeName } from './theme.ts';
+import type { ThemeName } from './themeName.ts';
 
 export interface WriteChartOptions {
   readonly theme?: Exclude<ThemeName, 'css'>;

@@ -8,6 +8,8 @@ import { averageProvenance } from '../export/provenance.ts';
 import { averageWeights } from '../nn/averageWeights.ts';
 import { joinNetworks } from '../nn/joinNetworks.ts';
 import { loadModel, readWeights } from '../nn/model.ts';
+import { grouped } from '../term/numbers.ts';
+import { shellWord } from '../term/shellWord.ts';
 import { measureNormStatistics } from '../train/normStatistics.ts';
 import { originOf } from '../train/source.ts';
 import { readData } from './common.ts';
@@ -49,8 +51,8 @@ export const run: Run<typeof averageOptions> = async ({ config, positionals: mod
       const what = models.length === 1 ? models[0] : several;
       return (
         `${folder}: ${what} (${network} of width ${width}), its batch-norm statistics those of ` +
-        `${counted.toLocaleString('en-US')} images\n` +
-        `to see what it is worth: fer evaluate model=${folder} data=${config.data}`
+        `${grouped(counted)} images\n` +
+        `to see what it is worth: fer evaluate model=${shellWord(folder)} data=${shellWord(config.data)}`
       );
     });
   } finally {

@@ -37,26 +37,57 @@ export async function readData(
 /** The user's wish to stop: the first Ctrl-C (or SIGTERM) is a request, the second ends the process. */
 export interface Signal {
   readonly received: Promise<void>;
+  readonly isReceived: boolean;
   /** From now on signals do what they do to any program. */
   ignore(): void;
 }
 
-/** @param onFirst says what becomes of the work under way */
-export function untilSignal(onFirst: () => void): Signal {
+/**
+ * A closed terminal (SIGHUP) asks for an end as well, unless standard error goes elsewhere: then the work was meant
+ * to outlive the terminal. `nohup` alone does not see to that, as Node does not keep a signal ignored.
+ *
+ * @param onFirst says what becomes of the work under way
+ * @param onTerminal whether somebody watches; on Windows the system ends the process soon after in any case
+ */
+export function untilSignal(
+  onFirst: () => void,
+  onTerminal = process.stderr.isTTY === true || process.platform === 'win32',
+): Signal {
   let count = 0;
+  let isReceived = false;
   let receive: () => void;
   const received = new Promise<void>((resolve) => {
     receive = resolve;
   });
-  const onSignal = (): void => {
-    count++;
-    if (count > 1) process.exit(130);
+  const request = (): void => {
+    if (isReceived) return;
+    isReceived = true;
     onFirst();
     receive();
   };
-  for (const name of ['SIGINT', 'SIGTERM'] as const) process.on(name, onSignal);
-  const ignore = (): void => {
-    for (const name of ['SIGINT', 'SIGTERM'] as const) process.off(name, onSignal);
+  const onSignal = (): void => {
+    count++;
+    if (count > 1) process.exit(130);
+    request();
   };
-  return { received, ignore };
+  // Never counted: a terminal that closes may send it twice.
+  const onHangup = (): void => {
+    if (onTerminal) request();
+  };
+  const listeners = [
+    ['SIGINT', onSignal],
+    ['SIGTERM', onSignal],
+    ['SIGHUP', onHangup],
+  ] as const;
+  for (const [name, listener] of listeners) process.on(name, listener);
+  const ignore = (): void => {
+    for (const [name, listener] of listeners) process.off(name, listener);
+  };
+  return {
+    received,
+    get isReceived() {
+      return isReceived;
+    },
+    ignore,
+  };
 }

@@ -3,13 +3,15 @@ import type { Dataset, Split } from '../data/dataset.ts';
 import { trainingImages } from '../data/duplicates.ts';
 import { createBackend } from '../engine/createBackend.ts';
 import { Ensemble } from '../evaluate/ensemble.ts';
-import { facesOf, type Judgement, judge } from '../evaluate/judge.ts';
-import { argmax, type Metrics } from '../evaluate/metrics.ts';
+import { facesPerStep } from '../evaluate/inference.ts';
+import { facesOf, type Judgement, judge, predictionsOf } from '../evaluate/judge.ts';
+import type { Metrics } from '../evaluate/metrics.ts';
 import { Recognizer } from '../evaluate/recognizer.ts';
 import { metricsText } from '../evaluate/table.ts';
 import { makeFileFolder, makeFolder, writeFileAtomic } from '../io/files.ts';
 import { pathList } from '../io/pathList.ts';
 import { findOfList, loadFound, modelName } from '../nn/model.ts';
+import { counted, percent } from '../term/numbers.ts';
 import { readData } from './common.ts';
 import type { Run } from './verb.ts';
 
@@ -25,7 +27,7 @@ export const run: Run<typeof evaluateOptions> = async ({ config }, out) => {
   else if (config.out !== '') makeFolder(config.out);
   const backend = await createBackend(config);
   try {
-    const batch = Math.max(1, Math.floor(config.bs / config.crops));
+    const batch = facesPerStep(config.bs, config.crops);
     const recognizers = models.map(
       (model) => new Recognizer(backend, loadFound(backend, model), { crops: config.crops, batch }),
     );
@@ -44,9 +46,8 @@ export const run: Run<typeof evaluateOptions> = async ({ config }, out) => {
       writeFileAtomic(config.out, `${JSON.stringify(metrics, null, 2)}\n`);
     } else if (config.out !== '') {
       const { writeEvaluation } = await import('../report/evaluationFiles.ts');
-      const images = `${metrics.n.toLocaleString('en-US')} images`;
-      const accuracy = `accuracy ${(100 * metrics.accuracy).toFixed(2)} %`;
-      const subtitle = `${names.join(' + ')} on ${config.split}, ${images}: ${accuracy}`;
+      const accuracy = `accuracy ${percent(metrics.accuracy)}`;
+      const subtitle = `${names.join(' + ')} on ${config.split}, ${counted(metrics.n, 'image')}: ${accuracy}`;
       await writeEvaluation(config.out, { ...judgement, metrics }, { subtitle, theme: config.theme });
     }
   } finally {
@@ -57,16 +58,17 @@ export const run: Run<typeof evaluateOptions> = async ({ config }, out) => {
 
 /** With the accuracy on what is unseen for certain, where a test split holds training images. */
 function withUnseen(
-  { logits, targets, metrics }: Judgement,
+  judgement: Judgement,
   dataset: Dataset,
   { split, limit }: { split: Split; limit: number },
 ): Metrics {
+  const { targets, metrics } = judgement;
   // A part of Training says nothing of the rest.
   if (split === 'Training' || limit > 0) return metrics;
   const seen = trainingImages(dataset, split);
-  const C = metrics.labels.length;
   const unseen = [...targets.keys()].filter((i) => !seen[i]);
   if (unseen.length === targets.length || unseen.length === 0) return metrics;
-  const right = unseen.filter((i) => argmax(logits.subarray(i * C, (i + 1) * C)) === targets[i]);
+  const predictions = predictionsOf(judgement);
+  const right = unseen.filter((i) => predictions[i].correct);
   return { ...metrics, unseen: { n: unseen.length, accuracy: right.length / unseen.length } };
 }

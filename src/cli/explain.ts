@@ -1,10 +1,15 @@
 import { type ExplainConfig, type explainOptions, methodOptions } from '../config.ts';
 import { createBackend } from '../engine/createBackend.ts';
+import { FerError } from '../errors.ts';
+import { facesPerStep } from '../evaluate/inference.ts';
 import { Explainer, type Explanation, targetIndex } from '../explain/explainer.ts';
 import { type ExplanationFiles, writeExplanation } from '../explain/files.ts';
 import type { MethodSettings } from '../explain/method.ts';
 import { makeFolder } from '../io/files.ts';
 import { findModel, loadFound } from '../nn/model.ts';
+import { alignColumns } from '../term/columns.ts';
+import { percent } from '../term/numbers.ts';
+import { plainText } from '../term/plainText.ts';
 import type { Output } from './output.ts';
 import { type Failure, facesOf, picturesOf, readPictures, resultNames } from './pictures.ts';
 import type { Run } from './verb.ts';
@@ -12,7 +17,7 @@ import type { Run } from './verb.ts';
 /** A sum of attributions is called complete if it misses no more of the score difference. */
 const COMPLETE = 0.02;
 
-/** What was found for one picture and where it was written; one that could not be read has an error instead. */
+/** What was found for one picture and where it was written, or why it could not be read or written. */
 type Explained =
   | (Pick<Explanation, 'label' | 'scores' | 'target' | 'logit'> & {
       readonly file: string;
@@ -30,7 +35,7 @@ export const run: Run<typeof explainOptions> = async ({ config, positionals }, o
   if (config.target !== '') targetIndex(config.target, model.description.labels);
   const backend = await createBackend(config);
   try {
-    const batch = Math.max(1, Math.floor(config.bs / config.crops));
+    const batch = facesPerStep(config.bs, config.crops);
     const settings = Object.entries(config).filter(([key]) => Object.hasOwn(methodOptions, key));
     const explainer = new Explainer(backend, loadFound(backend, model), {
       ...(Object.fromEntries(settings) as Partial<MethodSettings>),
@@ -76,13 +81,13 @@ async function explain(
     }
     const { file, pixels } = picture;
     const explanation = explanations.next().value as Explanation;
-    const written = await writeExplanation(pixels, explanation, {
-      folder,
-      name: names[i],
-      title: file,
-      theme,
-    });
-    results.push(summary(file, explanation, written));
+    const place = { folder, name: names[i], title: file, theme };
+    try {
+      results.push(summary(file, explanation, await writeExplanation(pixels, explanation, place)));
+    } catch (error) {
+      if (!(error instanceof FerError)) throw error;
+      results.push({ file, error: error.message });
+    }
   }
   return results;
 }
@@ -102,7 +107,7 @@ function noteIncomplete(results: readonly Explained[], out: Output): void {
     for (const { gap, difference } of 'error' in result ? [] : result.maps) {
       if (typeof gap !== 'number' || gap <= COMPLETE) continue;
       out.note(
-        `${result.file}: integrated gradients miss ${(100 * gap).toFixed(1)} % of a score difference of ` +
+        `${result.file}: integrated gradients miss ${percent(gap, 1)} of a score difference of ` +
           `${Number(difference).toPrecision(2)}; more steps=, or another baseline=, comes closer`,
       );
     }
@@ -112,18 +117,10 @@ function noteIncomplete(results: readonly Explained[], out: Output): void {
 /** A line a picture: name, answer, what was explained, and where to look. */
 function table(results: readonly Explained[]): string {
   const rows = results.map((result) => {
-    if ('error' in result) return [result.file, 'unreadable'];
+    if ('error' in result) return [result.file, 'failed'];
     const { file, label, scores, target, png } = result;
     return [file, label, (100 * scores[label]).toFixed(1), target, png];
   });
-  const all = [['file', 'label', '(%)', 'explained', 'picture'], ...rows];
-  const widths = all[0].map((_, c) => all.reduce((most, row) => Math.max(most, row[c]?.length ?? 0), 0));
-  return all
-    .map((row) =>
-      row
-        .map((cell, c) => (c === 2 ? cell.padStart(widths[c]) : cell.padEnd(widths[c])))
-        .join('  ')
-        .trimEnd(),
-    )
-    .join('\n');
+  const all = [['file', 'label', '(%)', 'explained', 'picture'], ...rows].map((row) => row.map(plainText));
+  return alignColumns(all, { isRight: (column) => column === 2 }).join('\n');
 }

@@ -7,6 +7,7 @@ import { MODEL_FILES, makeModelFolder, writeModelFolder } from '../export/modelF
 import { readProvenance } from '../export/provenance.ts';
 import { writeFileAtomic } from '../io/files.ts';
 import { buildModel, readModel, type StoredModel } from '../nn/model.ts';
+import { counted, percent, percentRange, points } from '../term/numbers.ts';
 import { readData } from './common.ts';
 import type { Output } from './output.ts';
 
@@ -31,6 +32,7 @@ export async function exportFolder(config: ExportConfig, out: Output): Promise<n
   const epoch = epochOf(written);
   const card = modelCard({
     name,
+    license: config.license,
     description: written.description,
     parameters: buildModel(written.description).parameters.count,
     dtype: config.dtype,
@@ -63,10 +65,10 @@ export async function exportFolder(config: ExportConfig, out: Output): Promise<n
   out.result(result, () =>
     [
       ...rounding.map(roundingLine),
-      ...splits.map(({ split, n, accuracy, interval: { low, high } }) => {
-        const range = `${(100 * low).toFixed(2)} to ${(100 * high).toFixed(2)}`;
-        return `${split}: ${(100 * accuracy).toFixed(2)} % of ${n.toLocaleString('en-US')} images (${range})`;
-      }),
+      ...splits.map(
+        ({ split, n, accuracy, interval }) =>
+          `${split}: ${percent(accuracy)} of ${counted(n, 'image')} (${percentRange(interval)})`,
+      ),
       `${config.out}: ${(size / 1e6).toFixed(1)} MB of weights, ${config.dtype}`,
     ].join('\n'),
   );
@@ -82,10 +84,9 @@ function epochOf({ metadata }: StoredModel): number | undefined {
 }
 
 function roundingLine({ split, n, before, after, changed, largest }: Rounding): string {
-  const difference = 100 * (after - before);
   return (
-    `${split}: half precision ${difference >= 0 ? '+' : ''}${difference.toFixed(2)} points ` +
-    `(${(100 * before).toFixed(2)} % before, ${(100 * after).toFixed(2)} % after), ${changed} of ${n} labels ` +
+    `${split}: half precision ${points(after - before)} points ` +
+    `(${percent(before)} before, ${percent(after)} after), ${changed} of ${n} labels ` +
     `changed, logits by ${largest.toPrecision(2)} at most`
   );
 }

@@ -19,6 +19,7 @@ import { loadOnnxRuntime, type OnnxRuntime } from '../export/onnx/runtime.ts';
 import { preprocessorOf } from '../export/preprocessor.ts';
 import { makeFolder, writeFileAtomic } from '../io/files.ts';
 import { type ModelDescription, readModel } from '../nn/model.ts';
+import { percent } from '../term/numbers.ts';
 import { programVersion } from '../train/programVersion.ts';
 import { readData } from './common.ts';
 import type { Output } from './output.ts';
@@ -117,7 +118,6 @@ function summary(
 }
 
 function checkLine({ on, n, logits, scores, changed, accuracy }: CheckSummary): string {
-  const percent = (share: number): string => `${(100 * share).toFixed(2)} %`;
   const accuracies = accuracy
     ? `; accuracy ${percent(accuracy.onnx)} in ONNX Runtime, ${percent(accuracy.fer)} in fer`
     : '';

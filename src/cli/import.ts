@@ -5,6 +5,8 @@ import { makeModelFolder, writeModelFolder } from '../export/modelFolder.ts';
 import { fileSha256 } from '../io/files.ts';
 import { importWeights } from '../nn/importWeights.ts';
 import { buildModel } from '../nn/model.ts';
+import { grouped } from '../term/numbers.ts';
+import { shellWord } from '../term/shellWord.ts';
 import { programVersion } from '../train/programVersion.ts';
 import type { Run } from './verb.ts';
 
@@ -23,8 +25,8 @@ export const run: Run<typeof importOptions> = async ({ config, positionals: [fil
   out.result({ out: folder, model: model.description, parameters: count, sha256 }, () => {
     const { width, labels: found } = model.description;
     return (
-      `${folder}: ${network} of width ${width}, ${count.toLocaleString('en-US')} parameters, ` +
-      `${found.join(', ')}\nto see what it is worth: fer evaluate model=${folder} data=fer2013.csv`
+      `${folder}: ${network} of width ${width}, ${grouped(count)} parameters, ` +
+      `${found.join(', ')}\nto see what it is worth: fer evaluate model=${shellWord(folder)} data=fer2013.csv`
     );
   });
   return 0;

@@ -2,6 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { option } from '../config/option.ts';
 import { bool, int } from '../config/value.ts';
 import { FerError, Interrupted } from '../errors.ts';
+import { printable } from '../term/plainText.ts';
 import { main } from './main.ts';
 import type { Output } from './output.ts';
 import { type Verb, verb } from './verb.ts';
@@ -130,6 +131,20 @@ describe('output', () => {
     const { stdout, stderr } = await run(['count', 'json=true'], verbose, true);
     expect(JSON.parse(stdout)).toEqual({ n: 2, color: false });
     expect(stderr).toContain('a remark\n');
+  });
+
+  test('a terminal obeys nothing that names hold', async () => {
+    const name = 'a\u001b]0;title\u0007\u001b[2J\u009b1A\r\u001b[31mb\n';
+    const shown = 'a ]0;title  [2J 1A b\n\n';
+    const naming = counting(async (out) => {
+      out.note(name);
+      out.result([name], () => name);
+      throw new FerError(name);
+    });
+    const { stdout, stderr } = await run(['count'], naming);
+    expect({ stdout, stderr }).toEqual({ stdout: shown, stderr: shown.repeat(2) });
+    expect((await run(['count', 'json=true'], naming)).stdout).toBe(`${JSON.stringify([name])}\n`);
+    expect(printable('\u001b[1;32mgreen\u001b[39m\u001b[2J', true)).toBe('\u001b[1;32mgreen\u001b[39m [2J');
   });
 
   test('a second JSON value is a bug', async () => {

@@ -3,6 +3,7 @@ import { programHelp, verbHelp } from '../config/help.ts';
 import { parseArguments } from '../config/parse.ts';
 import { didYouMean } from '../config/suggest.ts';
 import { FerError, Interrupted, UsageError } from '../errors.ts';
+import { printable } from '../term/plainText.ts';
 import { Output, type Streams } from './output.ts';
 import type { Verb } from './verb.ts';
 import { VERBS } from './verbs.ts';
@@ -15,7 +16,7 @@ export async function main(argv: readonly string[], streams: Streams, verbs = VE
   try {
     return await dispatch(argv, streams, verbs);
   } catch (error) {
-    streams.stderr.write(`${explain(error)}\n`);
+    streams.stderr.write(`${printable(explain(error))}\n`);
     if (error instanceof UsageError) return 2;
     return error instanceof Interrupted ? 130 : 1;
   }

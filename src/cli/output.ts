@@ -1,5 +1,6 @@
 import pc from 'picocolors';
 import { Block } from '../term/block.ts';
+import { printable } from '../term/plainText.ts';
 import { Progress, type ProgressOptions, type TerminalStream } from '../term/progress.ts';
 
 /** The two output streams of a process, or a test's stand-ins. */
@@ -38,7 +39,7 @@ export class Output {
   result(value: unknown, text: () => string): void {
     this.clear();
     if (!this.json) {
-      this.#streams.stdout.write(`${text()}\n`);
+      this.#streams.stdout.write(`${printable(text(), this.color)}\n`);
       return;
     }
     if (this.#jsonWritten) throw new Error('a verb wrote two JSON values');
@@ -49,7 +50,7 @@ export class Output {
   /** A line on standard error: a remark, or one epoch's figures. */
   note(line: string): void {
     this.clear();
-    this.#streams.stderr.write(`${line}\n`);
+    this.#streams.stderr.write(`${printable(line)}\n`);
   }
 
   /** Starts a bar on standard error in place of the last one; see `Progress`. */

@@ -14,9 +14,17 @@ import { type Failure, resultNames } from './pictures.ts';
 /** One face in a photograph; places are in pixels of the upright picture, to the tenth. */
 export type FacePrediction = Pick<RecognizedFace, 'box' | 'keypoints' | 'faceScore' | 'label' | 'scores'>;
 
-/** What was found in a photograph, the most certain face first; one that could not be read has an error instead. */
+/**
+ * What was found in a photograph, the most certain face first; one that could not be read has an error instead, and one
+ * whose annotated picture could not be written has it beside its faces.
+ */
 export type PhotoPrediction =
-  | { readonly file: string; readonly faces: readonly FacePrediction[]; readonly annotated?: string }
+  | {
+      readonly file: string;
+      readonly faces: readonly FacePrediction[];
+      readonly annotated?: string;
+      readonly error?: string;
+    }
   | Failure;
 
 /** Finds the faces of photographs, asks the network about them and draws its answers. */
@@ -58,7 +66,7 @@ export class PhotoPredictor {
       const annotated = this.#annotated.get(file);
       if (annotated === undefined) return { file, faces };
       const problem = await draw(photo, faces, annotated);
-      return problem === undefined ? { file, faces, annotated } : { file, error: problem };
+      return problem === undefined ? { file, faces, annotated } : { file, faces, error: problem };
     } catch (error) {
       if (!(error instanceof PictureError)) throw error;
       return { file, error: error.message };

@@ -1,6 +1,7 @@
 import type { PredictConfig, predictOptions } from '../config.ts';
 import type { Backend } from '../engine/backend.ts';
 import { createBackend } from '../engine/createBackend.ts';
+import { facesPerStep } from '../evaluate/inference.ts';
 import { type Recognition, Recognizer } from '../evaluate/recognizer.ts';
 import { findModel, type LoadedModel, loadFound } from '../nn/model.ts';
 import type { Output } from './output.ts';
@@ -52,10 +53,10 @@ function tell(
   table: () => string,
   out: Output,
 ): number {
-  const bad = predictions.filter((prediction) => 'error' in prediction);
-  for (const { error } of bad) out.note(error);
+  const errors = predictions.flatMap((one) => ('error' in one ? (one.error ?? []) : []));
+  for (const error of errors) out.note(error);
   out.result(predictions, table);
-  return bad.length > 0 ? 1 : 0;
+  return errors.length > 0 ? 1 : 0;
 }
 
 async function predictCrops(
@@ -66,7 +67,7 @@ async function predictCrops(
   out: Output,
   found: (prediction: CropPrediction) => void,
 ): Promise<void> {
-  const batch = Math.min(files.length, Math.max(1, Math.floor(bs / crops)));
+  const batch = Math.min(files.length, facesPerStep(bs, crops));
   const recognizer = new Recognizer(backend, model, { crops, batch });
   const bar = out.progress({ label: `predicting on ${backend.name}`, total: files.length });
   for (let first = 0; first < files.length; first += batch) {

@@ -1,4 +1,5 @@
 import type { Recognition } from '../evaluate/recognizer.ts';
+import { plainText } from '../term/plainText.ts';
 import type { PhotoPrediction } from './photos.ts';
 import type { CropPrediction } from './predict.ts';
 
@@ -18,7 +19,7 @@ export function cropsTable(predictions: readonly CropPrediction[], labels: reado
 /** A line a face: name of the picture, where the face is, label, and the share of each label. */
 export function photosTable(predictions: readonly PhotoPrediction[], labels: readonly string[]): string {
   const rows = predictions.flatMap((prediction): Row[] => {
-    if ('error' in prediction) return [{ cells: [prediction.file, ''], remark: 'unreadable' }];
+    if (!('faces' in prediction)) return [{ cells: [prediction.file, ''], remark: 'unreadable' }];
     const { file, faces } = prediction;
     if (faces.length === 0) return [{ cells: [file, ''], remark: 'no face found' }];
     return faces.map((answer) => {
@@ -37,7 +38,8 @@ interface Row {
   readonly remark?: string;
 }
 
-function table(heads: readonly string[], rows: readonly Row[], labels: readonly string[]): string {
+function table(heads: readonly string[], found: readonly Row[], labels: readonly string[]): string {
+  const rows = found.map((row) => ({ ...row, cells: row.cells.map(plainText) }));
   const widths = heads.map((head, c) =>
     rows.reduce((most, { cells }) => Math.max(most, cells[c].length), head.length),
   );

@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import type { ReportConfig, reportOptions } from '../config.ts';
 import type { Dataset } from '../data/dataset.ts';
 import { createBackend } from '../engine/createBackend.ts';
+import { facesPerStep } from '../evaluate/inference.ts';
 import { facesOf } from '../evaluate/judge.ts';
 import { makeFileFolder, writeFileAtomic } from '../io/files.ts';
 import { comparePairs, type Pair } from '../report/compareRuns.ts';
@@ -10,6 +11,7 @@ import { type JudgedRun, judgeRun, readRuns, type StoredRun } from '../report/ju
 import type { ReportContext } from '../report/reportParts.ts';
 import { runReport } from '../report/runReport.ts';
 import { type ShownFaces, shownFaces } from '../report/saliency.ts';
+import { percent, percentRange } from '../term/numbers.ts';
 import { programVersion } from '../train/programVersion.ts';
 import { readData } from './common.ts';
 import type { Output } from './output.ts';
@@ -72,7 +74,7 @@ async function judgeOne(
       mistakes: config.mistakes,
       faces: config.faces,
       crops: config.crops,
-      batch: Math.max(1, Math.floor(config.bs / config.crops)),
+      batch: facesPerStep(config.bs, config.crops),
       onProgress(done, total) {
         maps ??= out.progress({ label: 'saliency', total });
         maps.update(done);
@@ -97,17 +99,23 @@ function resultOf(file: string, { split }: ReportConfig, runs: readonly JudgedRu
 }
 
 function summary(file: string, runs: readonly JudgedRun[], pairs: readonly Pair[]): string {
-  const percent = (share: number): string => (100 * share).toFixed(2);
   const width = Math.max(...runs.map(({ name }) => name.length));
   return [
     ...runs.map(({ name, judgement, bootstrap }) => {
-      const { low, high } = bootstrap.figures.accuracy;
-      return `${name.padEnd(width)}  ${percent(judgement.metrics.accuracy)} % (${percent(low)} to ${percent(high)})`;
+      const range = percentRange(bootstrap.figures.accuracy);
+      return `${name.padEnd(width)}  ${percent(judgement.metrics.accuracy)} (${range})`;
     }),
     ...pairs.map(
-      ({ first, second, onlyFirst, onlySecond, p }) =>
-        `${first} against ${second}: ${onlyFirst} and ${onlySecond} images that one alone gets right, p ${p < 0.001 ? p.toExponential(1) : p.toFixed(3)}`,
+      (pair) =>
+        `${pair.first} against ${pair.second}: ${pair.onlyFirst} and ${pair.onlySecond} images that one alone gets ` +
+        `right, ${significance(pair, pairs.length)}`,
     ),
     file,
   ].join('\n');
+}
+
+/** The p-value of a pair, corrected where it is one of several. */
+function significance({ p, corrected }: Pair, pairs: number): string {
+  const text = (value: number): string => (value < 0.001 ? value.toExponential(1) : value.toFixed(3));
+  return pairs === 1 ? `p ${text(p)}` : `p ${text(corrected)} (corrected for ${pairs} pairs)`;
 }

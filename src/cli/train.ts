@@ -1,11 +1,12 @@
 import { join } from 'node:path';
 import type { TrainConfig, trainOptions } from '../config.ts';
 import { createBackend } from '../engine/createBackend.ts';
+import { percent } from '../term/numbers.ts';
 import type { EpochRow } from '../train/history.ts';
 import { prepareRun } from '../train/prepareRun.ts';
 import type { RunProgress } from '../train/runFolder.ts';
 import { type TrainListener, train } from '../train/train.ts';
-import { readData } from './common.ts';
+import { readData, untilSignal } from './common.ts';
 import type { Output } from './output.ts';
 import type { Run } from './verb.ts';
 
@@ -15,18 +16,12 @@ export const run: Run<typeof trainOptions> = async (parsed, out) => {
   const dataset = await readData(config, out);
   const backend = await createBackend(config);
   out.note(`${join(config.runs, config.name)}: ${config.network} on ${backend.describe()}`);
-  let signals = 0;
-  const onSignal = (): void => {
-    signals++;
-    // The second one means it.
-    if (signals > 1) process.exit(130);
-    out.note('stopping after this step; once more to stop at once without saving');
-  };
-  process.on('SIGINT', onSignal);
-  process.on('SIGTERM', onSignal);
+  const signal = untilSignal(() =>
+    out.note('stopping after this step; once more to stop at once without saving'),
+  );
   try {
     const listener = showTraining(config, out);
-    const result = await train(config, { dataset, backend, listener, interrupted: () => signals > 0 });
+    const result = await train(config, { dataset, backend, listener, interrupted: () => signal.isReceived });
     out.result(result, () => {
       const { best } = result;
       const why = result.ended === 'patience' ? ` (no better accuracy in ${config.patience} epochs)` : '';
@@ -37,8 +32,7 @@ export const run: Run<typeof trainOptions> = async (parsed, out) => {
       return `${result.run}: ${result.history.length} epochs${why}, ${outcome}`;
     });
   } finally {
-    process.off('SIGINT', onSignal);
-    process.off('SIGTERM', onSignal);
+    signal.ignore();
     await backend.close();
   }
   return 0;
@@ -84,8 +78,4 @@ function epochLine(row: EpochRow, best: EpochRow, epochs: number): string {
     `${row.imagesPerSecond.toFixed(1)} images/s`,
     `${row.seconds.toFixed(1)} s`,
   ].join('  ');
-}
-
-function percent(share: number): string {
-  return `${(100 * share).toFixed(2)} %`;
 }

@@ -14,7 +14,7 @@ import type { TrialResult } from '../tune/result.ts';
 import type { Runner } from '../tune/runner.ts';
 import { runStudy, type StudyListener } from '../tune/runStudy.ts';
 import type { Results } from '../tune/search.ts';
-import { checkTrialSplits, type DataHashes, Study, seedsOf } from '../tune/study.ts';
+import { checkTrialData, type DataHashes, Study, seedsOf } from '../tune/study.ts';
 import { studyChart } from '../tune/studyChart.ts';
 import { StudyFolder, type StudyRecord } from '../tune/studyFolder.ts';
 import { StudyProgress } from '../tune/studyProgress.ts';
@@ -33,6 +33,10 @@ export const run: Run<typeof tuneOptions> = async (parsed, out) => {
   const { config } = parsed;
   const configurations = configurationsOf(parsed);
   if (configurations.skipped) out.note(skippedText(configurations.skipped));
+  const drawn = configurations.settings.length;
+  if (config.search !== 'grid' && drawn < config.trials) {
+    out.note(`drew ${drawn} of trials=${config.trials}: the lists and ranges hold no others`);
+  }
   const study = new Study(config, configurations, await hashData(parsed, configurations.settings, out));
   const folder = new StudyFolder(config.studies, config.name);
   folder.make();
@@ -53,7 +57,7 @@ export const run: Run<typeof tuneOptions> = async (parsed, out) => {
 /** The data's hash for each seed; a drawn dataset is another for each. */
 async function hashData(
   { config }: Parsed<typeof tuneOptions>,
-  settings: Parameters<typeof checkTrialSplits>[1],
+  settings: Parameters<typeof checkTrialData>[1],
   out: Output,
 ): Promise<DataHashes> {
   const { data, limit } = config;
@@ -65,7 +69,7 @@ async function hashData(
       continue;
     }
     const dataset = await readData({ data, limit, seed }, out);
-    checkTrialSplits(dataset, settings);
+    checkTrialData(dataset, settings);
     hashes.set(seed, dataset.hash);
   }
   return hashes;
@@ -88,9 +92,8 @@ async function carryOut(
   const past = earlier?.trials ?? [];
   const results = new Map<string, TrialResult>();
   for (const { settings: _, ...result } of past) {
-    // Another try may get over what failed; and what was not judged may be asked for now. Both stay in the record until then.
-    const unjudged = config.test && result.status === 'finished' && result.test === undefined;
-    if (result.status !== 'failed' && !unjudged) results.set(result.trial, result);
+    // Another try may get over what failed; it stays in the record until then.
+    if (result.status !== 'failed') results.set(result.trial, result);
   }
   const record = (all: Results): StudyRecord => study.record(all, past);
   const signal = untilSignal(() => out.note(farewell(config)));

@@ -10,6 +10,9 @@ import { trainOptions } from './training.ts';
 import { type Needs, refuseUnused, refuseWithoutEffect } from './unused.ts';
 import { bool, choice, float, int, several, text, type ValueType } from './value.ts';
 
+/** Of the verbs that a network only looks for, where a face is one crop or ten. */
+const cropsAStep = variant(shared.bs, { help: 'crops a step: with crops=10, ten a face' });
+
 export const evaluateOptions = {
   model: option(
     text(/^/),
@@ -21,7 +24,7 @@ export const evaluateOptions = {
   split: option(choice(SPLITS), 'PublicTest', 'the part of the data to judge on'),
   crops: shared.crops,
   limit: shared.limit,
-  bs: shared.bs,
+  bs: cropsAStep,
   threads: shared.threads,
   device: shared.device,
   precision: shared.precision,
@@ -61,7 +64,7 @@ export const reportOptions = {
     4,
     'faces of each expression shown with saliency maps; 0: no maps, which takes less time',
   ),
-  bs: shared.bs,
+  bs: cropsAStep,
   threads: shared.threads,
   device: shared.device,
   json: shared.json,
@@ -91,7 +94,7 @@ export const predictOptions = {
     "side of the smallest faces looked for, over the photograph's longer side; half of it takes four times as long",
   ),
   crops: shared.crops,
-  bs: shared.bs,
+  bs: cropsAStep,
   threads: shared.threads,
   device: shared.device,
   json: shared.json,
@@ -120,6 +123,11 @@ export const exportOptions = {
     true,
     'onnx: run the file in ONNX Runtime first and refuse it where its answers differ from ours',
   ),
+  license: option(
+    text(/^([A-Za-z0-9][A-Za-z0-9.+-]*)?$/, 'an SPDX identifier such as MIT or CC-BY-4.0'),
+    '',
+    'licence of weights and model card, such as MIT or CC-BY-4.0; default: not stated',
+  ),
   overwrite: option(bool(), false, 'replace the files of a model that is there'),
   data: option(
     text(/^/),
@@ -130,7 +138,7 @@ export const exportOptions = {
   splits: option(several(SPLITS), ['PublicTest'], 'the parts of the data to judge on'),
   crops: shared.crops,
   limit: shared.limit,
-  bs: shared.bs,
+  bs: cropsAStep,
   threads: shared.threads,
   device: shared.device,
   json: shared.json,
@@ -224,7 +232,7 @@ export const explainOptions = {
     ),
     crops: shared.crops,
     theme: shared.theme,
-    bs: shared.bs,
+    bs: cropsAStep,
     threads: shared.threads,
     device: shared.device,
     json: shared.json,
@@ -343,6 +351,7 @@ export function checkExportConfig(
     refuseUnused(typed, ['labels', 'splits', 'limit'], 'there is no data. Give data= too, or leave it out');
   }
   if (format === 'onnx') {
+    refuseUnused(typed, ['license'], 'format=onnx writes no model card. Leave it out');
     if (input === 'crops') {
       refuseUnused(typed, ['crops'], 'input=crops takes single crops. Give input=faces, or leave it out');
     }

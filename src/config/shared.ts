@@ -1,14 +1,11 @@
 /** Options that several verbs share, and what their values may be. */
-import { MOST_THREADS } from '../engine/createBackend.ts';
+import { DEVICES, MOST_THREADS, PRECISIONS } from '../engine/createBackend.ts';
 import { NETWORKS, type NetworkName } from '../nn/networks.ts';
 import { option, required } from './option.ts';
 import { bool, choice, int, text } from './value.ts';
 
 export const THEMES = ['light', 'dark'] as const;
 export const DTYPES = ['fp32', 'fp16'] as const;
-/** How a network's values are stored between its layers: see `createBackend`. */
-export const PRECISIONS = ['fp32', 'mixed'] as const;
-export const DEVICES = ['auto', 'cpu', 'gpu', 'gpu-software', 'reference'] as const;
 
 const AUTO_THREADS = { auto: 0 } as const;
 
@@ -30,7 +27,7 @@ export const shared = {
     'architecture; vgg is the network of the paper, vgg_lite its convolutions with one linear layer instead of three',
   ),
   width: option(
-    int({ min: 1, max: 1024 }),
+    int({ min: 1, max: 1024, step: 8 }),
     64,
     'channels of the first stage; the others scale with it, and time with its square',
   ),

@@ -2,7 +2,7 @@
 import { SPLITS } from '../data/dataset.ts';
 import { UsageError } from '../errors.ts';
 import { OPTIMIZERS, resolveTrainConfig, type TrainConfig } from './training.ts';
-import { type Needs, refuseWithoutEffect } from './unused.ts';
+import { hasEffect, type Needs, refuseWithoutEffect } from './unused.ts';
 
 const optimizer = (...values: TrainConfig['optimizer'][]) => ({ of: 'optimizer', values }) as const;
 const scheduler = (...values: TrainConfig['scheduler'][]) => ({ of: 'scheduler', values }) as const;
@@ -65,6 +65,12 @@ export function checkTrainConfig(config: TrainConfig, typed: ReadonlySet<string>
   if (config.optimizer === 'sgd_nesterov' && config.momentum === 0) {
     throw new UsageError('optimizer=sgd_nesterov needs momentum > 0: give momentum=0.9, or optimizer=sgd.');
   }
+  const { lr } = resolveTrainConfig(config);
+  if (config.min_lr > lr && hasEffect(TRAIN_NEEDS, config, 'min_lr')) {
+    throw new UsageError(
+      `min_lr=${config.min_lr} is above lr=${lr}, the highest rate: give a lower min_lr=, or a higher lr=.`,
+    );
+  }
   // Who passes a whole configuration on, as a program may, has chosen nothing in it.
   const whole = Object.keys(TRAIN_NEEDS).every((key) => typed.has(key));
   if (!whole) refuseWithoutEffect(TRAIN_NEEDS, config, typed);
@@ -82,13 +88,6 @@ export function checkTrainArguments(config: TrainConfig, typed: ReadonlySet<stri
   }
   if (config.resume || config.restore_epoch > 0) return;
   checkTrainConfig(config, typed);
-  // Not of a study, where one of many combinations may be like that.
-  const { lr } = resolveTrainConfig(config);
-  if (config.min_lr > lr && (typed.has('min_lr') || typed.has('lr'))) {
-    throw new UsageError(
-      `min_lr=${config.min_lr} is above lr=${lr}, the highest rate: give a lower min_lr=, or a higher lr=.`,
-    );
-  }
 }
 
 /** Refuses what would look at the accuracy of a validation that is not done. */

@@ -11,7 +11,7 @@ export interface ValueType<T> {
   /** Every accepted text, where they can be counted. */
   readonly choices?: readonly string[];
   /** Of a number: what a search over a range of it needs to know. */
-  readonly numeric?: { readonly whole: boolean; readonly log: boolean };
+  readonly numeric?: { readonly whole: boolean; readonly log: boolean; readonly step?: number };
   /** Values may hold a password: messages do not repeat them. */
   readonly secret?: boolean;
   /** The value, or undefined if `text` is none. */
@@ -29,6 +29,8 @@ export interface Bounds {
   readonly words?: Readonly<Record<string, number>>;
   /** What counts is the factor between two values, so a search draws from a range on a logarithmic scale. */
   readonly log?: boolean;
+  /** Of a whole number: a search draws multiples of it from a range. Others are no mistake by themselves. */
+  readonly step?: number;
 }
 
 const WHOLE = 'a whole number';
@@ -44,7 +46,7 @@ export function float(bounds: Bounds = {}): ValueType<number> {
 }
 
 function number(noun: string, form: RegExp, bounds: Bounds, shownMax?: number): ValueType<number> {
-  const { min, max, above, below, words = {}, log = false } = bounds;
+  const { min, max, above, below, words = {}, log = false, step } = bounds;
   const limits = [
     min === undefined ? '' : `>= ${min}`,
     above === undefined ? '' : `> ${above}`,
@@ -55,7 +57,7 @@ function number(noun: string, form: RegExp, bounds: Bounds, shownMax?: number): 
   return {
     expects: [noun, limits.join(' and ')].join(' ').trimEnd() + names.join(''),
     brief: limits.join(', '),
-    numeric: { whole: noun === WHOLE, log },
+    numeric: { whole: noun === WHOLE, log, step },
     parse(text) {
       if (Object.hasOwn(words, text)) return words[text];
       const value = form.test(text) ? Number(text) : Number.NaN;

@@ -1,8 +1,9 @@
-import { createHash, randomBytes } from 'node:crypto';
-import { type FileHandle, mkdir, open, rename, unlink } from 'node:fs/promises';
+import { createHash } from 'node:crypto';
+import { type FileHandle, open } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { crc32 } from 'node:zlib';
 import envPaths from 'env-paths';
+import { makeFolder, removeStaleTemporaries, writeChunksAtomic } from '../io/files.ts';
 import { LARGEST_PIECE, pieces } from '../io/pieces.ts';
 import { type DatasetContent, SPLITS } from './dataset.ts';
 import { indexBytes } from './hash.ts';
@@ -150,17 +151,16 @@ async function readBytes(
 }
 
 /**
- * Writes the cache of `source` to a temporary name and renames it. A cache that cannot be written is
- * reported to `onNotice`, not thrown: the dataset itself is at hand.
+ * Writes the cache of `source`, under a temporary name first, and removes what writes that were killed have left. A
+ * cache that cannot be written is reported to `onNotice`, not thrown: the dataset itself is at hand.
  */
-export async function writeCache(
+export function writeCache(
   source: string,
   fingerprint: string,
   { content, hash }: CacheEntry,
   onNotice?: Notice,
-): Promise<void> {
+): void {
   const file = cacheFile(source);
-  const temporary = `${file}.${process.pid}-${randomBytes(4).toString('hex')}.tmp`;
   const { labels, size, splits, targets, images } = content;
   const counts = SPLITS.map((split) => splits[split].length);
   const header: Header = { source: resolve(source), fingerprint, labels: [...labels], size, counts, hash };
@@ -175,16 +175,10 @@ export async function writeCache(
   view.setUint32(16, crc32(headerBytes), true);
   view.setUint32(20, body.reduce(extendCrc, 0), true);
   try {
-    await mkdir(cacheFolder(), { recursive: true });
-    const handle = await open(temporary, 'wx');
-    try {
-      for (const part of [prefix, headerBytes, ...body]) await handle.writeFile(part);
-    } finally {
-      await handle.close();
-    }
-    await rename(temporary, file);
+    makeFolder(cacheFolder());
+    removeStaleTemporaries(cacheFolder());
+    writeChunksAtomic(file, [prefix, headerBytes, ...body]);
   } catch (error) {
-    await unlink(temporary).catch(() => undefined); // it may not exist: the first failure is the one to tell
     const advice = 'set FER_CACHE to a folder that can be written';
     onNotice?.(
       `${source} is not cached and will be read in full each time: ${(error as Error).message}; ${advice}.`,

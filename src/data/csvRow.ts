@@ -17,7 +17,9 @@ export interface Columns {
 
 /**
  * Finds the columns of FER2013 in a header line by name: spaces, quotes and case do not matter, other
- * columns are allowed. Throws FerError for a missing or repeated one.
+ * columns are allowed.
+ *
+ * @throws FerError for a missing or repeated one
  */
 export function parseHeader(file: string, line: string): Columns {
   // Fields of a row: quotes hold commas and, written twice, quotes.
@@ -33,10 +35,10 @@ export function parseHeader(file: string, line: string): Columns {
     const found = `found ${quoted(line)}, expected a header that names emotion, pixels and Usage, in any order`;
     if (at < 0) {
       const hint = wanted === 'Usage' ? ' (a train.csv without it does not say which part is which)' : '';
-      throw new FerError(`${file}, line 1: no column "${wanted}"${hint}: ${found}.`);
+      throw new FerError(`${file}, line 1: no column "${wanted}"${hint}: ${found}`);
     }
     if (names.findIndex((name, i) => i > at && name.toLowerCase() === wanted.toLowerCase()) >= 0) {
-      throw new FerError(`${file}, line 1: more than one column "${wanted}": ${found}.`);
+      throw new FerError(`${file}, line 1: more than one column "${wanted}": ${found}`);
     }
     return at;
   };
@@ -52,13 +54,13 @@ export class RowParser {
   target = 0;
   /** Split of the last good row, a position in SPLITS. */
   split = 0;
-  private readonly columns: Columns;
+  readonly #columns: Columns;
   // Bounds of the field last found: [from, to) without quotes and outer spaces.
-  private from = 0;
-  private to = 0;
+  #from = 0;
+  #to = 0;
 
   constructor(columns: Columns) {
-    this.columns = columns;
+    this.#columns = columns;
   }
 
   /**
@@ -66,16 +68,16 @@ export class RowParser {
    * what is wrong with it, or an empty string. A row with more than one fault reports the first.
    */
   parse(bytes: Uint8Array, start: number, end: number, out: Uint8Array, at: number): string {
-    const { columns } = this;
+    const columns = this.#columns;
     let p = start;
     for (let column = 0; column < columns.count; column++) {
       if (p > end) return `found ${column} columns, expected ${columns.count} as in the header`;
-      p = this.findField(bytes, p, end);
+      p = this.#findField(bytes, p, end);
       if (p < 0) return 'a quoted field has no closing quote or is followed by more text';
       let fault = '';
-      if (column === columns.pixels) fault = this.parsePixels(bytes, out, at);
-      else if (column === columns.emotion) fault = this.parseEmotion(bytes);
-      else if (column === columns.usage) fault = this.parseUsage(bytes);
+      if (column === columns.pixels) fault = this.#parsePixels(bytes, out, at);
+      else if (column === columns.emotion) fault = this.#parseEmotion(bytes);
+      else if (column === columns.usage) fault = this.#parseUsage(bytes);
       if (fault !== '') return fault;
     }
     if (p <= end)
@@ -84,7 +86,7 @@ export class RowParser {
   }
 
   /** Sets `from` and `to`; returns where the next field starts (end + 1 after the last), or -1. */
-  private findField(bytes: Uint8Array, start: number, end: number): number {
+  #findField(bytes: Uint8Array, start: number, end: number): number {
     let from = start;
     while (from < end && bytes[from] === SPACE) from++;
     let next: number;
@@ -105,15 +107,15 @@ export class RowParser {
       to = next;
     }
     while (to > from && bytes[to - 1] === SPACE) to--;
-    this.from = from;
-    this.to = to;
+    this.#from = from;
+    this.#to = to;
     return next + 1;
   }
 
-  private parsePixels(bytes: Uint8Array, out: Uint8Array, at: number): string {
-    const to = this.to;
+  #parsePixels(bytes: Uint8Array, out: Uint8Array, at: number): string {
+    const to = this.#to;
     let count = 0;
-    let p = this.from;
+    let p = this.#from;
     while (p < to) {
       const start = p;
       let value = 0;
@@ -134,18 +136,18 @@ export class RowParser {
     return `found ${count} pixels, expected ${AREA} (${FACE_SIZE} x ${FACE_SIZE})`;
   }
 
-  private parseEmotion(bytes: Uint8Array): string {
-    const value = this.to - this.from === 1 ? bytes[this.from] - ZERO : -1;
+  #parseEmotion(bytes: Uint8Array): string {
+    const value = this.#to - this.#from === 1 ? bytes[this.#from] - ZERO : -1;
     if (value >= 0 && value < FER2013_LABELS.length) {
       this.target = value;
       return '';
     }
     const names = FER2013_LABELS.map((label, i) => `${i} ${label}`).join(', ');
-    return `emotion is ${quoted(text(bytes, this.from, this.to))}, expected one of ${names}`;
+    return `emotion is ${quoted(text(bytes, this.#from, this.#to))}, expected one of ${names}`;
   }
 
-  private parseUsage(bytes: Uint8Array): string {
-    const usage = text(bytes, this.from, this.to);
+  #parseUsage(bytes: Uint8Array): string {
+    const usage = text(bytes, this.#from, this.#to);
     this.split = (SPLITS as readonly string[]).indexOf(usage);
     return this.split < 0 ? `Usage is ${quoted(usage)}, expected ${SPLITS.join(', ')}` : '';
   }

@@ -31,7 +31,7 @@ export interface Dataset {
   readonly votes?: Uint8Array;
   /** For each split, the indices of its images in the source's order; an absent split is empty. */
   readonly splits: Readonly<Record<Split, Int32Array>>;
-  /** Hexadecimal SHA-256 over labels, size, splits, targets and pixels: names the content. */
+  /** Hexadecimal SHA-256 over labels, size, splits, targets, pixels and votes: names the content. */
   readonly hash: string;
 }
 

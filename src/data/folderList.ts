@@ -51,8 +51,8 @@ const isClutter = (name: string): boolean =>
  * `PrivateTest_`, else its folder's: train is Training; val, validation and PublicTest are PublicTest;
  * PrivateTest is PrivateTest; test is PrivateTest beside a validation folder and PublicTest without one.
  *
- * Throws FerError naming the path for anything in the wrong place or that is no picture, and for a folder
- * without pictures.
+ * @throws FerError naming the path for anything in the wrong place or that is no picture, and for a folder
+ *   without pictures
  */
 export async function listPictures(root: string): Promise<PictureList> {
   const splitFolders = await entries(root);
@@ -63,14 +63,14 @@ export async function listPictures(root: string): Promise<PictureList> {
     for (const labelFolder of await entries(folder.path)) {
       if (!labelFolder.isFolder) {
         throw new FerError(
-          `${labelFolder.path}: found a file beside the folders of the expressions, ${LAYOUT}.`,
+          `${labelFolder.path}: found a file beside the folders of the expressions, ${LAYOUT}`,
         );
       }
       const label = canonicalLabel(labelFolder.name);
       for (const file of await entries(labelFolder.path)) {
         if (file.isFolder || !PICTURES.has(extname(file.name).toLowerCase())) {
           throw new FerError(
-            `${file.path}: found a ${file.isFolder ? 'folder' : 'file'} that is no picture, ${LAYOUT}.`,
+            `${file.path}: found a ${file.isFolder ? 'folder' : 'file'} that is no picture, ${LAYOUT}`,
           );
         }
         const named = SPLITS.find((split) => file.name.startsWith(`${split}_`));
@@ -79,7 +79,7 @@ export async function listPictures(root: string): Promise<PictureList> {
       }
     }
   }
-  if (pictures.length === 0) throw new FerError(`${root}: found no picture in it, ${LAYOUT}.`);
+  if (pictures.length === 0) throw new FerError(`${root}: found no picture in it, ${LAYOUT}`);
   const identity = createHash('sha256');
   pictures.forEach(({ path, split, label }, i) => {
     const { size, mtimeMs } = stats[i];
@@ -92,11 +92,15 @@ export async function listPictures(root: string): Promise<PictureList> {
   };
 }
 
-/** The split of each folder of the root by its name; throws for a folder whose name says none. */
+/**
+ * The split of each folder of the root by its name.
+ *
+ * @throws FerError for a folder whose name says none
+ */
 function folderSplits(root: string, folders: readonly Entry[]): Map<string, Split> {
   const splits = new Map<string, Split>();
   for (const { name, path, isFolder } of folders) {
-    if (!isFolder) throw new FerError(`${path}: found a file beside the folders of the splits, ${LAYOUT}.`);
+    if (!isFolder) throw new FerError(`${path}: found a file beside the folders of the splits, ${LAYOUT}`);
     const lower = name.toLowerCase();
     if (Object.hasOwn(SPLIT_FOLDERS, lower)) splits.set(name, SPLIT_FOLDERS[lower]);
     else if (!TEST_FOLDERS.has(lower)) {
@@ -133,7 +137,7 @@ async function entries(folder: string): Promise<Entry[]> {
       found.push(...(await Promise.all(some)));
     }
   } catch (error) {
-    throw new FerError(`${folder}: cannot be read: ${(error as Error).message}.`);
+    throw new FerError(`${folder}: cannot be read: ${(error as Error).message}`);
   }
   return found;
 }

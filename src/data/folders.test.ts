@@ -179,7 +179,7 @@ describe('errors', () => {
     const empty = await put('train/happy/d.png', '');
     await put('train/sad/e.png', png(2));
     expect(await failure(garbage)).toBe(
-      `${garbage}: expected a JPEG, PNG or WebP picture, found neither of them.`,
+      `${garbage}: expected a JPEG, PNG or WebP picture, found neither of them`,
     );
     const badRows = new BadRowCollector();
     const content = await readFolders(folder.path, { onBadRow: badRows.add });

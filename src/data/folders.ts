@@ -1,4 +1,3 @@
-import { readFile } from 'node:fs/promises';
 import { FerError } from '../errors.ts';
 import { type BadRow, badRowText } from './badRows.ts';
 import { type DatasetContent, FACE_SIZE, SPLITS, splitIndices } from './dataset.ts';
@@ -23,14 +22,14 @@ export interface FolderOptions {
  * Reads an image folder (layout: see `listPictures`). Pictures of any size and colour become grey
  * 48 x 48 (see `readGrayImage`). A folder name unlike any known expression is a label of its own.
  *
- * Throws FerError naming the file for a picture that cannot be decoded, unless `onBadRow` is given.
+ * @throws FerError naming the file for a picture that cannot be decoded, unless `onBadRow` is given
  */
 export async function readFolders(root: string, options: FolderOptions = {}): Promise<DatasetContent> {
   const { pictures } = options.list ?? (await listPictures(root));
   const labels = orderLabels(pictures.map(({ label }) => label));
   if (labels.length > MAX_LABELS) {
     throw new FerError(
-      `${root}: found ${labels.length} folders of expressions, expected at most ${MAX_LABELS}.`,
+      `${root}: found ${labels.length} folders of expressions, expected at most ${MAX_LABELS}`,
     );
   }
   const N = pictures.length;
@@ -46,7 +45,9 @@ export async function readFolders(root: string, options: FolderOptions = {}): Pr
         images.set(await decodeFace(pictures[i].path), i * AREA);
       } catch (error) {
         const { path: file } = pictures[i];
-        bad[i] = { file, reason: (error as Error).message.replace(`${file}: `, '') };
+        const { message } = error as Error;
+        const name = `${file}: `;
+        bad[i] = { file, reason: message.startsWith(name) ? message.slice(name.length) : message };
         failed = options.onBadRow === undefined;
       }
       options.onProgress?.(++done, N);
@@ -57,7 +58,7 @@ export async function readFolders(root: string, options: FolderOptions = {}): Pr
   // Told after the work, in reading order, so that a second run tells the same.
   for (const row of bad) {
     if (row === undefined) continue;
-    if (options.onBadRow === undefined) throw new FerError(`${badRowText(row)}.`);
+    if (options.onBadRow === undefined) throw new FerError(badRowText(row));
     options.onBadRow(row);
   }
   const good = pictures.flatMap((_, i) => (bad[i] === undefined ? [i] : []));
@@ -75,11 +76,12 @@ export async function readFolders(root: string, options: FolderOptions = {}): Pr
 
 /**
  * One picture file as `[48, 48]` grey pixels: the decoder of prediction, so that a network is asked about
- * pictures as it learned them. Throws an Error saying why where it cannot.
+ * pictures as it learned them.
+ *
+ * @throws Error saying why where it cannot
  */
 async function decodeFace(path: string): Promise<Uint8Array> {
   // Loaded on first use: a csv needs no image library.
   const { readGrayImage } = await import('../image/read.ts');
-  // Read here and not there, where it would hold up the other pictures.
-  return readGrayImage(await readFile(path), FACE_SIZE, path);
+  return readGrayImage(path, FACE_SIZE);
 }

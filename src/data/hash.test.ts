@@ -1,19 +1,12 @@
-import { createHash } from 'node:crypto';
-import { expect, test } from 'vitest';
+import { createHash, type Hash } from 'node:crypto';
+import { expect, test, vi } from 'vitest';
 import { type DatasetContent, limitSplits, splitIndices } from './dataset.ts';
 import { contentHash } from './hash.ts';
-import { Sha256 } from './sha256.ts';
 
-test('Sha256 equals node:crypto at every length around a block, in pieces too', () => {
-  const bytes = Uint8Array.from({ length: 300 }, (_, i) => (i * 89 + 3) % 256);
-  for (let length = 0; length <= bytes.length; length++) {
-    const part = bytes.subarray(0, length);
-    const expected = createHash('sha256').update(part).digest('hex');
-    expect(new Sha256().update(part).digest('hex')).toBe(expected);
-    const pieces = new Sha256();
-    for (let at = 0; at < length; at += 37) pieces.update(part.subarray(at, at + 37));
-    expect(pieces.digest('hex')).toBe(expected);
-  }
+// A module's exports cannot be spied on.
+vi.mock('node:crypto', async (original) => {
+  const crypto = await original<typeof import('node:crypto')>();
+  return { ...crypto, createHash: vi.fn(crypto.createHash) };
 });
 
 const content: DatasetContent = {
@@ -26,7 +19,6 @@ const content: DatasetContent = {
 
 test('the hash names the content: any change changes it', () => {
   const hash = contentHash(content);
-  expect(hash).toBe(contentHash(content, createHash('sha256')));
   expect(hash).toMatch(/^[0-9a-f]{64}$/);
   const others = [
     { ...content, labels: ['angry', 'sad'] },
@@ -41,8 +33,9 @@ test('the hash names the content: any change changes it', () => {
 test('no update of the hash is of more than a hasher takes', () => {
   const lengths: number[] = [];
   const hasher = { update: ({ length }: Uint8Array) => lengths.push(length), digest: () => '' };
+  vi.mocked(createHash).mockReturnValueOnce(hasher as unknown as Hash);
   // Never touched, so without memory of its own.
-  contentHash({ ...content, images: new Uint8Array(2.5 * 2 ** 30) }, hasher);
+  contentHash({ ...content, images: new Uint8Array(2.5 * 2 ** 30) });
   expect(lengths.slice(-3)).toEqual([2 ** 30, 2 ** 30, 2 ** 29]);
 });
 

@@ -1,15 +1,14 @@
+import { createHash } from 'node:crypto';
 import { pieces } from '../io/pieces.ts';
 import { type DatasetContent, SPLITS } from './dataset.ts';
-import { type Hasher, Sha256 } from './sha256.ts';
 
 /**
  * Hexadecimal SHA-256 of a dataset's content: one line of JSON (labels, size, split sizes), the split
- * indices as little-endian int32 in the order of `SPLITS`, the targets, the pixels, the votes if there are any. The source's name and
- * format do not enter, so a csv and a folder of the same pictures in the same order share a hash.
- *
- * `hasher` defaults to the portable one; in Node pass `createHash('sha256')`, which is faster.
+ * indices as little-endian int32 in the order of `SPLITS`, the targets, the pixels, the votes if there are any. The
+ * source's name and format do not enter, so a csv and a folder of the same pictures in the same order share a hash.
  */
-export function contentHash(content: DatasetContent, hasher: Hasher = new Sha256()): string {
+export function contentHash(content: DatasetContent): string {
+  const hasher = createHash('sha256');
   const counts = SPLITS.map((split) => content.splits[split].length);
   const head = `${JSON.stringify({ labels: content.labels, size: content.size, counts })}\n`;
   const add = (bytes: Uint8Array): void => {

@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto';
 import type { BigIntStats } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import { FerError, UsageError } from '../errors.ts';
@@ -37,20 +36,20 @@ export interface LoadOptions {
 /**
  * Loads a dataset. `spec` is the path of a csv, the path of an image folder, `synthetic` or `synthetic:N`.
  *
- * Throws FerError for a missing path and for bad data (naming file, line, found, expected), UsageError for
- * a malformed spec or option.
+ * @throws FerError for a missing path and for bad data (naming file, line, found, expected)
+ * @throws UsageError for a malformed spec or option
  */
 export async function loadDataset(spec: string, options: LoadOptions = {}): Promise<Dataset> {
   const { limit } = options;
   if (limit !== undefined && !(Number.isInteger(limit) && limit > 0)) {
-    throw new UsageError(`limit is ${limit}, expected a whole number of images from 1.`);
+    throw new UsageError(`limit is ${limit}, expected a whole number of images from 1`);
   }
   const source = await findSource(spec, options);
   const { content, hash } = await readLabelled(source, options);
   // Pictures of a folder are sorted by label: the first of them would be of one.
   const limited = limit === undefined ? content : limitSplits(content, limit, source.kind === 'folder');
   if (limited === content) return { source: spec, ...content, hash };
-  return { source: spec, ...limited, hash: contentHash(limited, createHash('sha256')) };
+  return { source: spec, ...limited, hash: contentHash(limited) };
 }
 
 /** Reads a source, and puts the labels of FER+ in place of its own where they are asked for. */
@@ -58,13 +57,13 @@ async function readLabelled(source: Source, options: LoadOptions): Promise<Cache
   const { labels, ferplus = 'majority', onNotice } = options;
   if (labels === undefined) return readSource(source, options);
   if (source.kind !== 'csv') {
-    throw new FerError(`labels=${labels} is for fer2013.csv: rows belong together by their order.`);
+    throw new FerError(`labels=${labels} is for fer2013.csv: rows belong together by their order`);
   }
   const votes = readFerPlus(labels);
   const { content } = await readSource(source, options);
   const relabelled = withFerPlus(content, votes, ferplus, labels);
   for (const split of relabelled.splits) onNotice?.(`${labels}: ${relabelledText(split)}.`);
-  return { content: relabelled.content, hash: contentHash(relabelled.content, createHash('sha256')) };
+  return { content: relabelled.content, hash: contentHash(relabelled.content) };
 }
 
 /** What a spec turned out to be. */
@@ -73,7 +72,11 @@ export type Source =
   | { readonly kind: 'csv'; readonly path: string; readonly bytes: number; readonly fingerprint: string }
   | { readonly kind: 'folder'; readonly path: string; readonly list: PictureList };
 
-/** Looks at the disk, not yet at the data. Throws as `loadDataset` does. */
+/**
+ * Looks at the disk, not yet at the data.
+ *
+ * @throws FerError, UsageError as `loadDataset` does
+ */
 export async function findSource(spec: string, options: Pick<LoadOptions, 'n'> = {}): Promise<Source> {
   const match = /^synthetic(?::(.*))?$/.exec(spec);
   if (match) return { kind: 'synthetic', n: syntheticCount(spec, match[1], options.n) };
@@ -83,11 +86,11 @@ export async function findSource(spec: string, options: Pick<LoadOptions, 'n'> =
   } catch (error) {
     const { code, message } = error as NodeJS.ErrnoException;
     if (code === 'ENOENT' || code === 'ENOTDIR') throw new FerError(missing(spec));
-    throw new FerError(`${spec}: cannot be read: ${message}.`);
+    throw new FerError(`${spec}: cannot be read: ${message}`);
   }
   if (stats.isDirectory()) return { kind: 'folder', path: spec, list: await listPictures(spec) };
   if (!stats.isFile())
-    throw new FerError(`${spec}: found neither a file nor a folder, expected a csv or a folder.`);
+    throw new FerError(`${spec}: found neither a file nor a folder, expected a csv or a folder`);
   return {
     kind: 'csv',
     path: spec,
@@ -107,12 +110,8 @@ export async function readSource(source: Source, options: ReadOptions): Promise<
   const { onProgress, onNotice, cache = true } = options;
   if (source.kind === 'synthetic') {
     const progress = onProgress && ((done: number, total: number) => onProgress(done, total, 'images'));
-    const hasher = createHash('sha256');
-    const {
-      source: _,
-      hash,
-      ...content
-    } = synthetic({ n: source.n, seed: options.seed, onProgress: progress, hasher });
+    const drawn = synthetic({ n: source.n, seed: options.seed, onProgress: progress });
+    const { source: _, hash, ...content } = drawn;
     return { content, hash };
   }
   const fingerprint = source.kind === 'csv' ? source.fingerprint : `folder ${source.list.fingerprint}`;
@@ -140,8 +139,8 @@ export async function readSource(source: Source, options: ReadOptions): Promise<
     ? readCsv(source.path, readOptions)
     : readFolders(source.path, { ...readOptions, list: source.list }));
   noticeSlips(source.path, content.labels, onNotice);
-  const entry = { content, hash: contentHash(content, createHash('sha256')) };
-  if (cache && badRows === 0) await writeCache(source.path, fingerprint, entry, onNotice);
+  const entry = { content, hash: contentHash(content) };
+  if (cache && badRows === 0) writeCache(source.path, fingerprint, entry, onNotice);
   return entry;
 }
 
@@ -163,7 +162,7 @@ function syntheticCount(
   if (n === undefined || (Number.isInteger(n) && n >= 1 && n <= MAX_SYNTHETIC)) return n;
   const what = inSpec === undefined ? `n=${n}` : `data=${spec}`;
   throw new UsageError(
-    `${what}: expected a whole number of faces from 1 to ${MAX_SYNTHETIC}, as in synthetic:5000.`,
+    `${what}: expected a whole number of faces from 1 to ${MAX_SYNTHETIC}, as in synthetic:5000`,
   );
 }
 

@@ -88,7 +88,7 @@ function oneOf(target: number, L: number): number[] {
   return Array.from({ length: L }, (_, label) => (label === target ? 1 : 0));
 }
 
-/** `Training 25,045 kept; left out 3,000 without majority, 500 unknown, 164 without a face`. */
+/** `Training 25,045 kept; left out 3,000 without a clear label, 500 unknown, 164 without a face`. */
 export function relabelledText({ split, kept, dropped }: Relabelled): string {
   const count = (n: number): string => n.toLocaleString('en-US');
   return (

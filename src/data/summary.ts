@@ -1,3 +1,6 @@
+import { alignColumns } from '../term/columns.ts';
+import { counted, grouped, percent } from '../term/numbers.ts';
+import { plainText } from '../term/plainText.ts';
 import { BadRowCollector, type BadRows, badRowText } from './badRows.ts';
 import { SPLITS, type Split } from './dataset.ts';
 import { type Duplicates, findDuplicates } from './duplicates.ts';
@@ -34,8 +37,9 @@ export interface DescribeOptions extends Omit<LoadOptions, 'limit'> {
 }
 
 /**
- * Looks through a dataset and lists all its bad rows where `loadDataset` would stop at the first. Throws
- * FerError where no row can be read at all (missing path, missing column, empty file).
+ * Looks through a dataset and lists all its bad rows where `loadDataset` would stop at the first.
+ *
+ * @throws FerError where no row can be read at all (missing path, missing column, empty file)
  */
 export async function describeDataset(spec: string, options: DescribeOptions = {}): Promise<DatasetSummary> {
   const source = await findSource(spec, options);
@@ -73,29 +77,26 @@ export function summaryText(summary: DatasetSummary): string {
   const { kind, bytes, rows, size, labels, splits, badRows, hash } = summary;
   const megabytes = bytes > 0 ? `, ${(bytes / 1e6).toFixed(1)} MB` : '';
   const table = [['', ...SPLITS, 'all']];
-  const counted = (name: string, count: (split: Split) => number): void => {
+  const addRow = (name: string, count: (split: Split) => number): void => {
     const counts = SPLITS.map(count);
-    table.push([
-      name,
-      ...[...counts, counts.reduce((a, b) => a + b, 0)].map((n) => n.toLocaleString('en-US')),
-    ]);
+    table.push([plainText(name), ...[...counts, counts.reduce((a, b) => a + b, 0)].map((n) => grouped(n))]);
   };
-  for (const label of labels) counted(label, (split) => splits[split].classes[label]);
-  counted('all', (split) => splits[split].total);
+  for (const label of labels) addRow(label, (split) => splits[split].classes[label]);
+  addRow('all', (split) => splits[split].total);
   const lines = [
-    `${summary.source} (${kind}${megabytes}): ${rows.toLocaleString('en-US')} images of ${size} x ${size}`,
+    `${summary.source} (${kind}${megabytes}): ${grouped(rows)} images of ${size} x ${size}`,
     hash === null ? 'cannot be used before its bad rows are mended' : `sha256 ${hash}`,
     '',
-    ...alignTable(table),
+    ...alignColumns(table),
   ];
   const twice = SPLITS.flatMap((split) => duplicatesText(split, summary));
   if (twice.length > 0)
     lines.push('', 'the same pixels more than once:', ...twice.map((line) => `  ${line}`));
   if (badRows.total > 0) {
-    lines.push('', `${badRows.total.toLocaleString('en-US')} bad row${badRows.total === 1 ? '' : 's'}:`);
-    for (const row of badRows.shown) lines.push(`  ${badRowText(row)}`);
+    lines.push('', `${counted(badRows.total, 'bad row')}:`);
+    for (const row of badRows.shown) lines.push(`  ${plainText(badRowText(row))}`);
     const more = badRows.total - badRows.shown.length;
-    if (more > 0) lines.push(`  and ${more.toLocaleString('en-US')} more`);
+    if (more > 0) lines.push(`  and ${grouped(more)} more`);
   }
   return lines.join('\n');
 }
@@ -103,19 +104,10 @@ export function summaryText(summary: DatasetSummary): string {
 function duplicatesText(split: Split, { splits, duplicates }: DatasetSummary): string[] {
   const { repeated, inTraining, otherLabel } = duplicates[split];
   const { total } = splits[split];
-  const share = (n: number): string =>
-    `${n.toLocaleString('en-US')} of ${total.toLocaleString('en-US')} (${((100 * n) / total).toFixed(1)} %)`;
-  const others = otherLabel === 0 ? '' : `, ${otherLabel.toLocaleString('en-US')} of them with another label`;
+  const share = (n: number): string => `${grouped(n)} of ${grouped(total)} (${percent(n / total, 1)})`;
+  const others = otherLabel === 0 ? '' : `, ${grouped(otherLabel)} of them with another label`;
   return [
     ...(repeated > 0 ? [`${split}: ${share(repeated)} repeat an earlier one`] : []),
     ...(inTraining > 0 ? [`${split}: ${share(inTraining)} are in Training as well${others}`] : []),
   ];
-}
-
-/** Columns padded to their widest cell, the first to the left, the others to the right. */
-function alignTable(rows: readonly (readonly string[])[]): string[] {
-  const widths = rows[0].map((_, column) => Math.max(...rows.map((row) => row[column].length)));
-  const cell = (text: string, column: number): string =>
-    column === 0 ? text.padEnd(widths[0]) : text.padStart(widths[column]);
-  return rows.map((row) => row.map(cell).join('  '));
 }

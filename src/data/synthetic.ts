@@ -1,7 +1,6 @@
 import { UsageError } from '../errors.ts';
 import { type Dataset, FACE_SIZE, FER2013_LABELS, SPLITS, type Split, splitIndices } from './dataset.ts';
 import { contentHash } from './hash.ts';
-import type { Hasher } from './sha256.ts';
 import { drawFaceInto } from './synthetic/drawFace.ts';
 import { combineSeeds } from './synthetic/random.ts';
 
@@ -18,8 +17,6 @@ export interface SyntheticOptions {
   /** Any whole number (default 0). */
   readonly seed?: number;
   readonly onProgress?: (drawn: number, total: number) => void;
-  /** What hashes the content; the portable SHA-256 by default. */
-  readonly hasher?: Hasher;
 }
 
 /** Faces drawn between two calls of `onProgress`. */
@@ -28,13 +25,13 @@ const PROGRESS_STEP = 250;
 /**
  * Drawn faces in the seven expressions of FER2013, as many of each class as of the others (up to one).
  * Face j of a split depends on the seed, the split and j only, so a smaller dataset is the beginning of a
- * larger one and no test face ever appears in training. Runs in the browser too.
+ * larger one and no test face ever appears in training.
  *
- * Throws UsageError for counts or a seed that are no whole numbers in range.
+ * @throws UsageError for counts or a seed that are no whole numbers in range.
  */
 export function synthetic(options: SyntheticOptions = {}): Dataset {
-  const { seed = 0, onProgress, hasher } = options;
-  if (!Number.isSafeInteger(seed)) throw new UsageError(`seed is ${seed}, expected a whole number.`);
+  const { seed = 0, onProgress } = options;
+  if (!Number.isSafeInteger(seed)) throw new UsageError(`seed is ${seed}, expected a whole number`);
   const counts = splitCounts(options);
   const N = counts.reduce((a, b) => a + b, 0);
   const area = FACE_SIZE * FACE_SIZE;
@@ -52,7 +49,7 @@ export function synthetic(options: SyntheticOptions = {}): Dataset {
     }
   });
   const content = { labels: FER2013_LABELS, size: FACE_SIZE, images, targets, splits: splitIndices(splitOf) };
-  return { source: 'synthetic', ...content, hash: contentHash(content, hasher) };
+  return { source: 'synthetic', ...content, hash: contentHash(content) };
 }
 
 /** Faces of each split, in the order of SPLITS. */
@@ -64,6 +61,6 @@ function splitCounts({ n = 7000, counts }: SyntheticOptions): number[] {
   if (list.every((count) => Number.isInteger(count) && count >= 0) && total >= 1 && total <= MAX_SYNTHETIC)
     return list;
   throw new UsageError(
-    `synthetic faces: found ${total} of them, expected a whole number from 1 to ${MAX_SYNTHETIC}.`,
+    `synthetic faces: found ${total} of them, expected a whole number from 1 to ${MAX_SYNTHETIC}`,
   );
 }

@@ -3,6 +3,7 @@ import { randomIntegers } from '../../test/check-ops.ts';
 import {
   AUGMENTATIONS,
   type Augmentation,
+  type Box,
   type Crop,
   cutCrop,
   cutWarped,
@@ -108,6 +109,34 @@ describe('the fixed crops', () => {
   });
 });
 
+const mean = (values: readonly number[]): number =>
+  values.reduce((sum, value) => sum + value, 0) / values.length;
+const expectAbout = (actual: number, expected: number, within: number): void => {
+  expect(actual).toBeGreaterThan(expected - within);
+  expect(actual).toBeLessThan(expected + within);
+};
+const expectHalf = (share: number): void => expectAbout(share, 0.5, 0.012);
+
+/** How many of the boxes of a random resized crop have more than such a share of the image's area. */
+function shareOfLarge(least: number): number {
+  const POINTS = 200;
+  let fitting = 0;
+  let large = 0;
+  for (let i = 0; i < POINTS ** 2; i++) {
+    const area = 0.8 + (0.4 * (Math.floor(i / POINTS) + 0.5)) / POINTS;
+    const ratio = (3 / 4) * (16 / 9) ** (((i % POINTS) + 0.5) / POINTS);
+    const [width, height] = [Math.sqrt(area * ratio), Math.sqrt(area / ratio)].map((side) =>
+      Math.round(48 * side),
+    );
+    if (width > 48 || height > 48) continue;
+    fitting++;
+    if (width * height > least * 48 ** 2) large++;
+  }
+  // After ten attempts it is the whole image.
+  const none = (1 - fitting / POINTS ** 2) ** 10;
+  return none + (1 - none) * (large / fitting);
+}
+
 describe('the draws', () => {
   const DRAWS = 20000;
   const warps = Array.from({ length: DRAWS }, (_, i) => drawWarp(keyOf(1, i), 48, 40, AUGMENTATIONS));
@@ -124,9 +153,9 @@ describe('the draws', () => {
   });
 
   it('mirror, turn and shift half of the images', () => {
-    expect(share(({ flip }) => flip)).toBeCloseTo(0.5, 1);
-    expect(share(({ sin }) => sin !== 0)).toBeCloseTo(0.5, 1);
-    expect(share(({ shiftX, shiftY }) => shiftX !== 0 || shiftY !== 0)).toBeCloseTo(0.5, 1);
+    expectHalf(share(({ flip }) => flip));
+    expectHalf(share(({ sin }) => sin !== 0));
+    expectHalf(share(({ shiftX, shiftY }) => shiftX !== 0 || shiftY !== 0));
   });
 
   it('shift by up to a fifth and turn by up to 10 degrees', () => {
@@ -149,9 +178,20 @@ describe('the draws', () => {
     const [narrow, wide] = range(({ box }) => box.width / box.height);
     expect(narrow).toBeGreaterThan(0.72);
     expect(wide).toBeLessThan(1.38);
-    const [least, most] = range(({ box }) => box.left);
-    expect(least).toBe(0);
-    expect(most).toBeGreaterThan(8);
+    expect(range(({ box }) => box.left)).toEqual([0, 10]);
+    expect(range(({ box }) => box.top)).toEqual([0, 10]);
+    expect(range(({ box: { left, width } }) => 48 - left - width)).toEqual([0, 10]);
+    expect(range(({ box: { top, height } }) => 48 - top - height)).toEqual([0, 10]);
+  });
+
+  it('draw areas of .8 to 1.2 and ratios of 3:4 to 4:3 until a box fits', () => {
+    const area = ({ box: { width, height } }: Warp): number => (width * height) / 48 ** 2;
+    expectAbout(
+      share((warp) => area(warp) > 0.95),
+      shareOfLarge(0.95),
+      0.01,
+    );
+    expectAbout(mean(warps.map(({ box }) => Math.log(box.width / box.height))), 0, 0.003);
   });
 
   it('place one crop anywhere', () => {
@@ -184,17 +224,30 @@ describe('the draws', () => {
   it('erase a box of .02 to .33 of half the samples', () => {
     const boxes = warps.map((_, i) => drawErasing(keyOf(2, i), 40));
     const erased = boxes.filter((box) => box !== undefined);
-    expect(erased.length / DRAWS).toBeCloseTo(0.5, 1);
+    expectHalf(erased.length / DRAWS);
     const areas = erased.map(({ width, height }) => (width * height) / 1600);
-    expect(Math.min(...areas)).toBeGreaterThan(0.015);
-    expect(Math.max(...areas)).toBeLessThan(0.35);
-    expect(areas.reduce((sum, area) => sum + area, 0) / areas.length).toBeCloseTo(0.165, 1);
+    // Sides are rounded to whole pixels.
+    expectAbout(Math.min(...areas), 0.02, 0.005);
+    expectAbout(Math.max(...areas), 0.335, 0.015);
+    expectAbout(mean(areas), 0.175, 0.01);
     const ratios = erased.map(({ width, height }) => height / width);
-    expect(Math.min(...ratios)).toBeGreaterThan(0.2);
-    expect(Math.max(...ratios)).toBeLessThan(4.5);
+    expectAbout(Math.min(...ratios), 0.28, 0.05);
+    expectAbout(Math.max(...ratios), 3.6, 0.6);
+    expectAbout(mean(ratios.map(Math.log)), 0, 0.03);
     const inside = erased.filter(
       ({ left, top, width, height }) => Math.min(left, top, 40 - left - width, 40 - top - height) >= 0,
     );
     expect(inside).toHaveLength(erased.length);
+    const room = ({ left, top, width, height }: Box): number[] => [
+      left,
+      40 - left - width,
+      top,
+      40 - top - height,
+    ];
+    for (const side of [0, 1, 2, 3]) {
+      const rooms = erased.map((box) => room(box)[side]);
+      expect(Math.min(...rooms)).toBe(0);
+      expect(Math.max(...rooms)).toBeGreaterThan(33);
+    }
   });
 });

@@ -4,7 +4,7 @@ import { CallList, OPS, type OpContext, type OpName, type OpRule } from './ops.t
 import type { Parameters } from './parameters.ts';
 import { type Tensor, tensor } from './tensor.ts';
 
-export interface CompileOptions {
+export interface NetworkCompileOptions {
   /** N: samples in one run. */
   readonly batch: number;
   /** Batch statistics and dropout, or running statistics and none. */
@@ -43,11 +43,11 @@ export class CompiledNetwork {
   readonly forward: readonly Call[];
   readonly #graph: Graph;
   readonly #parameters: Parameters;
-  readonly #options: CompileOptions;
+  readonly #options: NetworkCompileOptions;
   readonly #values: Tensor[];
   readonly #saved = new Map<string, Tensor>();
 
-  constructor(graph: Graph, parameters: Parameters, options: CompileOptions) {
+  constructor(graph: Graph, parameters: Parameters, options: NetworkCompileOptions) {
     this.#graph = graph;
     this.#parameters = parameters;
     this.#options = options;

@@ -2,8 +2,17 @@ import { FerError, UsageError } from '../errors.ts';
 import { node } from '../platform.ts';
 import type { Backend } from './backend.ts';
 
+export const DEVICES = ['auto', 'cpu', 'gpu', 'gpu-software', 'reference'] as const;
+export type Device = (typeof DEVICES)[number];
+
+/** How a network's values are stored between its layers. */
+export const PRECISIONS = ['fp32', 'mixed'] as const;
+
 export interface BackendOptions {
-  /** `auto` takes a GPU if there is one, else the CPU; `gpu-software` also takes a GPU that software imitates. */
+  /**
+   * `auto` takes a hardware GPU if there is one, else the CPU; `gpu-software` takes the fastest adapter, software ones
+   * allowed; `reference` is the definition, in float64.
+   */
   readonly device: Device;
   /** Of the CPU; 0: one per core. */
   readonly threads: number;
@@ -11,12 +20,10 @@ export interface BackendOptions {
    * `mixed` keeps values between layers in 16-bit floats and multiplies on the matrix units of a GPU; `fp32`, the default,
    * computes in 32 bits throughout.
    */
-  readonly precision?: 'fp32' | 'mixed';
+  readonly precision?: (typeof PRECISIONS)[number];
   /** How many samples will go through the network, if that is known: `auto` leaves a GPU alone for a few. */
   readonly samples?: number;
 }
-
-export type Device = 'auto' | 'cpu' | 'gpu' | 'gpu-software' | 'reference';
 
 /** A GPU's driver, and compiling for it, take a second or two: as long as a CPU takes for so many samples. */
 const WORTH_A_GPU = 300;

@@ -223,7 +223,7 @@ export const HYPER = {
   rootScale: 8,
   eps: 9,
   average: 10,
-  length: 12,
+  length: 11,
 } as const;
 
 /** Slots of the persistent `mixture` tensor, f32: how the samples of a step are mixed; zeros leave them. */

@@ -203,7 +203,7 @@ export const OPS: { readonly [Name in OpName]: OpRule<Name> } = {
   add: {
     shape: ([input]) => input,
     forward: ({ inputs: [a, b], y, emit }) => emit('add', { a, b, y }),
-    // The compiler hands dy on to both inputs: see `Compiler.backward`.
+    // The compiler hands dy on to both inputs: see `CompiledNetwork.backward`.
     backward: nothing,
   },
 };

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { bits, keyOf, mix, normal, permutation, STREAMS, uniform } from './random.ts';
+import { bits, dropThreshold, keyOf, mix, normal, permutation, STREAMS, uniform } from './random.ts';
 
 describe('random numbers', () => {
   it('are 32 bits without sign, each input its own', () => {
@@ -25,6 +25,13 @@ describe('random numbers', () => {
     expect(mean).toBeCloseTo(1 / 2, 2);
     expect(square).toBeCloseTo(1 / 3, 2);
     expect(values.every((value) => value >= 0 && value < 1 && Math.fround(value) === value)).toBe(true);
+  });
+
+  it('drop a share of p, and nearly all for p near 1', () => {
+    expect(dropThreshold(0)).toBe(0);
+    expect(dropThreshold(0.25)).toBe(2 ** 30);
+    // 2^32 would be 0 in 32 bits, which keeps all.
+    expect(dropThreshold(1 - 1e-12)).toBe(2 ** 32 - 1);
   });
 
   it('have each of their bits set half of the time', () => {

@@ -36,6 +36,14 @@ export function bits(key: number, counter: number): number {
   return mix(key ^ mix(counter + 0x27d4eb2f));
 }
 
+/**
+ * For dropout with probability p: an element is kept if its 32 random bits reach this. p near 1 must not round to 2^32,
+ * which is 0 in 32 bits.
+ */
+export function dropThreshold(p: number): number {
+  return Math.min(Math.round(p * 2 ** 32), 2 ** 32 - 1);
+}
+
 /** Uniform in [0, 1): a multiple of 2^-24, so exact in float32 too. */
 export function uniform(key: number, counter: number): number {
   return (bits(key, counter) >>> 8) * 2 ** -24;

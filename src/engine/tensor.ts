@@ -45,3 +45,16 @@ export function view(of: Tensor, offset: number, shape: readonly number[]): Tens
   }
   return { buffer: of.buffer, offset: of.offset + offset, shape };
 }
+
+/**
+ * What every backend asks of a `write`.
+ *
+ * @throws Error for a transient tensor
+ * @throws RangeError for more values than the tensor holds
+ */
+export function checkWrite({ buffer, shape }: Tensor, values: ArrayLike<number>): void {
+  if (buffer.lifetime !== 'persistent') throw new Error(`${buffer.name} is transient: it cannot be written`);
+  if (values.length > sizeOf(shape)) {
+    throw new RangeError(`${values.length} values for ${buffer.name} of ${sizeOf(shape)}`);
+  }
+}

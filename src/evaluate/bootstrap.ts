@@ -1,7 +1,7 @@
 import { keyOf, STREAMS, uniform } from '../engine/random.ts';
 import { CALIBRATION_BINS, calibrationBin } from './calibration.ts';
-import type { Judgement } from './judge.ts';
-import { argmax, countMetrics, crossEntropy, rank, softmax } from './metrics.ts';
+import { type Judgement, predictionsOf } from './judge.ts';
+import { countMetrics, crossEntropy, rank } from './metrics.ts';
 
 /** Where a figure would lie with other images of the same kind. */
 export interface Interval {
@@ -51,13 +51,14 @@ export interface BootstrapOptions {
  * replacement, `resamples` times, and every figure is computed anew.
  */
 export function bootstrap(
-  { logits, targets, metrics }: Pick<Judgement, 'logits' | 'targets' | 'metrics'>,
+  judgement: Pick<Judgement, 'logits' | 'targets' | 'metrics'>,
   { resamples = 2000, seed = 0, level = 0.95 }: BootstrapOptions = {},
 ): Bootstrap {
-  const { labels } = metrics;
+  const { targets } = judgement;
+  const { labels } = judgement.metrics;
   const C = labels.length;
   const N = targets.length;
-  const images = answersOf(logits, targets, C);
+  const images = partsOf(judgement);
   const figures = Object.fromEntries(FIGURES.map((name) => [name, new Float64Array(resamples)])) as Record<
     Figure,
     Float64Array
@@ -129,7 +130,9 @@ function quantile(sorted: Float64Array, share: number): number {
 }
 
 /** What each image adds to the figures. */
-function answersOf(logits: Float32Array, targets: ArrayLike<number>, C: number) {
+function partsOf(judgement: Parameters<typeof bootstrap>[0]) {
+  const { logits, targets, metrics } = judgement;
+  const C = metrics.labels.length;
   const N = targets.length;
   const predictions = new Uint8Array(N);
   const bins = new Uint8Array(N);
@@ -137,13 +140,11 @@ function answersOf(logits: Float32Array, targets: ArrayLike<number>, C: number) 
   const gaps = new Float64Array(N);
   const top2 = new Uint8Array(N);
   const losses = new Float64Array(N);
-  for (let n = 0; n < N; n++) {
+  for (const [n, { label, confidence, correct }] of predictionsOf(judgement).entries()) {
     const row = logits.subarray(n * C, (n + 1) * C);
-    const prediction = argmax(row);
-    const confidence = softmax(row)[prediction];
-    predictions[n] = prediction;
+    predictions[n] = label;
     bins[n] = calibrationBin(confidence);
-    gaps[n] = confidence - (prediction === targets[n] ? 1 : 0);
+    gaps[n] = confidence - (correct ? 1 : 0);
     top2[n] = rank(row, targets[n]) < 2 ? 1 : 0;
     losses[n] = crossEntropy(row, targets[n]);
   }

@@ -18,6 +18,11 @@ export interface InferenceOptions {
   readonly fixedWeights: boolean;
 }
 
+/** Faces a step where a step holds so many crops and each face has `crops` of them: at least one. */
+export function facesPerStep(samples: number, crops: 1 | 10): number {
+  return Math.max(1, Math.floor(samples / crops));
+}
+
 /** Logits of stored images with a network's running statistics. */
 export class Inference {
   readonly #backend: Backend;

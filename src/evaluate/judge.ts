@@ -3,7 +3,7 @@ import { checkImageSize, checkSplits } from '../data/images.ts';
 import { FerError } from '../errors.ts';
 import type { ModelDescription } from '../nn/model.ts';
 import type { Judged } from './ensemble.ts';
-import { computeMetrics, type Metrics } from './metrics.ts';
+import { argmax, computeMetrics, type Metrics, softmax } from './metrics.ts';
 
 /** The images that a model is judged on. */
 export interface JudgedFaces {
@@ -18,6 +18,29 @@ export interface Judgement extends JudgedFaces {
   /** [N, L], before softmax. */
   readonly logits: Float32Array;
   readonly metrics: Metrics;
+}
+
+/** The answer for one face. */
+export interface Prediction {
+  /** The label of the highest score, an index into the model's labels. */
+  readonly label: number;
+  /** Softmax of that label. */
+  readonly confidence: number;
+  readonly correct: boolean;
+}
+
+/** The answer for each face of a judgement. */
+export function predictionsOf({
+  logits,
+  targets,
+  metrics,
+}: Pick<Judgement, 'logits' | 'targets' | 'metrics'>): Prediction[] {
+  const C = metrics.labels.length;
+  return Array.from(targets, (target, n) => {
+    const row = logits.subarray(n * C, (n + 1) * C);
+    const label = argmax(row);
+    return { label, confidence: softmax(row)[label], correct: label === target };
+  });
 }
 
 /**

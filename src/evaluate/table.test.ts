@@ -29,13 +29,13 @@ test('a small result as text', () => {
   );
   expect(metricsText(metrics).split('\n')).toEqual([
     '1,240 images, 620 images/s',
-    `accuracy 99.19%   top-2 100.00%   loss ${metrics.loss.toFixed(4)}`,
-    'balanced accuracy 87.50%   macro F1 92.65%   kappa 0.853   Matthews 0.862',
+    `accuracy 99.19 %   top-2 100.00 %   loss ${metrics.loss.toFixed(4)}`,
+    'balanced accuracy 87.50 %   macro F1 92.65 %   kappa 0.853   Matthews 0.862',
     '',
-    '            precision   recall      F1  images',
-    'happy         100.00%   75.00%  85.71%      40',
-    'sad            99.17%  100.00%  99.59%   1,200',
-    'macro mean     99.59%   87.50%  92.65%   1,240',
+    '            precision    recall       F1  images',
+    'happy        100.00 %   75.00 %  85.71 %      40',
+    'sad           99.17 %  100.00 %  99.59 %   1,200',
+    'macro mean    99.59 %   87.50 %  92.65 %   1,240',
     '',
     'Confusion, images (row: target, column: prediction)',
     '       happy    sad',
@@ -52,7 +52,7 @@ test('a small result as text', () => {
 test('images that are training images as well are named', () => {
   const metrics = { ...metricsOf([[1200]], ['happy']), unseen: { n: 1100, accuracy: 0.5 } };
   expect(metricsText(metrics).split('\n')[3]).toBe(
-    'accuracy 50.00% on the 1,100 images that are not in Training as well',
+    'accuracy 50.00 % on the 1,100 images that are not in Training as well',
   );
 });
 

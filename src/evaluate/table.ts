@@ -1,9 +1,10 @@
 import pc from 'picocolors';
+import { alignColumns } from '../term/columns.ts';
+import { counted, grouped, percent } from '../term/numbers.ts';
 import type { Metrics } from './metrics.ts';
 
 /** Labels longer than this are cut in the tables, so that seven classes fit into 80 columns. */
 const MAX_LABEL = 12;
-const GAP = '  ';
 
 export interface TableOptions {
   /** Use colour codes: `Output.color`. */
@@ -23,9 +24,10 @@ export function metricsText(metrics: Metrics, options: TableOptions = {}): strin
 function summaryLines(metrics: Metrics): string[] {
   const { n, accuracy, top2, loss, balancedAccuracy, macro, cohenKappa, matthews } = metrics;
   const { imagesPerSecond, unseen } = metrics;
-  const speed = imagesPerSecond === null ? '' : `, ${grouped(imagesPerSecond)} images/s`;
+  const speed =
+    imagesPerSecond === null ? '' : `, ${grouped(imagesPerSecond, imagesPerSecond < 100 ? 1 : 0)} images/s`;
   return [
-    `${grouped(n)} images${speed}`,
+    `${counted(n, 'image')}${speed}`,
     `accuracy ${percent(accuracy)}   top-2 ${percent(top2)}   loss ${loss.toFixed(4)}`,
     `balanced accuracy ${percent(balancedAccuracy)}   macro F1 ${percent(macro.f1)}   ` +
       `kappa ${cohenKappa.toFixed(3)}   Matthews ${matthews.toFixed(3)}`,
@@ -51,7 +53,7 @@ export function perClassTable(metrics: Metrics, { color = false }: TableOptions 
     ...metrics.perClass.map((row) => [cut(row.label), ...figures(row, row.support)]),
     ['macro mean', ...figures(metrics.macro, metrics.n)],
   ];
-  const lines = align(rows);
+  const lines = alignColumns(rows);
   lines[0] = dim(lines[0]);
   return lines.join('\n');
 }
@@ -68,7 +70,7 @@ export function confusionTable(
   const labels = metrics.labels.map(cut);
   const cells = normalized
     ? metrics.confusionNormalized.map((row) => row.map((share) => (100 * share).toFixed(1)))
-    : metrics.confusion.map((row) => row.map(grouped));
+    : metrics.confusion.map((row) => row.map((count) => grouped(count)));
   const paint = (text: string, row: number, column: number): string => {
     if (row === 0) return dim(text);
     if (column === 0) return text;
@@ -77,31 +79,9 @@ export function confusionTable(
   };
   const title = `${normalized ? 'Confusion, % of each row' : 'Confusion, images'} (row: target, column: prediction)`;
   const rows = [['', ...labels], ...cells.map((row, c) => [labels[c], ...row])];
-  return [title, ...align(rows, paint)].join('\n');
-}
-
-/** Pads the first column to the right, the others to the left; `paint` sees the padded cell. */
-function align(
-  rows: readonly (readonly string[])[],
-  paint = (text: string, _row: number, _column: number) => text,
-) {
-  const widths = rows[0].map((_, column) => Math.max(...rows.map((row) => row[column].length)));
-  return rows.map((row, r) =>
-    row
-      .map((text, c) => paint(c === 0 ? text.padEnd(widths[c]) : text.padStart(widths[c]), r, c))
-      .join(GAP)
-      .trimEnd(),
-  );
+  return [title, ...alignColumns(rows, { paint })].join('\n');
 }
 
 function cut(label: string): string {
   return label.length > MAX_LABEL ? `${label.slice(0, MAX_LABEL - 1)}…` : label;
-}
-
-function percent(share: number): string {
-  return `${(100 * share).toFixed(2)}%`;
-}
-
-function grouped(count: number): string {
-  return count.toLocaleString('en-US', { maximumFractionDigits: count < 100 ? 1 : 0 });
 }

@@ -1,6 +1,11 @@
 /** Red, green and blue, 0..255. */
 export type Rgb = readonly [number, number, number];
 
+/** The share of the pixels of a fine map that gets colours of its own (Smilkov et al., section 3). */
+export const CAP = 0.99;
+/** How much of the face the brightest spots of an overlay hide. */
+export const OPACITY = 0.85;
+
 /** Colours of the scale. */
 const STEPS = 256;
 

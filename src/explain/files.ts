@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { svgToPng } from '../charts/svgToPng.ts';
-import type { ThemeName } from '../charts/theme.ts';
+import type { ThemeName } from '../charts/themeName.ts';
 import { writeFileAtomic } from '../io/files.ts';
 import { encodeNpy } from '../io/npy.ts';
 import type { Explanation } from './explainer.ts';

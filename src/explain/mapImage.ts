@@ -1,12 +1,8 @@
 import sharp from 'sharp';
-import { COLOR_SCALE, colorOf } from './colorScale.ts';
+import { CAP, COLOR_SCALE, colorOf, OPACITY } from './colorScale.ts';
 import { type SaliencyMap, shownMap } from './explainer.ts';
 import { METHODS } from './methods.ts';
 
-/** The share of the pixels of a fine map that gets colours of its own (Smilkov et al., section 3). */
-export const CAP = 0.99;
-/** How much of the face the brightest spots of an overlay hide. */
-const OPACITY = 0.85;
 /** Grey values of the face under an overlay are compressed to this share: white skin would drown the colours. */
 const DIMMED = 0.8;
 

@@ -1,8 +1,10 @@
 import { FONT_STACK, fontFaceCss, textWidth } from '../charts/font.ts';
 import { escapeXml } from '../charts/renderSvg.ts';
-import { PALETTES, type Palette, type ThemeName } from '../charts/theme.ts';
+import { PALETTES, type Palette } from '../charts/theme.ts';
+import type { ThemeName } from '../charts/themeName.ts';
+import { CAP } from './colorScale.ts';
 import type { Explanation, SaliencyMap } from './explainer.ts';
-import { CAP, colorBarPng, facePng, mapPng, overlayPng } from './mapImage.ts';
+import { colorBarPng, facePng, mapPng, overlayPng } from './mapImage.ts';
 import { METHODS } from './methods.ts';
 
 export interface PanelOptions {

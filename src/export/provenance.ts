@@ -1,5 +1,6 @@
 import { existsSync } from 'node:fs';
 import { basename, dirname, isAbsolute } from 'node:path';
+import { isUsed } from '../config/usedSettings.ts';
 import {
   AUTO_SETTINGS,
   averageOptions,
@@ -25,7 +26,6 @@ import {
   type WeightsOrigin,
 } from '../train/runRecord.ts';
 import { teachersOf } from '../train/source.ts';
-import { isUsed } from '../tune/usedSettings.ts';
 import { readCommands } from './commandFile.ts';
 
 /** Where weights come from, as far as the folder around them knows. */

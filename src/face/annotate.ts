@@ -3,7 +3,7 @@ import { FONT_STACK, textWidth } from '../charts/font.ts';
 import { escapeXml } from '../charts/renderSvg.ts';
 import { svgToPng } from '../charts/svgToPng.ts';
 import { PALETTES } from '../charts/theme.ts';
-import type { Box, RgbaImage } from './image.ts';
+import type { Box, RgbaImage } from '../image/image.ts';
 
 /** A face and what to write at it. */
 export interface Mark {

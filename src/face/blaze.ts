@@ -1,10 +1,10 @@
 import { FerError } from '../errors.ts';
+import type { Box } from '../image/image.ts';
+import type { Pyramid } from '../image/pyramid.ts';
+import { resample } from '../image/resample.ts';
 import { anchorCentres, DETECTORS, type DetectorName } from './anchors.ts';
 import { blend, COORDINATES, type Detection, decode } from './detection.ts';
-import type { Box } from './image.ts';
 import { FaceNetwork } from './network.ts';
-import type { Pyramid } from './pyramid.ts';
-import { resample } from './resample.ts';
 import { parseTflite } from './tflite.ts';
 
 /** Detections that overlap by more show one face: the threshold of MediaPipe's graphs. */

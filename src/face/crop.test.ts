@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
+import type { RgbaImage } from '../image/image.ts';
 import { annotate, overlay } from './annotate.ts';
 import { cropBox, cropFace } from './crop.ts';
-import type { RgbaImage } from './image.ts';
 
 const face = (x: number, y: number, side: number) => ({
   box: { x, y, width: side, height: side },
@@ -34,6 +34,29 @@ describe('the frame', () => {
 });
 
 describe('the crop', () => {
+  test('of a box that is none, or is far from any picture, is refused', () => {
+    const image = gray(8, 4, () => 100);
+    const box = { x: 0, y: 0, width: 4, height: 4 };
+    for (const wrong of [
+      { x: Number.NaN },
+      { y: Number.NEGATIVE_INFINITY },
+      { width: -1 },
+      { height: Number.NaN },
+      { width: 1e9 },
+      { x: 1e16 },
+    ]) {
+      expect(() => cropFace(image, { box: { ...box, ...wrong } }, 48)).toThrow(RangeError);
+    }
+    expect(() => cropFace(image, { box: { ...box, width: -1 } }, 48)).toThrow(
+      'expected a box of a face in a picture of 8x4 pixels; found one of -1x4 at 0, 0',
+    );
+    // One that is merely larger than the picture, or beside it, shows its edge.
+    for (const odd of [{ width: 80, height: 80 }, { x: -30 }, { width: 0, height: 0 }]) {
+      const crop = cropFace(image, { box: { ...box, ...odd } }, 6);
+      expect(crop).toEqual(new Uint8Array(36).fill(100));
+    }
+  });
+
   test('shows what the frame holds', () => {
     const image = gray(300, 300, (x, y) => (x < 150 ? 40 : 200) + (y < 141 ? 0 : 50));
     const crop = cropFace(image, face(100, 100, 100), 48);

@@ -1,9 +1,7 @@
-import type { Box } from './image.ts';
+import type { Box, Point } from '../image/image.ts';
 
-export interface Point {
-  readonly x: number;
-  readonly y: number;
-}
+/** The points of a face; right and left are the person's. */
+export const KEYPOINTS = ['rightEye', 'leftEye', 'nose', 'mouth', 'rightEar', 'leftEar'] as const;
 
 /** A box, a score and the points in it, in any one unit. */
 export interface Detection {
@@ -13,9 +11,8 @@ export interface Detection {
   readonly keypoints: readonly Point[];
 }
 
-/** Values that the network gives for an anchor: centre, size, six points. */
-export const COORDINATES = 16;
-const KEYPOINTS = 6;
+/** Values that the network gives for an anchor: centre, size, points. */
+export const COORDINATES = 4 + 2 * KEYPOINTS.length;
 
 /** Raw scores are held within it, as MediaPipe does. */
 const CLIP = 100;
@@ -53,7 +50,7 @@ export function decode(
         height,
       },
       score,
-      keypoints: Array.from({ length: KEYPOINTS }, (_, k) => ({
+      keypoints: KEYPOINTS.map((_, k) => ({
         x: x + regressors[at + 4 + 2 * k],
         y: y + regressors[at + 5 + 2 * k],
       })),

@@ -1,11 +1,11 @@
 import sharp from 'sharp';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { readSample, SAMPLES } from '../../test/samplePhotos.ts';
-import { FerError } from '../errors.ts';
+import { FerError, UsageError } from '../errors.ts';
+import type { RgbaImage } from '../image/image.ts';
 import { readPhoto } from '../image/read.ts';
 import { overlap } from './detection.ts';
 import { type Face, FaceDetector } from './detector.ts';
-import type { RgbaImage } from './image.ts';
 import { loadFaceModels } from './loadModels.ts';
 
 let models: Awaited<ReturnType<typeof loadFaceModels>>;
@@ -121,9 +121,9 @@ test('options narrow the answer', () => {
   for (const [i, { score }] of faces.entries()) expect(Math.abs(scores[i] - score)).toBeLessThan(0.02);
   expect(Math.min(...scores)).toBeLessThan(0.3);
   expect(detector.detect(image, { minScore: undefined, smallest: undefined })).toEqual(faces);
-  expect(() => detector.detect(image, { minScore: 0 })).toThrow(RangeError);
-  expect(() => detector.detect(image, { smallest: 2 })).toThrow(RangeError);
-  expect(() => detector.detect(image, { maxFaces: 0 })).toThrow(RangeError);
+  expect(() => detector.detect(image, { minScore: 0 })).toThrow(UsageError);
+  expect(() => detector.detect(image, { smallest: 2 })).toThrow(UsageError);
+  expect(() => detector.detect(image, { maxFaces: 0 })).toThrow(UsageError);
   expect(() => detector.detect({ ...image, width: image.width + 1 })).toThrow(/expected RGBA pixels/);
 });
 

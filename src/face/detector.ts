@@ -1,14 +1,11 @@
+import { type Box, checkImage, type Point, type RgbaImage } from '../image/image.ts';
+import { Pyramid } from '../image/pyramid.ts';
 import { Blaze, SAME_FACE } from './blaze.ts';
 import { blend, type Detection, overlap } from './detection.ts';
-import { type Box, checkImage, type RgbaImage } from './image.ts';
-import { DETECTION, type DetectOptions } from './options.ts';
-import { Pyramid } from './pyramid.ts';
+import { checkDetectOptions, DETECTION, type DetectOptions } from './options.ts';
 import { searchWindows, wholeWindow } from './windows.ts';
 
 export type { DetectOptions } from './options.ts';
-
-/** The points of a face; right and left are the person's. */
-export const KEYPOINTS = ['rightEye', 'leftEye', 'nose', 'mouth', 'rightEar', 'leftEar'] as const;
 
 /** A face in a picture, as the detector sees it. */
 export interface Face {
@@ -17,7 +14,7 @@ export interface Face {
   /** How sure the detector is that this is a face, 0..1. */
   readonly score: number;
   /** In the order of `KEYPOINTS`. */
-  readonly keypoints: readonly { readonly x: number; readonly y: number }[];
+  readonly keypoints: readonly Point[];
 }
 
 /** Both stages let pass what they are less sure of than is asked for: the score is the mean of two closer looks. */
@@ -71,17 +68,14 @@ export class FaceDetector {
   /**
    * The faces in a picture, the most certain first.
    *
-   * @throws RangeError if `image` is no picture, or an option out of range
+   * @throws RangeError if `image` is no picture
+   * @throws UsageError for an option out of range
    */
   detect(image: RgbaImage, options: DetectOptions = {}): Face[] {
     const { minScore = DETECTION.minScore, maxFaces = Number.POSITIVE_INFINITY } = options;
     const { smallest = DETECTION.smallest } = options;
     checkImage(image);
-    if (!(minScore > 0 && minScore <= 1))
-      throw new RangeError(`minScore must be in (0, 1], found ${minScore}`);
-    if (!(smallest > 0 && smallest <= 1))
-      throw new RangeError(`smallest must be in (0, 1], found ${smallest}`);
-    if (!(maxFaces >= 1)) throw new RangeError(`maxFaces must be 1 or more, found ${maxFaces}`);
+    checkDetectOptions(options);
     const picture = new Pyramid(image);
     const least = Math.max(LEAST_CANDIDATE, Math.min(CANDIDATE, minScore));
     const faces = this.#candidates(picture, image, smallest, least).flatMap((candidate) => {

@@ -1,6 +1,8 @@
+import { refuseOption } from '../evaluate/checkOptions.ts';
+
 /** How faces are looked for. */
 export interface DetectOptions {
-  /** Faces with a lower score are left out, 0..1. */
+  /** Faces with a lower score are left out, above 0 to 1. */
   readonly minScore?: number;
   /** At most so many, the best ones. Default: all. */
   readonly maxFaces?: number;
@@ -19,3 +21,11 @@ export const CROP_SIDE = 64;
  * ten of FER2013's images, tight crops of 48 pixels, reach 0.7.
  */
 export const DETECTION = { minScore: 0.7, smallest: 1 / 64 } as const satisfies DetectOptions;
+
+/** @throws UsageError */
+export function checkDetectOptions({ minScore = 1, maxFaces = 1, smallest = 1 }: DetectOptions): void {
+  if (!(minScore > 0 && minScore <= 1)) refuseOption('minScore', minScore, 'above 0 to 1');
+  const countable = Number.isInteger(maxFaces) || maxFaces === Number.POSITIVE_INFINITY;
+  if (!(countable && maxFaces > 0)) refuseOption('maxFaces', maxFaces, 'a whole number above 0');
+  if (!(smallest > 0 && smallest <= 1)) refuseOption('smallest', smallest, 'above 0 to 1');
+}

@@ -1,4 +1,4 @@
-import type { Box } from './image.ts';
+import type { Box } from '../image/image.ts';
 
 /**
  * The smallest face, as a share of a window's side, that the full-range network still lets pass. Of the 22 faces of

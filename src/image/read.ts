@@ -1,8 +1,9 @@
 import { Buffer } from 'node:buffer';
+import { readFile } from 'node:fs/promises';
 import sharp, { type Sharp } from 'sharp';
 import { FerError, PictureError } from '../errors.ts';
-import type { RgbaImage } from '../face/image.ts';
-import { readFileBytes } from '../io/files.ts';
+import { explainFileError } from '../io/files.ts';
+import { BACKDROP, LONGEST_SIDE, type RgbaImage } from './image.ts';
 import { luma } from './luma.ts';
 
 /** Formats read, each with the bytes it starts with: the content decides, not the name. */
@@ -24,14 +25,8 @@ const OTHERS = [
   { name: 'a PDF', start: '%PDF' },
 ] as const;
 
-/** The longer side of a photograph in memory: 36 MiB of pixels where it is a square. */
-const MAX_SIDE = 3072;
-
 /** Ten thousand pixels square: more than any camera, far less than a decompression bomb. */
 const MAX_PIXELS = 100_000_000;
-
-/** What transparent parts are shown on: mid-grey adds the weakest edge to a face cut out of its background. */
-const BACKDROP = { r: 128, g: 128, b: 128 };
 
 /**
  * A face crop as the networks take it: one frame, upright as its EXIF orientation says, the largest centred
@@ -52,7 +47,7 @@ export async function readGrayImage(
   name = typeof source === 'string' ? source : 'image',
 ): Promise<Uint8Array> {
   let rgb: Uint8Array;
-  const picture = open(source, name);
+  const picture = open(await bytesOf(source), name);
   try {
     rgb = await picture
       .resize(size, size, { fit: 'cover', position: 'centre', kernel: 'linear', fastShrinkOnLoad: false })
@@ -79,7 +74,7 @@ export interface Photo {
 
 /**
  * A photograph to look for faces in: one frame, upright as its EXIF orientation says, in sRGB. One larger than
- * 3072 pixels is made smaller while it is decoded, which bounds memory; a face of a sixty-fourth of it then still
+ * `LONGEST_SIDE` is made smaller while it is decoded, which bounds memory; a face of a sixty-fourth of it then still
  * has as many pixels as the networks take.
  *
  * @param source path of a JPEG, PNG or WebP file, or its bytes
@@ -90,11 +85,11 @@ export async function readPhoto(
   source: string | Uint8Array,
   name = typeof source === 'string' ? source : 'image',
 ): Promise<Photo> {
-  const picture = open(source, name);
+  const picture = open(await bytesOf(source), name);
   try {
     const { autoOrient } = await picture.metadata();
     const { data, info } = await picture
-      .resize(MAX_SIDE, MAX_SIDE, { fit: 'inside', withoutEnlargement: true })
+      .resize(LONGEST_SIDE, LONGEST_SIDE, { fit: 'inside', withoutEnlargement: true })
       .toColourspace('srgb')
       .ensureAlpha()
       .raw()
@@ -109,9 +104,8 @@ export async function readPhoto(
   }
 }
 
-/** @throws PictureError if it is none of the formats, or the file cannot be read */
-function open(source: string | Uint8Array, name: string): Sharp {
-  const bytes = typeof source === 'string' ? bytesOf(source) : source;
+/** @throws PictureError if it is none of the formats */
+function open(bytes: Uint8Array, name: string): Sharp {
   const head = Buffer.from(bytes.buffer, bytes.byteOffset, Math.min(bytes.byteLength, 16));
   if (!FORMATS.some(({ matches }) => matches(head))) {
     const other = OTHERS.find(({ start }) => head.toString('latin1').startsWith(start));
@@ -120,14 +114,17 @@ function open(source: string | Uint8Array, name: string): Sharp {
   }
   return sharp(bytes, { limitInputPixels: MAX_PIXELS, failOn: 'error' })
     .autoOrient()
-    .flatten({ background: BACKDROP });
+    .flatten({ background: { r: BACKDROP, g: BACKDROP, b: BACKDROP } });
 }
 
-function bytesOf(path: string): Uint8Array {
+/** @throws PictureError if the file cannot be read */
+async function bytesOf(source: string | Uint8Array): Promise<Uint8Array> {
+  if (typeof source !== 'string') return source;
   try {
-    return readFileBytes(path);
+    return await readFile(source);
   } catch (error) {
-    throw error instanceof FerError ? new PictureError(error.message, { cause: error }) : error;
+    const explained = explainFileError(error, 'read', source);
+    throw explained instanceof FerError ? new PictureError(explained.message, { cause: error }) : error;
   }
 }
 

@@ -1,3 +1,5 @@
+import { execFileSync, spawn } from 'node:child_process';
+import { once } from 'node:events';
 import fs from 'node:fs';
 import os from 'node:os';
 import { join } from 'node:path';
@@ -5,6 +7,7 @@ import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { FerError } from '../errors.ts';
 import {
   fileSha256,
+  makeFileFolder,
   makeFolder,
   readFileBytes,
   readInPlaces,
@@ -73,6 +76,61 @@ describe('writeFileAtomic', () => {
     expect((error as Error).message).toContain(path);
     expect(fs.readFileSync(path, 'utf8')).toBe('old');
     expect(fs.readdirSync(folder)).toEqual(['a.txt']);
+  });
+
+  test('a name as long as the file system takes', () => {
+    for (const name of ['a'.repeat(255), 'ä'.repeat(127)]) {
+      writeFileAtomic(join(folder, name), name);
+      expect(fs.readFileSync(join(folder, name), 'utf8')).toBe(name);
+    }
+    expect(fs.readdirSync(folder)).toHaveLength(2);
+  });
+
+  test.skipIf(process.platform === 'win32')('a link stays, and the file it leads to is replaced', () => {
+    for (const inner of ['real', 'far']) fs.mkdirSync(join(folder, inner));
+    const file = join(folder, 'real', 'a.txt');
+    const [direct, twice] = [join(folder, 'direct'), join(folder, 'far', 'twice')];
+    fs.symlinkSync(join('real', 'a.txt'), direct);
+    fs.symlinkSync(join('..', 'direct'), twice);
+    for (const [i, path] of [direct, twice, direct].entries()) {
+      // The first time the file is not there yet.
+      writeFileAtomic(path, `text ${i}`);
+      expect(fs.readFileSync(file, 'utf8')).toBe(`text ${i}`);
+    }
+    expect(fs.readlinkSync(direct)).toBe(join('real', 'a.txt'));
+    expect(fs.readlinkSync(twice)).toBe(join('..', 'direct'));
+    expect(fs.readdirSync(join(folder, 'real'))).toEqual(['a.txt']);
+  });
+
+  test.skipIf(process.platform === 'win32')('a link that leads nowhere or to a folder is told', () => {
+    const [loop, inner] = [join(folder, 'loop'), join(folder, 'inner')];
+    fs.symlinkSync('loop', loop);
+    fs.mkdirSync(join(folder, 'b'));
+    fs.symlinkSync('b', inner);
+    expect(() => writeFileAtomic(loop, '')).toThrow(/cannot write .*loop: ELOOP/);
+    expect(() => writeFileAtomic(inner, '')).toThrow(/inner: it is a folder/);
+    expect(fs.readlinkSync(inner)).toBe('b');
+    expect(() => makeFileFolder(loop)).toThrow(FerError);
+    expect(() => makeFileFolder(inner)).toThrow(/inner is a folder, where a file is to be written/);
+  });
+
+  test.skipIf(process.platform === 'win32')('a pipe is written to in place, through a link too', async () => {
+    const [pipe, link] = [join(folder, 'pipe'), join(folder, 'link')];
+    execFileSync('mkfifo', [pipe]);
+    fs.symlinkSync('pipe', link);
+    for (const path of [pipe, link]) {
+      const reader = spawn('cat', [pipe], { timeout: 20_000 });
+      let read = '';
+      reader.stdout.on('data', (data) => {
+        read += data;
+      });
+      writeFileAtomic(path, `through ${path}`);
+      await once(reader, 'close');
+      expect(read).toBe(`through ${path}`);
+    }
+    expect(fs.lstatSync(pipe).isFIFO()).toBe(true);
+    expect(fs.lstatSync(link).isSymbolicLink()).toBe(true);
+    expect(fs.readdirSync(folder).sort()).toEqual(['link', 'pipe']);
   });
 
   test('a missing folder is named', () => {

@@ -1,11 +1,13 @@
 import { createHash, randomBytes } from 'node:crypto';
 import fs from 'node:fs';
-import { basename, dirname, join } from 'node:path';
+import { basename, dirname, join, resolve } from 'node:path';
 import { FerError } from '../errors.ts';
 import { type ByteSource, LARGEST_PIECE, pieces } from './pieces.ts';
 
 /** `.NAME.PID.HEX.tmp`: hidden, in the target's own folder so that the rename never crosses a file system. */
 const TEMPORARY = /^\..+\.(\d+)\.[0-9a-f]{8}\.tmp$/;
+/** Bytes of NAME in it: with the rest it stays within the 255 that file systems take. */
+const LONGEST_NAME = 200;
 
 /** What the user can do about an error of the file system, by its code. */
 const REMEDIES: Readonly<Record<string, string>> = {
@@ -46,7 +48,8 @@ export function explainFileError(error: unknown, doing: string, path: string): u
 /**
  * Replaces the content of `path`, or leaves it as it was: the data goes to a temporary file in the same
  * folder, is flushed to the disk and renamed. Synchronous on purpose: the bytes may be views of live
- * parameters, which must not change half-way.
+ * parameters, which must not change half-way. A symbolic link stays, and the file it leads to is replaced; into a
+ * device or a pipe, which nothing may replace, the data is written as it is.
  *
  * @throws FerError naming path and remedy when the disk is full, read-only, forbidden and the like; the
  *   temporary file is removed and an existing file untouched.
@@ -61,22 +64,43 @@ export function writeFileAtomic(path: string, data: string | Uint8Array): void {
  * @param before done when all of it is on the disk, and has not taken its name yet
  */
 export function writeChunksAtomic(path: string, chunks: readonly Uint8Array[], before?: () => void): void {
-  const folder = dirname(path);
-  const temporary = join(folder, `.${basename(path)}.${process.pid}.${randomBytes(4).toString('hex')}.tmp`);
-  let file: number | undefined;
   try {
-    file = fs.openSync(temporary, 'wx');
-    for (const chunk of chunks) writeFully(file, chunk);
+    if (isDevice(path)) {
+      writeAll(path, fs.constants.O_WRONLY, chunks);
+      before?.();
+    } else {
+      replaceFile(followLinks(path), chunks, before);
+    }
+  } catch (error) {
+    throw explainFileError(error, 'write', path);
+  }
+}
+
+/** Something that is written to in place: a device, a pipe, a socket. */
+function isDevice(path: string): boolean {
+  const stats = fs.statSync(path, { throwIfNoEntry: false });
+  return stats !== undefined && !stats.isFile() && !stats.isDirectory();
+}
+
+/** The file that a path leads to through symbolic links, also where the last one leads to none yet. */
+function followLinks(path: string): string {
+  if (!fs.lstatSync(path, { throwIfNoEntry: false })?.isSymbolicLink()) return path;
+  if (fs.existsSync(path)) return fs.realpathSync(path);
+  return followLinks(resolve(fs.realpathSync(dirname(path)), fs.readlinkSync(path)));
+}
+
+function replaceFile(path: string, chunks: readonly Uint8Array[], before?: () => void): void {
+  const folder = dirname(path);
+  const name = Buffer.from(basename(path)).subarray(0, LONGEST_NAME).toString();
+  const temporary = join(folder, `.${name}.${process.pid}.${randomBytes(4).toString('hex')}.tmp`);
+  try {
     // Without the flush a power cut could leave the new name on an empty file.
-    fs.fsyncSync(file);
-    fs.closeSync(file);
-    file = undefined;
+    writeAll(temporary, 'wx', chunks, (file) => fs.fsyncSync(file));
     before?.();
     fs.renameSync(temporary, path);
   } catch (error) {
-    if (file !== undefined) attempt(() => fs.closeSync(file as number));
     attempt(() => fs.unlinkSync(temporary));
-    throw explainFileError(error, 'write', path);
+    throw error;
   }
   flushFolder(folder);
 }
@@ -155,8 +179,16 @@ export function makeFolder(path: string): void {
  */
 export function makeFileFolder(file: string): void {
   makeFolder(dirname(file));
-  if (fs.lstatSync(file, { throwIfNoEntry: false })?.isDirectory()) {
+  if (isFolder(file)) {
     throw new FerError(`${file} is a folder, where a file is to be written: give its name too`);
+  }
+}
+
+function isFolder(path: string): boolean {
+  try {
+    return fs.statSync(path, { throwIfNoEntry: false })?.isDirectory() ?? false;
+  } catch (error) {
+    throw explainFileError(error, 'write', path);
   }
 }
 
@@ -176,6 +208,22 @@ export function removeStaleTemporaries(folder: string): string[] {
     if (match === null || isRunning(Number(match[1]))) return false;
     return attempt(() => fs.unlinkSync(join(folder, name)));
   });
+}
+
+/** @param finish done with the open file when all is written */
+function writeAll(
+  path: string,
+  flags: string | number,
+  chunks: readonly Uint8Array[],
+  finish?: (file: number) => void,
+): void {
+  const file = fs.openSync(path, flags);
+  try {
+    for (const chunk of chunks) writeFully(file, chunk);
+    finish?.(file);
+  } finally {
+    fs.closeSync(file);
+  }
 }
 
 function writeFully(file: number, chunk: Uint8Array): void {

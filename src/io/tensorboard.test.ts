@@ -26,6 +26,10 @@ test('the bytes of an event', () => {
     '09000000000000f03f' + '1003' + '2a0a' + '0a08' + '0a0161' + '1500000040',
   );
   expect(record.readBigUInt64LE()).toBe(23n);
+  const later = scalarRecord({ wallTime: 1, step: 300, scalars: {} });
+  expect(later.subarray(12, -4).toString('hex')).toBe('09000000000000f03f' + '10ac02' + '2a00');
+  const version = versionRecord(1).subarray(12, -4);
+  expect(version.toString('latin1')).toBe('\x09\0\0\0\0\0\0\xf0\x3f\x1a\rbrain.Event:2');
 });
 
 test('a damaged byte is noticed', () => {

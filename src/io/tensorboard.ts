@@ -1,3 +1,4 @@
+import { BinaryWriter, WireType } from '@bufbuild/protobuf/wire';
 import { crc32c } from './crc32c.ts';
 
 /** A moment's figures, by their tags. */
@@ -18,21 +19,27 @@ export interface ScalarEvent {
 
 /** The record that begins every event file. */
 export function versionRecord(wallTime: number): Buffer {
-  return record(Buffer.concat([double(1, wallTime), text(3, 'brain.Event:2')]));
+  return record(event(wallTime).tag(3, WireType.LengthDelimited).string('brain.Event:2').finish());
 }
 
 /** The record of an event; figures are stored in single precision. */
 export function scalarRecord({ wallTime, step, scalars }: ScalarEvent): Buffer {
-  const values = Object.entries(scalars).map(([tag, value]) =>
-    bytes(1, Buffer.concat([text(1, tag), float(2, value)])),
-  );
-  return record(
-    Buffer.concat([double(1, wallTime), key(2, VARINT), varint(step), bytes(5, Buffer.concat(values))]),
-  );
+  const w = event(wallTime).tag(2, WireType.Varint).int64(step).tag(5, WireType.LengthDelimited).fork();
+  for (const [tag, value] of Object.entries(scalars)) {
+    w.tag(1, WireType.LengthDelimited).fork();
+    w.tag(1, WireType.LengthDelimited).string(tag).tag(2, WireType.Bit32).float(value);
+    w.join();
+  }
+  return record(w.join().finish());
+}
+
+/** An event that has its time. */
+function event(wallTime: number): BinaryWriter {
+  return new BinaryWriter().tag(1, WireType.Bit64).double(wallTime);
 }
 
 /** A TFRecord: length, checksum of the length, data, checksum of the data; little-endian. */
-function record(data: Buffer): Buffer {
+function record(data: Uint8Array): Buffer {
   const head = Buffer.alloc(12);
   head.writeBigUInt64LE(BigInt(data.length));
   head.writeUInt32LE(maskedCrc(head.subarray(0, 8)), 8);
@@ -45,42 +52,4 @@ function record(data: Buffer): Buffer {
 function maskedCrc(data: Uint8Array): number {
   const crc = crc32c(data);
   return (((crc >>> 15) | (crc << 17)) + 0xa282ead8) >>> 0;
-}
-
-/** Wire types of protocol buffers. */
-const VARINT = 0;
-const FIXED64 = 1;
-const LENGTH = 2;
-const FIXED32 = 5;
-
-function key(field: number, type: number): Buffer {
-  return varint(field * 8 + type);
-}
-
-/** Seven bits a byte, the lowest first; the highest bit says that more follow. */
-function varint(value: number): Buffer {
-  const out: number[] = [];
-  let rest = value;
-  for (; rest >= 128; rest = Math.floor(rest / 128)) out.push((rest % 128) + 128);
-  return Buffer.from([...out, rest]);
-}
-
-function double(field: number, value: number): Buffer {
-  const data = Buffer.alloc(8);
-  data.writeDoubleLE(value);
-  return Buffer.concat([key(field, FIXED64), data]);
-}
-
-function float(field: number, value: number): Buffer {
-  const data = Buffer.alloc(4);
-  data.writeFloatLE(value);
-  return Buffer.concat([key(field, FIXED32), data]);
-}
-
-function bytes(field: number, data: Buffer): Buffer {
-  return Buffer.concat([key(field, LENGTH), varint(data.length), data]);
-}
-
-function text(field: number, value: string): Buffer {
-  return bytes(field, Buffer.from(value));
 }

@@ -5,6 +5,7 @@ import { canonicalLabel } from '../data/labels.ts';
 import { FerError } from '../errors.ts';
 import { explainFileError } from '../io/files.ts';
 import { readSafetensors, type Safetensors } from '../io/safetensors.ts';
+import { shellWord } from '../term/shellWord.ts';
 import { allFinite, weightProblems } from './checkWeights.ts';
 import { buildModel, type ModelDescription, type StoredModel } from './model.ts';
 import type { NetworkName } from './networks.ts';
@@ -137,7 +138,8 @@ function refusePickle(file: string): void {
   if (!zip && !pickle) return;
   throw new FerError(
     `${file} is a file of torch.save, which may run code when it is read: convert it with Python where you trust it. ` +
-      `python3 -c "import torch; from safetensors.torch import save_file; c = torch.load('${file}', map_location='cpu'); ` +
-      `save_file(c.get('params', c), 'weights.safetensors')"`,
+      'python3 -c "import sys, torch; from safetensors.torch import save_file; ' +
+      "c = torch.load(sys.argv[1], map_location='cpu'); save_file(c.get('params', c), 'weights.safetensors')\" " +
+      shellWord(file),
   );
 }

@@ -1,6 +1,7 @@
 import { FerError, PictureError } from '../errors.ts';
 import { type BrowserPicture, type SentBrowserPicture, sendBrowserPicture } from './browserPicture.ts';
 import { RecognizerClient, type Thread } from './client.ts';
+import { chosenOptions } from './options.ts';
 import type { LoadOptions, PhotoRecognizer } from './types.ts';
 
 export interface BrowserLoadOptions extends LoadOptions {
@@ -22,11 +23,14 @@ export type BrowserSetup = Omit<BrowserLoadOptions, 'model' | 'onProgress'> & { 
  * `Cross-Origin-Opener-Policy: same-origin` and `Cross-Origin-Embedder-Policy: require-corp`), else one.
  *
  * @throws FerError if there is no model, or it is damaged, or the browser cannot run it
+ * @throws UsageError for an option that no picture would be recognised with
  */
 export async function loadRecognizer(
   options: BrowserLoadOptions = {},
 ): Promise<PhotoRecognizer<BrowserPicture>> {
   const { model = 'model/', onProgress, ...rest } = options;
+  // Here, where it costs nothing, rather than after a model has been fetched.
+  chosenOptions(rest);
   // A worker has no document, but an address of its own.
   const base = globalThis.document?.baseURI ?? location.href;
   const setup: BrowserSetup = { ...rest, model: new URL(model, base).href };

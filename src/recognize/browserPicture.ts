@@ -1,5 +1,5 @@
 import { FerError, PictureError } from '../errors.ts';
-import { BACKDROP } from '../image/backdrop.ts';
+import { BACKDROP, LONGEST_SIDE } from '../image/image.ts';
 import type { Sent } from './client.ts';
 import type { Photo } from './pictureRecognizer.ts';
 import { rawCopy, rgbaOf } from './raw.ts';
@@ -10,9 +10,6 @@ export type BrowserPicture = string | Blob | Uint8Array | CanvasImageSource | Im
 
 /** What crosses to the thread, which has a canvas of its own, and makes RGBA of raw pixels. */
 export type SentBrowserPicture = ImageBitmap | RawPicture;
-
-/** Longest side that is looked at: a face that is tiny then is one that no network could judge. */
-const LONGEST_SIDE = 3072;
 
 /**
  * A caller's picture, ready to cross to the thread.

@@ -1,7 +1,8 @@
 import { describe, expect, test } from 'vitest';
-import { DeviceError, PictureError } from '../errors.ts';
+import { DeviceError, PictureError, UsageError } from '../errors.ts';
 import { RecognizerClient, type Thread } from './client.ts';
 import type { Reply, Request } from './protocol.ts';
+import type { RecognizedFace } from './types.ts';
 
 /** A recogniser whose thread answers as it is told, and the pictures that were read for it. */
 async function opened(answer: (request: Request) => Reply | undefined) {
@@ -106,6 +107,62 @@ describe('a recogniser', () => {
     });
     expect(await client.recognize(PICTURES)).toEqual(PICTURES.map((picture) => [picture]));
     expect(groups).toEqual([2, 2, 2, 2, 1]);
+  });
+
+  test('does not let one picture wait for all of a long list', async () => {
+    const posted: string[] = [];
+    const { client } = await opened(({ id, takes }) => {
+      const { pictures } = takes as { pictures: string[] };
+      posted.push(pictures.join());
+      return { id, gives: pictures.map((picture) => [picture]) };
+    });
+    const list = client.recognize(PICTURES);
+    expect(await client.recognize('now.jpg')).toEqual(['now.jpg']);
+    expect(posted.indexOf('now.jpg')).toBeLessThanOrEqual(2);
+    expect(await list).toEqual(PICTURES.map((picture) => [picture]));
+  });
+
+  test('begins no further group of a list after one that failed', async () => {
+    const { client, read } = await opened(failing('PictureError'));
+    await expect(client.recognize(PICTURES)).rejects.toThrow(PictureError);
+    await new Promise((resolve) => setTimeout(resolve, 5));
+    expect(read).toEqual(PICTURES.slice(0, 4));
+  });
+
+  test('fails a call alone whose listener of progress throws', async () => {
+    const { client, reply, busy } = await opened(() => undefined);
+    const onProgress = (): never => {
+      throw new Error('in the listener');
+    };
+    const face = new Uint8Array(4);
+    const failed = expect(client.explain(face, { onProgress })).rejects.toThrow('in the listener');
+    const other = client.explain(face);
+    await new Promise((resolve) => setTimeout(resolve, 5));
+    expect(() => reply({ id: 1, progress: 0.5 })).not.toThrow();
+    await failed;
+    // What the thread still says of it is heard by nobody.
+    reply({ id: 1, progress: 1 });
+    reply({ id: 1, gives: 'late' });
+    expect(busy.at(-1)).toBe(true);
+    reply({ id: 2, gives: 'map' });
+    expect(await other).toBe('map');
+    expect(busy.at(-1)).toBe(false);
+    expect(client.problem).toBeUndefined();
+  });
+
+  test.each([
+    ['nothing', undefined, /found undefined/],
+    ['null', null, /found null/],
+    ['a crop of null', { crop: null }, /found a crop that is null/],
+    ['numbers in a list', [0, 1], /found an object of Array/],
+    ['a face that went through JSON', { crop: { 0: 7, 1: 8 } }, /a crop that is an object of Object/],
+    ['a text', 'face.png', /found string/],
+  ])('does not explain %s', async (_, face, message) => {
+    const { client } = await opened(() => undefined);
+    const asked = client.explain(face as unknown as RecognizedFace);
+    await expect(asked).rejects.toThrow(UsageError);
+    await expect(asked).rejects.toThrow(/^expected a face that `recognize` gave, or its crop/);
+    await expect(asked).rejects.toThrow(message);
   });
 
   test('gives a call up at once when its signal is aborted, and reads none of what waits', async () => {

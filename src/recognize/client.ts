@@ -1,4 +1,4 @@
-import { DeviceError, FerError } from '../errors.ts';
+import { DeviceError, FerError, UsageError } from '../errors.ts';
 import type { Explanation } from '../explain/explainer.ts';
 import type { ModelDescription } from '../nn/description.ts';
 import { Limiter } from './limiter.ts';
@@ -11,6 +11,7 @@ import {
   type Request,
   receivedError,
 } from './protocol.ts';
+import { describeValue, isBytes } from './raw.ts';
 import type {
   Cancellable,
   ExplainOptions,
@@ -48,7 +49,7 @@ export interface Sending<Picture, SentPicture> {
 
 interface Waiting {
   resolve(gives: unknown): void;
-  reject(error: Error): void;
+  reject(error: unknown): void;
   onProgress?(share: number): void;
 }
 
@@ -117,16 +118,24 @@ export class RecognizerClient<Picture, SentPicture> implements PhotoRecognizer<P
     const groups: Picture[][] = [];
     const size = this.#group;
     for (let i = 0; i < pictures.length; i += size) groups.push(pictures.slice(i, i + size));
+    const found: RecognizedFace[][][] = [];
     let failed = false;
-    const found = groups.map(async (group) => {
-      try {
-        return await this.#recognizeGroup(group, options, () => failed || signal?.aborted === true);
-      } catch (error) {
-        failed = true;
-        throw error;
+    const unwanted = (): boolean => failed || signal?.aborted === true;
+    let next = 0;
+    // No more of a list than the thread takes at a time: whoever comes after it waits for these, not for all of it.
+    const recognizeSome = async (): Promise<void> => {
+      while (next < groups.length && !unwanted()) {
+        const i = next++;
+        try {
+          found[i] = await this.#recognizeGroup(groups[i], options, unwanted);
+        } catch (error) {
+          failed = true;
+          throw error;
+        }
       }
-    });
-    return (await Promise.all(found)).flat();
+    };
+    await Promise.all(Array.from({ length: READ_AHEAD }, recognizeSome));
+    return found.flat();
   }
 
   /** The faces of a few pictures, when it is their turn; nothing if they are wanted no more by then. */
@@ -157,7 +166,7 @@ export class RecognizerClient<Picture, SentPicture> implements PhotoRecognizer<P
     face: Pick<RecognizedFace, 'crop'> | Uint8Array,
     { onProgress, signal, ...options }: ExplainOptions = {},
   ): Promise<Explanation> {
-    const crop = 'crop' in face ? face.crop : face;
+    const crop = cropOf(face);
     const heard = onProgress && ((share: number) => signal?.aborted || onProgress(share));
     return unlessAborted(signal, () =>
       this.#explainTurns.run(() => {
@@ -174,6 +183,15 @@ export class RecognizerClient<Picture, SentPicture> implements PhotoRecognizer<P
   close(): Promise<void> {
     return this.#calls.close();
   }
+}
+
+/** @throws UsageError for what is no face of `recognize`, nor its crop */
+function cropOf(face: unknown): Uint8Array {
+  if (isBytes(face)) return face;
+  const crop = (face as Partial<RecognizedFace> | null | undefined)?.crop;
+  if (isBytes(crop)) return crop;
+  const found = crop === undefined ? describeValue(face) : `a crop that is ${describeValue(crop)}`;
+  throw new UsageError(`expected a face that \`recognize\` gave, or its crop, a Uint8Array; found ${found}`);
 }
 
 /** The outcome of work, or the reason of a signal that is aborted before; then the work's outcome is not heard. */
@@ -254,7 +272,13 @@ class ThreadCalls {
     const waiting = this.#waiting.get(reply.id);
     if (!waiting) return;
     if ('progress' in reply) {
-      waiting.onProgress?.(reply.progress);
+      try {
+        waiting.onProgress?.(reply.progress);
+      } catch (error) {
+        // The listener's mistake is its call's alone: nobody else could catch it here.
+        this.#done(reply.id);
+        waiting.reject(error);
+      }
       return;
     }
     this.#done(reply.id);

@@ -4,7 +4,8 @@ import { checkCrops } from '../evaluate/checkOptions.ts';
 import { Explainer, type Explanation } from '../explain/explainer.ts';
 import type { MethodName } from '../explain/methods.ts';
 import type { LoadedModel } from '../nn/loadModel.ts';
-import { DEFAULTS, SAMPLES } from './pictureRecognizer.ts';
+import { DEFAULTS } from './options.ts';
+import { SAMPLES } from './pictureRecognizer.ts';
 import type { ExplainOptions, RecognizeOptions } from './types.ts';
 
 const DEFAULT_METHODS: readonly MethodName[] = ['gradient'];

@@ -4,8 +4,9 @@ import { type Transferable as NodeTransferable, Worker } from 'node:worker_threa
 import { FerError } from '../errors.ts';
 import { findModel } from '../nn/model.ts';
 import { RecognizerClient, type Thread } from './client.ts';
-import { type NodePicture, type SentNodePicture, sendNodePicture } from './nodePicture.ts';
-import type { LoadOptions, PhotoRecognizer } from './types.ts';
+import { type SentNodePicture, sendNodePicture } from './nodePicture.ts';
+import { chosenOptions } from './options.ts';
+import type { LoadOptions, NodePicture, PhotoRecognizer } from './types.ts';
 
 export interface NodeLoadOptions extends LoadOptions {
   /** The released model, a run folder, or a .safetensors file in one. */
@@ -23,10 +24,12 @@ const THREAD = new URL('../../dist/recognize/nodeThread.js', import.meta.url);
  * is never busy with it, and `close` ends it. A program that waits for nothing else ends without `close`.
  *
  * @throws FerError if there is no model, or it is damaged
+ * @throws UsageError for an option that no picture would be recognised with
  */
 export async function loadRecognizer(options: NodeLoadOptions = {}): Promise<PhotoRecognizer<NodePicture>> {
   const { model = '' } = options;
   // Here, where it costs nothing, rather than after a thread has been started.
+  chosenOptions(options);
   findModel(model);
   return RecognizerClient.open<NodePicture, SentNodePicture>(
     startThread(),
@@ -46,7 +49,9 @@ function startThread(): Thread {
     post: (message, transfer = []) => worker.postMessage(message, transfer as readonly NodeTransferable[]),
     listen: (onMessage) => worker.on('message', onMessage),
     onEnd(listener) {
-      worker.on('error', listener);
+      worker.on('error', (cause) =>
+        listener(new FerError(`the recognizer's thread failed: ${cause?.message ?? cause}`, { cause })),
+      );
       worker.on('exit', (code) => listener(new FerError(`the recognizer's thread ended with code ${code}`)));
     },
     busy: (yes) => (yes ? worker.ref() : worker.unref()),

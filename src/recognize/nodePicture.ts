@@ -4,10 +4,9 @@ import { readPhoto } from '../image/read.ts';
 import type { Sent } from './client.ts';
 import type { Photo } from './pictureRecognizer.ts';
 import { describeValue, rawCopy } from './raw.ts';
-import type { RawPicture } from './types.ts';
+import type { NodePicture, RawPicture } from './types.ts';
 
-/** A path, the bytes of a JPEG, PNG or WebP file, or pixels such as a canvas' `ImageData`. */
-export type NodePicture = string | Uint8Array | RawPicture;
+export type { NodePicture };
 
 /** What crosses to the thread; raw pixels become RGBA there. */
 export type SentNodePicture = (Photo & { readonly scale: number }) | RawPicture;

@@ -1,19 +1,20 @@
 import { given } from '../config/option.ts';
 import type { Backend } from '../engine/backend.ts';
 import { UsageError } from '../errors.ts';
-import { checkCrops, refuseOption } from '../evaluate/checkOptions.ts';
+import { facesPerStep } from '../evaluate/inference.ts';
 import { Recognizer } from '../evaluate/recognizer.ts';
 import { cropBox, cropFace } from '../face/crop.ts';
-import { type Face, type FaceDetector, KEYPOINTS } from '../face/detector.ts';
-import type { RgbaImage } from '../face/image.ts';
+import { KEYPOINTS } from '../face/detection.ts';
+import type { Face, FaceDetector } from '../face/detector.ts';
 import { CROP_SIDE } from '../face/options.ts';
+import { grayCrop } from '../image/grayCrop.ts';
+import type { Box, RgbaImage } from '../image/image.ts';
 import type { LoadedModel } from '../nn/loadModel.ts';
-import { squareCrop, squareOf } from './squareCrop.ts';
-import type { Box, FacesMode, RecognizedFace, RecognizeOptions } from './types.ts';
+import { chosenOptions } from './options.ts';
+import type { RecognizedFace, RecognizeOptions } from './types.ts';
 
 /** Samples of the network a step: more would not run faster, and need memory for all. */
 export const SAMPLES = 60;
-export const DEFAULTS: { readonly crops: 1 | 10; readonly faces: FacesMode } = { crops: 10, faces: 'auto' };
 
 /** A picture that may have been made smaller when it was read. */
 export interface Photo extends RgbaImage {
@@ -55,8 +56,7 @@ export class PictureRecognizer {
 
   /** The faces of each picture, all through the network together. */
   async recognize(pictures: readonly Photo[], options: RecognizeOptions = {}): Promise<RecognizedFace[][]> {
-    const chosen = { ...DEFAULTS, ...given(this.#options), ...given(options) };
-    checkOptions(chosen);
+    const chosen = chosenOptions(this.#options, options);
     const found: Found[][] = [];
     for (const picture of pictures) found.push(await this.#facesOf(picture, chosen));
     const crops = found.flat().map(({ crop }) => crop);
@@ -74,9 +74,7 @@ export class PictureRecognizer {
     if (faces === 'none' || scale * Math.max(picture.width, picture.height) <= CROP_SIDE) {
       const square = squareOf(picture);
       const box = scaled(square, scale);
-      return [
-        { box, keypoints: null, faceScore: 1, frame: box, crop: squareCrop(picture, square, imageSize) },
-      ];
+      return [{ box, keypoints: null, faceScore: 1, frame: box, crop: grayCrop(picture, square, imageSize) }];
     }
     if (!this.#detector) throw new UsageError("faces: 'auto' needs a recognizer that was loaded with it");
     const detector = await this.#detector();
@@ -94,21 +92,17 @@ export class PictureRecognizer {
       this.#recognizers.get(crops) ??
       new Recognizer(this.#backend, this.#model, {
         crops,
-        batch: Math.max(1, Math.floor(this.#samples / crops)),
+        batch: facesPerStep(this.#samples, crops),
       });
     this.#recognizers.set(crops, found);
     return found;
   }
 }
 
-/** @throws UsageError */
-function checkOptions({ crops, faces, minScore = 1, maxFaces = 1, smallest = 1 }: RecognizeOptions): void {
-  checkCrops(crops);
-  if (faces !== 'auto' && faces !== 'none') refuseOption('faces', faces, '"auto" or "none"');
-  if (!(minScore > 0 && minScore <= 1)) refuseOption('minScore', minScore, 'above 0 to 1');
-  if (!(Number.isInteger(maxFaces) && maxFaces > 0))
-    refuseOption('maxFaces', maxFaces, 'a whole number above 0');
-  if (!(smallest > 0 && smallest <= 1)) refuseOption('smallest', smallest, 'above 0 to 1');
+/** The largest centred square of a picture: a stretched face is another expression. */
+function squareOf({ width, height }: RgbaImage): Box {
+  const side = Math.min(width, height);
+  return { x: Math.floor((width - side) / 2), y: Math.floor((height - side) / 2), width: side, height: side };
 }
 
 function keypointsOf({ keypoints }: Face, scale: number): NonNullable<RecognizedFace['keypoints']> {

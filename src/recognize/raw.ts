@@ -1,6 +1,5 @@
 import { PictureError } from '../errors.ts';
-import type { RgbaImage } from '../face/image.ts';
-import { BACKDROP } from '../image/backdrop.ts';
+import { BACKDROP, type RgbaImage } from '../image/image.ts';
 import type { RawPicture } from './types.ts';
 
 /**
@@ -9,8 +8,7 @@ import type { RawPicture } from './types.ts';
  * @throws PictureError if `data` is not width x height pixels of 1, 3 or 4 bytes
  */
 export function rawCopy({ width, height, data }: RawPicture): RawPicture {
-  // By its tag: an array of another frame or context is of another class.
-  if (!/^Uint8(Clamped)?Array$/.test((data as Partial<Uint8Array> | null)?.[Symbol.toStringTag] ?? '')) {
+  if (!isBytes(data)) {
     throw new PictureError(
       `raw pixels: data is ${describeValue(data)}, expected a Uint8Array or Uint8ClampedArray, 0 to 255 a value`,
     );
@@ -39,6 +37,13 @@ export function rgbaOf({ width, height, data }: RawPicture): RgbaImage {
     rgba[4 * i + 3] = 255;
   }
   return { width, height, data: rgba };
+}
+
+/** By its tag: an array of another frame or context is of another class. */
+export function isBytes(value: unknown): value is Uint8Array {
+  return /^Uint8(Clamped)?Array$/.test(
+    (value as Partial<Uint8Array> | null | undefined)?.[Symbol.toStringTag] ?? '',
+  );
 }
 
 /** What a value that should be something else is, for messages. */

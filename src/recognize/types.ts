@@ -2,8 +2,8 @@ import type { Device } from '../engine/createBackend.ts';
 import type { Explanation } from '../explain/explainer.ts';
 import type { MethodSettings } from '../explain/method.ts';
 import type { MethodName } from '../explain/methods.ts';
-import type { KEYPOINTS } from '../face/detector.ts';
-import type { RgbaImage } from '../face/image.ts';
+import type { KEYPOINTS } from '../face/detection.ts';
+import type { Box, Point } from '../image/image.ts';
 import type { ModelDescription } from '../nn/description.ts';
 
 /**
@@ -45,20 +45,6 @@ export interface ExplainOptions extends Cancellable {
   readonly onProgress?: (share: number) => void;
 }
 
-/** Pixels of the picture as it is seen, upright; parts may lie outside of it. */
-export interface Box {
-  readonly x: number;
-  readonly y: number;
-  readonly width: number;
-  readonly height: number;
-}
-
-/** Pixels of the picture, as a box has them. */
-export interface Point {
-  readonly x: number;
-  readonly y: number;
-}
-
 /** A face in a picture and the answer for it. */
 export interface RecognizedFace {
   readonly box: Box;
@@ -82,6 +68,9 @@ export interface RawPicture {
   readonly height: number;
   readonly data: Uint8Array | Uint8ClampedArray;
 }
+
+/** A path, the bytes of a JPEG, PNG or WebP file, or pixels such as a canvas' `ImageData`. */
+export type NodePicture = string | Uint8Array | RawPicture;
 
 /** What recognises: the same in Node and in a browser, but for the kinds of picture. */
 export interface PhotoRecognizer<Picture> {
@@ -110,7 +99,8 @@ export interface PhotoRecognizer<Picture> {
    * Where in a face its score comes from.
    *
    * @param face an answer of `recognize`, or its crop
-   * @throws UsageError for a target that the model does not know, and for methods, crops or settings that there are not
+   * @throws UsageError for what is no face or crop, for a target that the model does not know, and for methods, crops or
+   *   settings that there are not
    * @throws the reason of a signal that was aborted
    */
   explain(face: Pick<RecognizedFace, 'crop'> | Uint8Array, options?: ExplainOptions): Promise<Explanation>;
@@ -126,4 +116,4 @@ export interface LoadOptions extends RecognizeOptions {
   readonly threads?: number;
 }
 
-export type { Device, Explanation, RgbaImage };
+export type { Box, Device, Explanation };

@@ -17,7 +17,7 @@ export interface Pair extends McNemar {
 export function comparePairs(runs: readonly JudgedRun[]): Pair[] {
   const pairs = runs.flatMap((first, i) =>
     runs.slice(i + 1).map((second) => {
-      const [a, b] = [first, second].map(({ answers }) => answers.map(({ correct }) => correct));
+      const [a, b] = [first, second].map(({ predictions }) => predictions.map(({ correct }) => correct));
       // Both bootstraps drew the same images, so the difference is taken draw by draw.
       const differences = first.bootstrap.accuracies.map(
         (accuracy, r) => accuracy - second.bootstrap.accuracies[r],

@@ -2,22 +2,16 @@ import { basename } from 'node:path';
 import { classDotsChart } from '../charts/classDotsChart.ts';
 import { type Line, linesChart } from '../charts/linesChart.ts';
 import { reliabilityChart } from '../charts/reliabilityChart.ts';
+import { FIGURE_ROWS } from '../evaluate/figures.ts';
+import { counted, duration, grouped, points } from '../term/numbers.ts';
 import type { EpochRow } from '../train/history.ts';
 import { comparePairs, type Pair } from './compareRuns.ts';
-import { counted, duration, grouped, percent, points, pValue } from './format.ts';
+import { percent, pValue } from './format.ts';
 import { type Html, html } from './html.ts';
 import type { JudgedRun, WeightsOf } from './judgedRun.ts';
 import { pageText } from './page.ts';
 import { footer, type ReportContext, warnings } from './reportParts.ts';
-import {
-  chartFigure,
-  charts,
-  confusionTable,
-  FIGURE_ROWS,
-  figureRange,
-  figureText,
-  scrolling,
-} from './sections.ts';
+import { chartFigure, charts, confusionTable, figureRange, figureText, scrolling } from './sections.ts';
 import { differingKeys, settingText } from './settings.ts';
 
 /** Below it a difference counts as more than chance. */

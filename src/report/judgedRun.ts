@@ -4,12 +4,12 @@ import type { ReportConfig } from '../config.ts';
 import type { Dataset } from '../data/dataset.ts';
 import type { Backend } from '../engine/backend.ts';
 import { FerError } from '../errors.ts';
-import { type Bootstrap, bootstrap } from '../evaluate/bootstrap.ts';
-import { type Calibration, calibration } from '../evaluate/calibration.ts';
-import { facesOf, type Judgement, judge } from '../evaluate/judge.ts';
-import { argmax, softmax } from '../evaluate/metrics.ts';
+import { type Assessment, assess } from '../evaluate/assess.ts';
+import { facesPerStep } from '../evaluate/inference.ts';
+import { facesOf } from '../evaluate/judge.ts';
 import { Recognizer } from '../evaluate/recognizer.ts';
 import { readModel, type StoredModel } from '../nn/model.ts';
+import { shellWord } from '../term/shellWord.ts';
 import { bestRow, type EpochRow } from '../train/history.ts';
 import { RunFolder } from '../train/runFolder.ts';
 import type { RunRecord } from '../train/runRecord.ts';
@@ -32,21 +32,8 @@ export interface StoredRun {
 /** What weights are: the mean of so many networks, or those after an epoch; null where nobody wrote down which. */
 export type WeightsOf = { readonly mean: number } | { readonly epoch: number | null };
 
-/** One answer of a network. */
-export interface Answer {
-  readonly prediction: number;
-  /** Softmax of the prediction. */
-  readonly confidence: number;
-  readonly correct: boolean;
-}
-
 /** A run, and what its network is worth on the images of the report. */
-export interface JudgedRun extends StoredRun {
-  readonly judgement: Judgement;
-  readonly answers: readonly Answer[];
-  readonly bootstrap: Bootstrap;
-  readonly calibration: Calibration;
-}
+export interface JudgedRun extends StoredRun, Assessment {}
 
 /**
  * Reads run folders.
@@ -80,7 +67,7 @@ function readRun(path: string, name: string): StoredRun {
   if (best === null) {
     throw new FerError(
       `${path} has no history: its history.csv is missing, empty or damaged. A report shows a whole training; ` +
-        `for weights alone there is fer evaluate model=${path} out=FOLDER`,
+        `for weights alone there is fer evaluate model=${shellWord(path)} out=FOLDER`,
     );
   }
   const record = folder.readRecord();
@@ -101,31 +88,9 @@ export async function judgeRun(
   config: ReportConfig,
   onBatch?: (done: number) => void,
 ): Promise<{ run: JudgedRun; recognizer: Recognizer }> {
-  const faces = facesOf(dataset, config.split, run.model.description);
-  const batch = Math.max(1, Math.floor(config.bs / config.crops));
-  const recognizer = new Recognizer(backend, run.model, { crops: config.crops, batch });
-  const judgement = await judge(recognizer, faces, onBatch);
-  const answers = answersOf(judgement);
-  return {
-    recognizer,
-    run: {
-      ...run,
-      judgement,
-      answers,
-      bootstrap: bootstrap(judgement, { resamples: config.resamples, seed: config.seed }),
-      calibration: calibration(
-        answers.map(({ confidence }) => confidence),
-        answers.map(({ correct }) => correct),
-      ),
-    },
-  };
-}
-
-function answersOf({ logits, targets, metrics }: Judgement): Answer[] {
-  const C = metrics.labels.length;
-  return Array.from(targets, (target, n) => {
-    const row = logits.subarray(n * C, (n + 1) * C);
-    const prediction = argmax(row);
-    return { prediction, confidence: softmax(row)[prediction], correct: prediction === target };
-  });
+  const { split, crops, bs, resamples, seed } = config;
+  const faces = facesOf(dataset, split, run.model.description);
+  const recognizer = new Recognizer(backend, run.model, { crops, batch: facesPerStep(bs, crops) });
+  const assessment = await assess(recognizer, faces, { resamples, seed, onBatch });
+  return { recognizer, run: { ...run, ...assessment } };
 }

@@ -1,6 +1,5 @@
 import type { Dataset, Split } from '../data/dataset.ts';
-import { ancestryOf, ownSeen } from '../train/ancestry.ts';
-import type { Seen } from '../train/runRecord.ts';
+import { type Exposure, exposureOf } from '../train/ancestry.ts';
 import { type Html, html } from './html.ts';
 import type { StoredRun } from './judgedRun.ts';
 
@@ -19,19 +18,19 @@ export interface ReportContext {
 export function warnings(runs: readonly StoredRun[], { split }: ReportContext): Html[] {
   const names = (found: readonly StoredRun[]): string =>
     runs.length === 1 ? 'The network' : found.map(({ name }) => name).join(', ');
-  const made = runs.map((run) => ({ ...run, ...ancestryOf(run.record) }));
-  const learned = made.filter((run) => run.learned.includes(split));
-  const watched = made.filter((run) => run.watched.includes(split));
-  const unknown = made.filter((run) => !run.known && !learned.includes(run) && !watched.includes(run));
+  const made = runs.map((run) => ({ ...run, exposure: exposureOf(run.record, split) }));
+  const [learned, watched, unknown] = (['learned', 'watched', 'unknown'] as const).map((seen) =>
+    made.filter(({ exposure }) => exposure.seen === seen),
+  );
   return [
     ...(learned.length > 0
       ? [
-          html`<p class="warning">${names(learned)} learned from ${split}${inherited(learned, ({ learned: own }) => own.includes(split))}: if these are the same images, the figures say how well they are known by heart, not how good a network is.</p>`,
+          html`<p class="warning">${names(learned)} learned from ${split}${inherited(learned)}: if these are the same images, the figures say how well they are known by heart, not how good a network is.</p>`,
         ]
       : []),
     ...(watched.length > 0
       ? [
-          html`<p class="warning">The weights of ${runs.length === 1 ? 'this network' : names(watched)} were chosen by their accuracy on ${split}${inherited(watched, ({ watched: own }) => own.includes(split))}, so the figures on these images are somewhat optimistic. Report those of a split that had no part in the training.</p>`,
+          html`<p class="warning">The weights of ${runs.length === 1 ? 'this network' : names(watched)} were chosen by their accuracy on ${split}${inherited(watched)}, so the figures on these images are somewhat optimistic. Report those of a split that had no part in the training.</p>`,
         ]
       : []),
     ...(unknown.length > 0
@@ -43,8 +42,8 @@ export function warnings(runs: readonly StoredRun[], { split }: ReportContext): 
 }
 
 /** Says so where none did it in its last training. */
-function inherited(runs: readonly StoredRun[], saw: (own: Seen) => boolean): string {
-  return runs.some(({ record }) => saw(ownSeen(record))) ? '' : ', in a training before this one';
+function inherited(runs: readonly { readonly exposure: Exposure }[]): string {
+  return runs.every(({ exposure }) => exposure.inherited) ? ', in a training before this one' : '';
 }
 
 export function footer({ dataset, version, date }: ReportContext): Html {

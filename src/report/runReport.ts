@@ -1,7 +1,9 @@
 import { basename } from 'node:path';
+import { FIGURE_ROWS } from '../evaluate/figures.ts';
 import { METHODS } from '../explain/methods.ts';
 import { NETWORKS } from '../nn/networks.ts';
-import { counted, grouped, percent } from './format.ts';
+import { counted, grouped, percent as plainPercent } from '../term/numbers.ts';
+import { percent } from './format.ts';
 import { type Content, type Html, html, raw } from './html.ts';
 import type { JudgedRun } from './judgedRun.ts';
 import { pageText, type Section } from './page.ts';
@@ -12,7 +14,6 @@ import {
   classesSection,
   confusionTable,
   curvesSection,
-  FIGURE_ROWS,
   figureRange,
   figuresTable,
   figureText,
@@ -63,13 +64,13 @@ ${warnings([run], context)}
 }
 
 function mistakesSection({ mistakes }: ShownFaces, run: JudgedRun): Html {
-  const wrong = run.answers.filter(({ correct }) => !correct).length;
+  const wrong = run.predictions.filter(({ correct }) => !correct).length;
   if (wrong === 0) return html`<p>None: every answer is right.</p>`;
   const maps = mistakes.some((face) => face.maps.length > 0);
   const about = maps
     ? html` Beside each face: where the score of the wrong answer comes from (${METHODS.gradcam.title}).`
     : '';
-  return html`<p>${counted(wrong, 'answer')} of ${grouped(run.answers.length)} ${wrong === 1 ? 'is' : 'are'} wrong. These are the ones it is surest of; labels of the data are wrong now and then, too.${about}</p>
+  return html`<p>${counted(wrong, 'answer')} of ${grouped(run.predictions.length)} ${wrong === 1 ? 'is' : 'are'} wrong. These are the ones it is surest of; labels of the data are wrong now and then, too.${about}</p>
 <ul class="faces">${mistakes.map(
     (face) =>
       html`<li>${faceFigure(
@@ -94,7 +95,7 @@ ${gallery.map(
 }
 
 function faceFigure(face: ShownFace, methods: readonly string[], caption: Content): Html {
-  const answer = `${face.target} face, predicted ${face.prediction} with ${(100 * face.confidence).toFixed(1)} %`;
+  const answer = `${face.target} face, predicted ${face.prediction} with ${plainPercent(face.confidence, 1)}`;
   const image = (picture: Buffer, alt: string, fine = false): Html =>
     html`<img${fine && FINE} src="${raw(pictureUrl(picture))}" alt="${alt}" width="84" height="84">`;
   const maps = face.maps.filter(({ method }) => methods.includes(method));

@@ -77,10 +77,10 @@ export async function shownFaces(
 }
 
 /** Images with right or with wrong answers, the most confident first, in the split's order among equals. */
-function mostConfident({ answers }: JudgedRun, correct: boolean): number[] {
-  return [...answers.keys()]
-    .filter((n) => answers[n].correct === correct)
-    .sort((a, b) => answers[b].confidence - answers[a].confidence || a - b);
+function mostConfident({ predictions }: JudgedRun, correct: boolean): number[] {
+  return [...predictions.keys()]
+    .filter((n) => predictions[n].correct === correct)
+    .sort((a, b) => predictions[b].confidence - predictions[a].confidence || a - b);
 }
 
 function faceOf({ judgement, model }: JudgedRun, n: number): Uint8Array {
@@ -89,7 +89,7 @@ function faceOf({ judgement, model }: JudgedRun, n: number): Uint8Array {
 }
 
 async function show(
-  { judgement, answers }: JudgedRun,
+  { judgement, predictions }: JudgedRun,
   n: number,
   pixels: Uint8Array,
   explanation: Explanation | undefined,
@@ -106,8 +106,8 @@ async function show(
   return {
     index: n,
     target: labels[judgement.targets[n]],
-    prediction: labels[answers[n].prediction],
-    confidence: answers[n].confidence,
+    prediction: labels[predictions[n].label],
+    confidence: predictions[n].confidence,
     face: await webp(await facePng(pixels, SIDE)),
     maps: await Promise.all(maps),
   };

@@ -4,10 +4,11 @@ import { curveChart } from '../charts/curvesChart.ts';
 import { linesChart } from '../charts/linesChart.ts';
 import { FEW_ANSWERS, reliabilityChart } from '../charts/reliabilityChart.ts';
 import { type Chart, renderSvg } from '../charts/renderSvg.ts';
-import type { Figure, Interval } from '../evaluate/bootstrap.ts';
-import { CALIBRATION_BINS } from '../evaluate/calibration.ts';
+import type { Interval } from '../evaluate/bootstrap.ts';
+import { FIGURE_ROWS, type FigureRow } from '../evaluate/figures.ts';
 import type { Metrics } from '../evaluate/metrics.ts';
-import { counted, duration, grouped, percent, percentRange, range } from './format.ts';
+import { counted, duration, grouped } from '../term/numbers.ts';
+import { percent, percentRange, range } from './format.ts';
 import { type Content, type Html, html, raw } from './html.ts';
 import type { JudgedRun, StoredRun } from './judgedRun.ts';
 
@@ -22,46 +23,6 @@ export const charts = (figures: readonly Html[]): Html => html`<div class="chart
 /** A table that scrolls by itself where the screen is narrower. */
 export function scrolling(label: string, table: Html): Html {
   return html`<div class="scroll" role="region" aria-label="${label}" tabindex="0">${table}</div>`;
-}
-
-interface FigureRow {
-  readonly key: Figure;
-  readonly name: string;
-  readonly meaning: string;
-  readonly value: (run: JudgedRun) => number;
-  readonly unit: 'share' | 'number';
-  /** Whether more is better. */
-  readonly rises: boolean;
-}
-
-/** The figures of a report, in its order. */
-export const FIGURE_ROWS: readonly FigureRow[] = [
-  row('accuracy', 'Accuracy', 'images whose highest score is the target', ({ accuracy }) => accuracy),
-  row('balancedAccuracy', 'Balanced accuracy', 'mean recall of the classes', (m) => m.balancedAccuracy),
-  row('macroF1', 'Macro F1', 'mean F1 of the classes', ({ macro }) => macro.f1),
-  row('top2', 'Top-2 accuracy', 'target among the two highest scores', ({ top2 }) => top2),
-  row('cohenKappa', "Cohen's kappa", 'agreement beyond chance', (m) => m.cohenKappa, 'number'),
-  row('matthews', 'Matthews correlation', 'of targets and predictions', (m) => m.matthews, 'number'),
-  row('loss', 'Loss', 'mean cross-entropy, in nats', ({ loss }) => loss, 'number', false),
-  {
-    key: 'ece',
-    name: 'Calibration error',
-    meaning: `expected, over ${CALIBRATION_BINS} bins`,
-    value: ({ calibration }) => calibration.ece,
-    unit: 'share',
-    rises: false,
-  },
-];
-
-function row(
-  key: Figure,
-  name: string,
-  meaning: string,
-  of: (metrics: Metrics) => number,
-  unit: FigureRow['unit'] = 'share',
-  rises = true,
-): FigureRow {
-  return { key, name, meaning, value: ({ judgement }) => of(judgement.metrics), unit, rises };
 }
 
 export function figureText({ value, unit }: FigureRow, run: JudgedRun): string {

@@ -1,9 +1,9 @@
 import type { Option } from '../config/option.ts';
 import { type TrainConfig, trainOptions } from '../config.ts';
+import { counted, grouped } from '../term/numbers.ts';
 import { afterChanges } from '../train/changes.ts';
 import { programText } from '../train/programVersion.ts';
 import type { RunChange, RunRecord, WeightsOrigin } from '../train/runRecord.ts';
-import { counted, grouped } from './format.ts';
 import { type Html, html } from './html.ts';
 import type { StoredRun } from './judgedRun.ts';
 

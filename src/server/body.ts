@@ -97,13 +97,16 @@ async function next(
  * @throws BadRequest
  */
 export async function formFiles(bytes: Uint8Array<ArrayBuffer>, type: string): Promise<Upload[]> {
-  const parts = partsOf(bytes, type);
+  const boundary = boundaryOf(type);
+  const parts = partsOf(bytes, boundary);
   if (parts > MOST_PARTS) {
     throw new BadRequest(400, `the form has ${parts} parts: send ${MOST_FILES} files at most`);
   }
+  // Written anew, so that the form is cut where its parts were counted.
+  const headers = { 'content-type': `multipart/form-data; boundary="${boundary}"` };
   let form: FormData;
   try {
-    form = await new Response(bytes, { headers: { 'content-type': type } }).formData();
+    form = await new Response(bytes, { headers }).formData();
   } catch {
     throw new BadRequest(400, 'the form cannot be read: expected multipart/form-data');
   }
@@ -119,11 +122,26 @@ export async function formFiles(bytes: Uint8Array<ArrayBuffer>, type: string): P
   );
 }
 
+/** All that senders of forms write: a boundary and perhaps a charset, with nothing that could be read in two ways. */
+const FORM_TYPE =
+  /^multipart\/form-data(;charset=[\w-]+)?;boundary=("?)([\w'()+,./:=? -]+)\2(;charset=[\w-]+)?$/i;
+
+/** @throws BadRequest */
+function boundaryOf(type: string): string {
+  const parameters = type.split(';').map((parameter) => parameter.trim());
+  const boundary = FORM_TYPE.exec(parameters.join(';'))?.[3];
+  if (boundary === undefined) {
+    throw new BadRequest(
+      400,
+      'the form cannot be read: its content type must be multipart/form-data with one boundary',
+    );
+  }
+  return boundary;
+}
+
 /** The parts of a form, as the lines between them tell; more where a file holds such a line, which none does by chance. */
-function partsOf(bytes: Uint8Array<ArrayBuffer>, type: string): number {
-  const boundary = /;\s*boundary=(?:"([^"]+)"|([^;\s]+))/i.exec(type);
-  if (!boundary) throw new BadRequest(400, 'the form cannot be read: its content type names no boundary');
-  const line = `--${boundary[1] ?? boundary[2]}`;
+function partsOf(bytes: Uint8Array<ArrayBuffer>, boundary: string): number {
+  const line = `--${boundary}`;
   const body = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   let lines = 0;
   for (let at = body.indexOf(line); at >= 0; at = body.indexOf(line, at + line.length)) lines++;

@@ -1,5 +1,6 @@
 import type { Context } from 'hono';
 import { PictureError, UsageError } from '../errors.ts';
+import { DETECTION } from '../face/options.ts';
 import { type Limiter, Overloaded } from '../recognize/limiter.ts';
 import type { NodePicture } from '../recognize/nodePicture.ts';
 import type { RecognizedFace, RecognizeOptions } from '../recognize/types.ts';
@@ -100,7 +101,8 @@ function facesOf(
 }
 
 /**
- * `?crops=1&faces=none&max_faces=3&min_score=0.7&smallest=0.1`
+ * `?crops=1&faces=none&max_faces=3&min_score=0.7&smallest=0.1`. Faces smaller than the default are not looked for:
+ * the time grows with the square, and strangers could have a small picture keep the network for minutes.
  *
  * @throws BadRequest
  */
@@ -116,16 +118,18 @@ function optionsOf(context: Context): RecognizeOptions {
   if (max_faces !== undefined && !/^[1-9]\d{0,3}$/.test(max_faces)) {
     refuse(`max_faces=${max_faces}`, 'a whole number above 0');
   }
-  const share = (name: string, text: string | undefined): number | undefined => {
+  const share = (name: string, text: string | undefined, least = 0): number | undefined => {
     if (text === undefined) return undefined;
-    if (!(Number(text) > 0 && Number(text) <= 1)) refuse(`${name}=${text}`, 'above 0 to 1');
-    return Number(text);
+    const value = Number(text);
+    const enough = least === 0 ? value > 0 : value >= least;
+    if (!(enough && value <= 1)) refuse(`${name}=${text}`, least === 0 ? 'above 0 to 1' : `${least} to 1`);
+    return value;
   };
   return {
     crops: crops === undefined ? undefined : crops === '1' ? 1 : 10,
     faces: faces as RecognizeOptions['faces'],
     maxFaces: max_faces === undefined ? undefined : Number(max_faces),
     minScore: share('min_score', min_score),
-    smallest: share('smallest', smallest),
+    smallest: share('smallest', smallest, DETECTION.smallest),
   };
 }

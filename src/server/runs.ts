@@ -1,5 +1,6 @@
-import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
+import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
+import { RUN_NAME } from '../config/shared.ts';
 import { FerError } from '../errors.ts';
 import type { Metrics } from '../evaluate/metrics.ts';
 import { CONFIG, HISTORY } from '../nn/fileNames.ts';
@@ -42,8 +43,6 @@ export interface RunDetails extends RunSummary {
   readonly evaluate: string;
 }
 
-/** Plain file names, as `fer train name=` takes them. */
-const NAME = /^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$/;
 /** Figures of a split are a few kilobytes; other JSON files are left alone. */
 const LARGEST_FIGURES = 1_000_000;
 
@@ -88,7 +87,7 @@ function summary(
   runs: string,
   name: string,
 ): { summary: RunSummary; history: readonly EpochRow[]; settings: Record<string, unknown> } | undefined {
-  if (!NAME.test(name)) return undefined;
+  if (!RUN_NAME.test(name)) return undefined;
   const folder = join(runs, name);
   const config = join(folder, CONFIG);
   const record = json(config) as
@@ -101,7 +100,7 @@ function summary(
     | undefined;
   if (!record?.model || !record.train) return undefined;
   const file = join(folder, HISTORY);
-  const history = (existsSync(file) && parseHistory(readFileSync(file, 'utf8'))) || [];
+  const history = parseHistory(content(file) ?? '') ?? [];
   return {
     history,
     settings: record.train,
@@ -115,11 +114,18 @@ function summary(
       best: bestRow(history),
       averaged: record.averaged?.models?.length ?? 0,
       training: isTraining(folder),
-      changed: Math.max(
-        ...[config, file].map((one) => statSync(one, { throwIfNoEntry: false })?.mtimeMs ?? 0),
-      ),
+      changed: Math.max(changedAt(config), changedAt(file)),
     },
   };
+}
+
+/** Milliseconds since 1970; 0 for what is not there. */
+function changedAt(file: string): number {
+  try {
+    return statSync(file).mtimeMs;
+  } catch {
+    return 0;
+  }
 }
 
 function isTraining(folder: string): boolean {
@@ -163,12 +169,20 @@ function isFigures(value: Partial<Metrics> | undefined): value is Metrics {
   );
 }
 
-/** A file's content, or undefined if it is not there, too large or no JSON: it may be half-written by others. */
+/** A file's value, or undefined if it has none: it may be half-written by others. */
 function json(file: string): unknown {
   try {
-    const stats = statSync(file, { throwIfNoEntry: false });
-    if (!stats?.isFile() || stats.size > LARGEST_FIGURES) return undefined;
-    return JSON.parse(readFileSync(file, 'utf8'));
+    return JSON.parse(content(file, LARGEST_FIGURES) ?? '');
+  } catch {
+    return undefined;
+  }
+}
+
+/** A file's text, or undefined if it is not there, no file, too large, or cannot be read. */
+function content(file: string, most = Number.POSITIVE_INFINITY): string | undefined {
+  try {
+    const stats = statSync(file);
+    return stats.isFile() && stats.size <= most ? readFileSync(file, 'utf8') : undefined;
   } catch {
     return undefined;
   }
@@ -185,5 +199,10 @@ function names(folder: string, kind: 'folders' | 'any' = 'folders'): string[] {
 }
 
 function isFolder(path: string): boolean {
-  return statSync(path, { throwIfNoEntry: false })?.isDirectory() ?? false;
+  try {
+    return statSync(path).isDirectory();
+  } catch {
+    // A link that leads to nothing, or round in a circle.
+    return false;
+  }
 }

@@ -1,5 +1,6 @@
 import { existsSync } from 'node:fs';
-import type { Server } from 'node:http';
+import type { IncomingMessage, Server } from 'node:http';
+import type { Socket } from 'node:net';
 import { fileURLToPath } from 'node:url';
 import { serve } from '@hono/node-server';
 import { FerError } from '../errors.ts';
@@ -40,6 +41,8 @@ const REQUEST_MS = 60_000;
 const KEEP_MS = 75_000;
 /** How long a stopping server waits for answers under way. */
 const GRACE_MS = 30_000;
+/** How often it closes the connections that have come to rest meanwhile. */
+const IDLE_MS = 200;
 
 /** A running `fer serve`. */
 export interface RunningServer {
@@ -74,6 +77,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     await recognizer.close();
     throw error;
   }
+  const silent = silentSockets(server);
   const { port: actual } = server.address() as { port: number };
   return {
     url: `http://${nameOf(host)}:${actual}/`,
@@ -81,13 +85,27 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     async stop() {
       stopping = true;
       const closed = new Promise<void>((resolve) => server.close(() => resolve()));
+      for (const socket of silent) socket.destroy();
       server.closeIdleConnections();
+      const idle = setInterval(() => server.closeIdleConnections(), IDLE_MS);
       const late = setTimeout(() => server.closeAllConnections(), GRACE_MS);
       await closed;
+      clearInterval(idle);
       clearTimeout(late);
       await recognizer.close();
     },
   };
+}
+
+/** The connections on which nothing was asked yet: to Node they are not idle before a minute has gone by. */
+function silentSockets(server: Server): ReadonlySet<Socket> {
+  const silent = new Set<Socket>();
+  server.on('connection', (socket: Socket) => {
+    silent.add(socket);
+    socket.once('close', () => silent.delete(socket));
+  });
+  server.on('request', ({ socket }: IncomingMessage) => silent.delete(socket));
+  return silent;
 }
 
 /** Where a server is reached: all addresses of a machine are no address, and only this one may use camera and threads. */

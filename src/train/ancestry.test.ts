@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import type { Split } from '../data/dataset.ts';
-import { ancestryOf } from './ancestry.ts';
+import { ancestryOf, exposureOf } from './ancestry.ts';
 import type { RunRecord, WeightsOrigin } from './runRecord.ts';
 
 type Training = Pick<RunRecord, 'train' | 'changes' | 'from' | 'teachers' | 'averaged'>;
@@ -57,4 +57,19 @@ test('is not known where one source or teacher has none', () => {
   expect(ancestryOf(training(['Training'], 'none', { teachers: [origin([], []), unknown] })).known).toBe(
     false,
   );
+});
+
+test('what a split was to the weights: the strongest that is known, and whether it was before this training', () => {
+  const both = training(['Training', 'PublicTest'], 'PublicTest');
+  expect(exposureOf(both, 'PublicTest')).toEqual({ seen: 'learned', inherited: false });
+  const later = training(['Training'], 'none', { from: origin(['PublicTest'], ['PrivateTest']) });
+  expect(exposureOf(later, 'Training')).toEqual({ seen: 'learned', inherited: false });
+  expect(exposureOf(later, 'PublicTest')).toEqual({ seen: 'learned', inherited: true });
+  expect(exposureOf(later, 'PrivateTest')).toEqual({ seen: 'watched', inherited: true });
+  const alone = training(['Training'], 'PublicTest');
+  expect(exposureOf(alone, 'PrivateTest')).toEqual({ seen: 'none', inherited: false });
+  const untold = training(['Training'], 'PublicTest', { from: unknown });
+  expect(exposureOf(untold, 'PublicTest').seen).toBe('watched');
+  expect(exposureOf(untold, 'PrivateTest').seen).toBe('unknown');
+  expect(exposureOf({}, 'Training').seen).toBe('unknown');
 });

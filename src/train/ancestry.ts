@@ -1,4 +1,5 @@
 /** What a network has seen while it was made: a figure on such images says less than it seems to. */
+import type { Split } from '../data/dataset.ts';
 import { type RunRecord, recordOf, type Seen } from './runRecord.ts';
 
 /** What is known of a training and of all the weights it was made from; `known` is false where that is not all. */
@@ -45,4 +46,21 @@ export function seenBy(file: string): Seen | undefined {
   if (!record?.train) return undefined;
   const { learned, watched, known } = ancestryOf(record);
   return known ? { learned, watched } : undefined;
+}
+
+/** How far figures on a split may be believed. */
+export interface Exposure {
+  /** Whether weights learned from the split, were else chosen by it, may have seen it for all that is recorded, or have not. */
+  readonly seen: 'learned' | 'watched' | 'unknown' | 'none';
+  /** Not in the training itself, but in one before it. */
+  readonly inherited: boolean;
+}
+
+/** What the weights of a training had to do with a split. */
+export function exposureOf(record: Told, split: Split): Exposure {
+  const { learned, watched, known } = ancestryOf(record);
+  const own = ownSeen(record);
+  if (learned.includes(split)) return { seen: 'learned', inherited: !own.learned.includes(split) };
+  if (watched.includes(split)) return { seen: 'watched', inherited: !own.watched.includes(split) };
+  return { seen: known ? 'none' : 'unknown', inherited: false };
 }

@@ -46,12 +46,20 @@ export function prepareRun({ config, chosen, typed }: GivenConfig): TrainConfig 
       ...Object.fromEntries(given),
     };
     checkTrainConfig(merged, typed);
+    checkRestore(merged);
     checkTeachers(merged);
     return resolveTrainConfig(merged);
   }
   refuseExisting(folder, config);
   checkTeachers(config);
   return resolveTrainConfig(config.from === '' ? config : withSource(config, chosen));
+}
+
+/** Refuses to go back to an epoch after which none is left to train: what came later would be set aside for nothing. */
+function checkRestore({ restore_epoch, start_epoch, n_epochs }: TrainConfig): void {
+  if (restore_epoch === 0 || (start_epoch || restore_epoch) < n_epochs) return;
+  const given = start_epoch > 0 ? `start_epoch=${start_epoch}` : `restore_epoch=${restore_epoch}`;
+  throw new UsageError(`${given} leaves nothing to train, as n_epochs=${n_epochs}: give a larger n_epochs=.`);
 }
 
 /** @throws FerError if there is a run that nobody allowed to delete */

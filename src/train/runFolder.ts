@@ -27,6 +27,8 @@ export interface RunProgress {
   readonly optimizerStep: number;
   /** Sums over the steps of the epoch under way. */
   readonly totals: Totals;
+  /** Learning rate of that epoch's first step, once it was taken. Earlier versions did not save it. */
+  readonly lr?: number;
   /** Seconds spent on the epoch under way. */
   readonly seconds: number;
   readonly history: readonly EpochRow[];
@@ -313,11 +315,11 @@ function progressOf({ metadata }: Safetensors): RunProgress | undefined {
     const found = JSON.parse(metadata.progress);
     // Earlier versions did not save it: every restart from kept weights counted on.
     const progress: RunProgress = { optimizerStep: found.step, ...found };
-    const { epoch, start, step, optimizerStep, totals, seconds, history, best } = progress;
+    const { epoch, start, step, optimizerStep, totals, lr = 0, seconds, history, best } = progress;
     const counts = [epoch, start, step, optimizerStep].every(
       (count) => Number.isSafeInteger(count) && count >= 0,
     );
-    const figures = [totals.loss, totals.correct, totals.samples, seconds].every(Number.isFinite);
+    const figures = [totals.loss, totals.correct, totals.samples, lr, seconds].every(Number.isFinite);
     const rows = history.every(isEpochRow) && (best === null || isEpochRow(best));
     return counts && figures && rows ? progress : undefined;
   } catch {

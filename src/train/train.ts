@@ -137,7 +137,10 @@ async function start(
     }
     resume(folder, trainer, record, listener);
     const { epoch, start: images } = trainer.progress;
-    folder.writeRecord(goneOn(before, saved, { epoch, images }, trainer));
+    // Settings that trained nothing are none of the run's.
+    if (!isDone(trainer.progress, config)) {
+      folder.writeRecord(goneOn(before, saved, { epoch, images }, trainer));
+    }
     return;
   }
   // Again, now that nobody else can make it.
@@ -178,6 +181,10 @@ function resume(folder: RunFolder, trainer: Trainer, record: RunRecord, listener
     );
     return;
   }
+  if (outOfPatience(progress, config.patience)) {
+    listener.onNote?.(`${folder.path} is out of patience: give a larger patience=, or 0, to go on with it`);
+    return;
+  }
   const within = progress.start > 0 ? `, after ${progress.start} of ${trainer.epochImages} images` : '';
   listener.onNote?.(`resumed ${folder.path} in epoch ${progress.epoch + 1}${within}`);
 }
@@ -194,7 +201,6 @@ function goneOn(
   { progress }: Trainer,
 ): RunRecord {
   const { version, git, train: config } = saved;
-  const isDone = progress.epoch >= config.n_epochs || outOfPatience(progress, config.patience);
   const { epoch, images, restored } = place;
   const begun = epoch > 0 || images > 0;
   return {
@@ -205,7 +211,7 @@ function goneOn(
       epoch,
       images,
       restored,
-      program: isDone ? undefined : { version, git },
+      program: isDone(progress, config) ? undefined : { version, git },
     }),
   };
 }
@@ -304,6 +310,11 @@ async function epochs(
     }
   }
   return 'epochs';
+}
+
+/** Whether nothing is left to train. */
+function isDone(progress: RunProgress, { n_epochs, patience }: TrainConfig): boolean {
+  return progress.epoch >= n_epochs || outOfPatience(progress, patience);
 }
 
 /** Whether so many epochs followed the one whose weights are the best; after a restore that need not be the best row. */

@@ -8,7 +8,7 @@ import type { Parameters } from '../engine/parameters.ts';
 import { drawIndex, keyOf, STREAMS, uniform } from '../engine/random.ts';
 import type { Tensor } from '../engine/tensor.ts';
 import { Diverged, FerError } from '../errors.ts';
-import { Inference } from '../evaluate/inference.ts';
+import { facesPerStep, Inference } from '../evaluate/inference.ts';
 import { computeMetrics } from '../evaluate/metrics.ts';
 import type { Safetensors, StoredTensor } from '../io/safetensors.ts';
 import { type LoadedModel, loadWeights, readWeights, stored } from '../nn/model.ts';
@@ -106,7 +106,7 @@ export class Trainer {
       teaching: { teachers, share: config.teacher_share, temperature: config.teacher_temperature },
     });
     const samples = backend.ahead ? VALIDATION_SAMPLES_AHEAD : VALIDATION_SAMPLES;
-    const batch = Math.max(1, Math.floor(samples / config.eval_crops));
+    const batch = facesPerStep(samples, config.eval_crops);
     const inference = { crops: config.eval_crops, batch, capacity: this.#val.length, fixedWeights: false };
     this.#validation =
       config.val === 'none' ? undefined : new Inference(backend, graph, this.#model, data, inference);
@@ -115,9 +115,9 @@ export class Trainer {
     for (const count of stepSizes(this.#train.length, config.bs)) this.#stepper.program(count);
     for (const count of stepSizes(this.#val.length, batch)) this.#validation?.program(count);
     const { values, statistics } = parameters.initial(config.seed);
-    for (const of of new Set([parameters, this.#model])) {
-      backend.write(of.values, values);
-      backend.write(of.statistics, statistics);
+    for (const each of new Set([parameters, this.#model])) {
+      backend.write(each.values, values);
+      backend.write(each.statistics, statistics);
     }
   }
 
@@ -150,8 +150,8 @@ export class Trainer {
         `${folder} is at image ${progress.start} of an epoch of ${this.#train.length}: its state is of other data`,
       );
     }
-    for (const of of new Set([this.#model, this.#parameters])) {
-      loadWeights(this.#backend, of, weights, folder);
+    for (const each of new Set([this.#model, this.#parameters])) {
+      loadWeights(this.#backend, each, weights, folder);
     }
     for (const [name, view] of memory ? this.#memory : []) {
       this.#backend.write(view, memory?.tensors[name].data as Float32Array);
@@ -184,10 +184,13 @@ export class Trainer {
   /** What is told when values that are not finite turn up. */
   diverged(): Diverged {
     const { epoch, step } = this.#progress;
+    const { lr } = this.#config;
+    const rate = this.learningRate();
+    const at = rate === lr ? `lr=${lr}` : `a rate of ${Number(rate.toPrecision(3))} (lr=${lr})`;
     return new Diverged(
-      `training diverged: values are no longer finite in epoch ${epoch + 1} after step ${step}, at ` +
-        `lr=${this.learningRate()}. What was saved before is kept: go on from it with resume=true and a lower lr=, ` +
-        'or start again with a third of it and overwrite=true',
+      `training diverged: values are no longer finite in epoch ${epoch + 1} after step ${step}, at ${at}. ` +
+        'What was saved before is kept: go on from it with resume=true and a lower lr=, ' +
+        `or start again with lr=${Number((lr / 3).toPrecision(1))} and overwrite=true`,
     );
   }
 
@@ -246,6 +249,7 @@ export class Trainer {
     const totals = await coming;
     this.#submitted.shift();
     const { start, step, optimizerStep, seconds } = this.#progress;
+    const lr = start === 0 ? this.learningRate(0) : this.#progress.lr;
     const now = performance.now();
     this.#progress = {
       ...this.#progress,
@@ -253,6 +257,7 @@ export class Trainer {
       step: step + 1,
       optimizerStep: optimizerStep + 1,
       totals,
+      lr,
       seconds: seconds + (now - this.#clock) / 1000,
     };
     this.#clock = now;
@@ -282,13 +287,13 @@ export class Trainer {
    * @throws FerError if a logit is not finite
    */
   async endEpoch(listener: TrainerListener, pause: Pause): Promise<EpochRow | undefined> {
-    const { epoch, totals, seconds, history, best } = this.#progress;
+    const { epoch, totals, seconds, history, best, lr = this.learningRate(0) } = this.#progress;
     const started = performance.now();
     const figures = await this.#validate(listener, pause);
     if (!figures) return undefined;
     const row: EpochRow = {
       epoch: epoch + 1,
-      lr: this.learningRate(0),
+      lr,
       trainLoss: totals.loss / totals.samples,
       trainAccuracy: totals.correct / totals.samples,
       valLoss: figures.loss,
@@ -301,6 +306,7 @@ export class Trainer {
       epoch: epoch + 1,
       start: 0,
       totals: { loss: 0, correct: 0, samples: 0 },
+      lr: undefined,
       seconds: 0,
       history: [...history, row],
       best: bestRow(best === null ? [row] : [best, row]),

@@ -3,7 +3,8 @@ import { asked } from '../../test/trials.ts';
 import { type TrialSettings, trialOptions } from '../config.ts';
 import { UsageError } from '../errors.ts';
 
-const all = (key: keyof TrialSettings, ...args: string[]) => asked(...args).settings.map((each) => each[key]);
+const all = <K extends keyof TrialSettings>(key: K, ...args: string[]) =>
+  asked(...args).settings.map((each) => each[key]);
 
 describe('a grid', () => {
   test('every combination, in an order that a longer list keeps', () => {
@@ -83,6 +84,27 @@ describe('random search', () => {
   test('one more setting leaves the others as they are', () => {
     const wider = asked(...args, 'trials=10', 'label_smoothing=0..0.2').settings;
     expect(wider.map(({ lr }) => lr)).toEqual(all('lr', ...args, 'trials=10'));
+  });
+
+  test('close to one: as many digits as the range asks for', () => {
+    const averages = all('ema', 'search=random', 'ema=0.999..0.9999', 'trials=20');
+    expect(new Set(averages).size).toBe(20);
+    for (const ema of averages) {
+      expect(ema >= 0.999 && ema <= 0.9999).toBe(true);
+      expect(Number(ema.toFixed(6))).toBe(ema);
+    }
+    // Three digits are enough for a range that is as wide as its numbers are large.
+    for (const drop of all('drop', 'search=random', 'drop=0..0.5', 'trials=50')) {
+      expect(Number(drop.toPrecision(3))).toBe(drop);
+    }
+  });
+
+  test('only widths that a network can have', () => {
+    const widths = all('width', 'search=random', 'width=12..43', 'lr=1e-3..1', 'trials=200');
+    const share = (width: number) => widths.filter((each) => each === width).length / widths.length;
+    expect(widths.every((width) => [16, 24, 32, 40].includes(width))).toBe(true);
+    for (const width of [16, 24, 32, 40]) expect(share(width)).toBeCloseTo(1 / 4, 1);
+    expect(() => asked('search=random', 'width=17..23')).toThrow(/width=17\.\.23 holds no multiple of 8/);
   });
 
   test('a small space is exhausted, and each configuration is there once', () => {
@@ -169,6 +191,16 @@ describe('combinations that contradict themselves', () => {
     }
     expect(skipped?.count).toBeGreaterThan(1);
     expect(asked(...args, 'trials=9').settings).toEqual(settings.slice(0, 9));
+  });
+
+  test('a least rate above the rate, where the schedule has one', () => {
+    const { settings, skipped } = asked(
+      ...['optimizer=sgd', 'lr=auto,0.01', 'min_lr=0.05', 'scheduler=cosine,constant'],
+    );
+    expect(settings.map(({ lr, scheduler }) => `${lr} ${scheduler}`).sort()).toEqual([
+      ...['0.01 constant', '0.1 constant', '0.1 cosine'],
+    ]);
+    expect(skipped).toEqual({ count: 1, why: expect.stringMatching(/^min_lr=0\.05 is above lr=0\.01/) });
   });
 
   test.each([

@@ -1,6 +1,7 @@
 import type { Parsed } from '../config/parse.ts';
 import { one, type Values } from '../config/searchable.ts';
 import { refuseWithoutEffect } from '../config/unused.ts';
+import { withoutUnused } from '../config/usedSettings.ts';
 import {
   checkTrainConfig,
   RECIPES,
@@ -15,7 +16,6 @@ import { UsageError } from '../errors.ts';
 import { PRESETS } from './presets.ts';
 import { combinations, draw, type Space } from './space.ts';
 import { settingsText } from './trial.ts';
-import { withoutUnused } from './usedSettings.ts';
 
 /** Draws of what was drawn already before a space counts as exhausted. */
 const DRAWS_IN_VAIN = 1000;

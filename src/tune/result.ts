@@ -1,5 +1,8 @@
 import { hostname } from 'node:os';
 import { SPLITS, type Split } from '../data/dataset.ts';
+import { plainText } from '../term/plainText.ts';
+
+export { plainText };
 
 /** What came out of a trial, as far as it went. */
 export interface TrialResult {
@@ -105,10 +108,9 @@ export function bestWithin({ status, accuracies }: TrialResult, epochs: number):
   return seen.length === 0 ? undefined : Math.max(...seen);
 }
 
-/** One line without control characters: a terminal would obey them. */
-export function plainText(text: string): string {
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
-  return text.replace(/[\u0000-\u001f\u007f-\u009f]+/g, ' ').slice(0, 1000);
+/** Whether a trial was trained to its end, and its best weights were never judged on the test split. */
+export function isUnjudged(result: TrialResult | undefined): boolean {
+  return result?.status === 'finished' && result.test === undefined;
 }
 
 function isBest(best: NonNullable<TrialResult['best']>, accuracies: readonly number[]): boolean {

@@ -5,7 +5,8 @@ import { type Dataset, SPLITS, type Split } from '../data/dataset.ts';
 import { loadDataset } from '../data/load.ts';
 import { createBackend } from '../engine/createBackend.ts';
 import { Diverged, FerError, Interrupted } from '../errors.ts';
-import { computeMetrics } from '../evaluate/metrics.ts';
+import { facesPerStep } from '../evaluate/inference.ts';
+import { facesOf, judge } from '../evaluate/judge.ts';
 import { Recognizer } from '../evaluate/recognizer.ts';
 import { fileSha256, readFileBytes, writeFileAtomic } from '../io/files.ts';
 import { BEST } from '../nn/fileNames.ts';
@@ -61,7 +62,9 @@ export async function runTrial(
   const dataset = await loadData(task);
   const result = before && hasWeights(before) ? before : await trainTrial(task, dataset, listener, stopped);
   const judged =
-    task.test && result.status === 'finished' ? { ...result, test: await judge(task, dataset) } : result;
+    task.test && result.status === 'finished'
+      ? { ...result, test: await testAccuracy(task, dataset) }
+      : result;
   writeFileAtomic(join(judged.run, RESULT), `${JSON.stringify(judged, null, 2)}\n`);
   return judged;
 }
@@ -193,29 +196,21 @@ async function untilFree(run: string, stopped: () => boolean): Promise<void> {
 }
 
 /** Accuracy of the best weights on the split that had no part in the training; null where there is none. */
-async function judge({ trial, runs, threads }: TrialTask, dataset: Dataset): Promise<TrialResult['test']> {
+async function testAccuracy(
+  { trial, runs, threads }: TrialTask,
+  dataset: Dataset,
+): Promise<TrialResult['test']> {
   const { settings, hash } = trial;
   const split = testSplit(settings);
   if (split === undefined || dataset.splits[split].length === 0) return null;
-  const indices = dataset.splits[split];
-  const pixels = dataset.size * dataset.size;
-  const faces = new Uint8Array(indices.length * pixels);
-  indices.forEach((index, i) => {
-    faces.set(dataset.images.subarray(index * pixels, (index + 1) * pixels), i * pixels);
-  });
   // A backend of its own: that of the training has its memory full of training.
   const backend = await createBackend({ device: settings.device, precision: settings.precision, threads });
   try {
     const crops = settings.eval_crops;
-    const batch = Math.max(1, Math.floor(settings.bs / crops));
-    const recognizer = new Recognizer(backend, loadFound(backend, findModel(join(runs, hash))), {
-      crops,
-      batch,
-    });
-    const logits = await recognizer.logits(faces);
-    const targets = Uint8Array.from(indices, (index) => dataset.targets[index]);
-    const { accuracy } = computeMetrics(logits, targets, dataset.labels);
-    return { split, accuracy, images: indices.length };
+    const model = loadFound(backend, findModel(join(runs, hash)));
+    const recognizer = new Recognizer(backend, model, { crops, batch: facesPerStep(settings.bs, crops) });
+    const { metrics } = await judge(recognizer, facesOf(dataset, split, model.description));
+    return { split, accuracy: metrics.accuracy, images: metrics.n };
   } finally {
     await backend.close();
   }

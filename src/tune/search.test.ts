@@ -177,3 +177,19 @@ test('a trial is done when it has its epochs or can have no more', () => {
     expect(isDone({ ...result, status }, 9), status).toBe(true);
   }
 });
+
+test('finished trials that are to be judged and never were are due to their end', () => {
+  const all = configurations(9, 9);
+  const options = { reduction: 3, minEpochs: 1 };
+  const { results } = play(new HalvingSearch(all, options), 1, 0);
+  const ended = [...results.values()].find(({ status }) => status === 'finished');
+  expect(new HalvingSearch(all, options).due(results)).toEqual([]);
+  for (const search of [new HalvingSearch(all, { ...options, test: true }), new FullSearch(all, true)]) {
+    const due = search.due(results).filter(({ trial }) => results.get(trial.hash)?.status === 'finished');
+    expect(due.map(({ trial, epochs }) => [trial.hash, epochs])).toEqual([[ended?.trial, 9]]);
+  }
+  for (const [hash, result] of results) {
+    if (result.status === 'finished') results.set(hash, { ...result, test: null });
+  }
+  expect(new HalvingSearch(all, { ...options, test: true }).due(results)).toEqual([]);
+});

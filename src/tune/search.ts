@@ -1,5 +1,5 @@
 import type { TrialSettings } from '../config.ts';
-import { bestWithin, type TrialResult } from './result.ts';
+import { bestWithin, isUnjudged, type TrialResult } from './result.ts';
 import type { Trial } from './trial.ts';
 
 /** What is known of the trials so far, by hash. */
@@ -25,6 +25,8 @@ export interface Order {
 export interface Search {
   /** Work that can begin now and is not done, in order. */
   due(results: Results): Order[];
+  /** Epochs of the work that will follow what is due: who does it is not decided yet. */
+  awaited(results: Results): number;
   /** Epochs of all that will be done, as far as can be told. */
   readonly epochs: number;
   /** Trials that will be begun. */
@@ -42,8 +44,11 @@ export class FullSearch implements Search {
   readonly epochs: number;
   readonly trials: number;
   readonly #orders: readonly Order[];
+  readonly #test: boolean;
 
-  constructor(configurations: readonly Configuration[]) {
+  /** @param test whether trials are judged on the test split too: those that never were are due once more */
+  constructor(configurations: readonly Configuration[], test = false) {
+    this.#test = test;
     // Seed by seed: a study stopped early has compared all configurations.
     const seeds = Math.max(...configurations.map(({ trials }) => trials.length));
     this.#orders = Array.from({ length: seeds }, (_, seed) =>
@@ -57,7 +62,14 @@ export class FullSearch implements Search {
   }
 
   due(results: Results): Order[] {
-    return this.#orders.filter(({ trial, epochs }) => !isDone(results.get(trial.hash), epochs));
+    return this.#orders.filter(({ trial, epochs }) => {
+      const result = results.get(trial.hash);
+      return !isDone(result, epochs) || (this.#test && isUnjudged(result));
+    });
+  }
+
+  awaited(): number {
+    return 0;
   }
 }
 
@@ -66,6 +78,8 @@ export interface HalvingOptions {
   readonly reduction: number;
   /** Epochs of the first rung. */
   readonly minEpochs: number;
+  /** Whether trials are judged on the test split too: those that never were are due once more. */
+  readonly test?: boolean;
 }
 
 /** Configurations trained for the same number of epochs. */
@@ -88,9 +102,14 @@ export class HalvingSearch implements Search {
   readonly trials: number;
   readonly rungs: readonly Rung[];
   readonly #configurations: readonly Configuration[];
+  readonly #test: boolean;
 
-  constructor(configurations: readonly Configuration[], { reduction, minEpochs }: HalvingOptions) {
+  constructor(
+    configurations: readonly Configuration[],
+    { reduction, minEpochs, test = false }: HalvingOptions,
+  ) {
     this.#configurations = configurations;
+    this.#test = test;
     const last = configurations[0].settings.n_epochs;
     const rungs: Rung[] = [];
     let size = configurations.length;
@@ -101,18 +120,31 @@ export class HalvingSearch implements Search {
     this.rungs = [...rungs, { epochs: last, size }];
     const seeds = configurations[0].trials.length;
     this.trials = seeds * configurations.length;
-    this.epochs = this.rungs.reduce(
-      (sum, { epochs, size }, r) => sum + seeds * size * (epochs - (this.rungs[r - 1]?.epochs ?? 0)),
-      0,
-    );
+    this.epochs = this.rungs.reduce((sum, { size }, r) => sum + size * this.#climb(r), 0);
   }
 
   due(results: Results): Order[] {
-    const orders: Order[] = [];
+    return this.#look(results).orders;
+  }
+
+  awaited(results: Results): number {
+    return this.#look(results).awaitedEpochs;
+  }
+
+  /** Epochs from the rung before to this one, of all seeds of a configuration. */
+  #climb(rung: number): number {
+    const [{ trials }] = this.#configurations;
+    return trials.length * (this.rungs[rung].epochs - (this.rungs[rung - 1]?.epochs ?? 0));
+  }
+
+  #look(results: Results): { orders: Order[]; awaitedEpochs: number } {
+    const orders = this.#test ? this.#unjudged(results) : [];
+    let awaitedEpochs = 0;
     let members = this.#configurations;
     /** Configurations that may yet come so far, beside the members. */
     let awaited = 0;
     this.rungs.forEach(({ epochs }, r) => {
+      awaitedEpochs += awaited * this.#climb(r);
       const isMissing = ({ hash }: Trial): boolean => !isDone(results.get(hash), epochs);
       const ended = members.filter(({ trials }) => !trials.some(isMissing));
       for (const { trials } of members) {
@@ -124,7 +156,17 @@ export class HalvingSearch implements Search {
       awaited = missing === 0 ? 0 : wanted - members.length;
     });
     // Those that are ahead first: their results decide most.
-    return orders.sort((a, b) => b.priority - a.priority);
+    return { orders: orders.sort((a, b) => b.priority - a.priority), awaitedEpochs };
+  }
+
+  /** To their end, where they are: the weights that are to be judged may have to be trained anew. */
+  #unjudged(results: Results): Order[] {
+    const priority = this.rungs.length - 1;
+    const { epochs } = this.rungs[priority];
+    return this.#configurations
+      .flatMap(({ trials }) => trials)
+      .filter(({ hash }) => isUnjudged(results.get(hash)))
+      .map((trial) => ({ trial, epochs, priority }));
   }
 }
 

@@ -1,6 +1,7 @@
+import { isUsed } from '../config/usedSettings.ts';
 import { type TrialSettings, type TuneConfig, trialOptions } from '../config.ts';
 import type { Dataset } from '../data/dataset.ts';
-import { checkSplits } from '../data/images.ts';
+import { checkCropSize, checkSplits } from '../data/images.ts';
 import { UsageError } from '../errors.ts';
 import { programVersion } from '../train/programVersion.ts';
 import { type Configurations, variedKeys } from './configurations.ts';
@@ -9,7 +10,6 @@ import { type Configuration, FullSearch, HalvingSearch, type Results, type Searc
 import type { StudyRecord } from './studyFolder.ts';
 import { summarize } from './summary.ts';
 import { makeTrial, settingsText, type Trial } from './trial.ts';
-import { isUsed } from './usedSettings.ts';
 
 /** What the seeds of a study learn from: hash of the data by seed, which differ only where it is drawn. */
 export type DataHashes = ReadonlyMap<number, string>;
@@ -55,7 +55,11 @@ export class Study {
     );
     const known = new Map(earlier.map((trial) => [trial.trial, trial.settings]));
     const past = earlier.map(({ settings: _, ...result }): [string, TrialResult] => [result.trial, result]);
-    const all = new Map([...past, ...results]);
+    const all = new Map(past);
+    for (const [hash, result] of results) {
+      // What fails or stops in another try, to judge what was trained, does not undo the training.
+      if (result.status === 'finished' || all.get(hash)?.status !== 'finished') all.set(hash, result);
+    }
     const isFixed = (key: keyof TrialSettings): boolean => key !== 'seed' && !this.keys.includes(key);
     return {
       name,
@@ -81,8 +85,8 @@ export class Study {
   }
 
   #makeSearch(): Search {
-    const { search, reduction, min_epochs } = this.#config;
-    if (search !== 'asha') return new FullSearch(this.configurations);
+    const { search, reduction, min_epochs, test } = this.#config;
+    if (search !== 'asha') return new FullSearch(this.configurations, test);
     const epochs = new Set(this.configurations.map(({ settings }) => settings.n_epochs));
     if (epochs.size > 1) {
       throw new UsageError('fer tune: search=asha decides itself who trains how long: give one n_epochs=.');
@@ -92,7 +96,7 @@ export class Study {
         `fer tune: min_epochs=${min_epochs} leaves nothing to save: it must be below n_epochs=${[...epochs][0]}.`,
       );
     }
-    return new HalvingSearch(this.configurations, { reduction, minEpochs: min_epochs });
+    return new HalvingSearch(this.configurations, { reduction, minEpochs: min_epochs, test });
   }
 }
 
@@ -102,15 +106,17 @@ export function seedsOf({ seed, seeds }: Pick<TuneConfig, 'seed' | 'seeds'>): nu
 }
 
 /**
- * Refuses data that lacks a split some trial learns from or watches, before any trial begins.
+ * Refuses data that lacks a split some trial learns from or watches, or whose faces are smaller than some trial's
+ * crops, before any trial begins.
  *
  * @throws FerError
  */
-export function checkTrialSplits(dataset: Dataset, settings: readonly TrialSettings[]): void {
+export function checkTrialData(dataset: Dataset, settings: readonly TrialSettings[]): void {
   checkSplits(
     dataset,
     new Set(settings.flatMap(({ train, val }) => (val === 'none' ? train : [...train, val]))),
   );
+  for (const { crop_size } of settings) checkCropSize(crop_size, dataset.size);
 }
 
 function showValues(space: Configurations['space'], key: keyof TrialSettings): string {

@@ -105,6 +105,16 @@ test('one range: a point for each draw', async () => {
   expect(elements(svg, 'path').filter((each) => /A/.test(attribute(each, 'd') ?? ''))).toHaveLength(12);
 });
 
+test('one range: accuracies that lie close together have labels of their own', async () => {
+  const args = ['search=random', 'trials=12', 'drop=0..0.5'];
+  for (const spread of [0.004, 0.02, 0.4]) {
+    const { texts } = await draw(chartOf(args, ({ drop }) => 0.5 + spread * drop));
+    const labels = texts.filter((text) => text.endsWith('%'));
+    expect(new Set(labels).size, `${labels}`).toBe(labels.length);
+    expect(labels.length).toBeGreaterThan(1);
+  }
+});
+
 test('two numbers: a heat map, rows and columns ascending', async () => {
   const chart = chartOf(['lr=0.1,0.001,0.01', 'bs=64,32'], ({ lr, bs }) => lr + bs / 1000);
   const { svg } = await draw(chart);

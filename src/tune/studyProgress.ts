@@ -1,3 +1,4 @@
+import { percent } from '../term/numbers.ts';
 import { formatDuration } from '../term/progress.ts';
 import type { EpochReport } from './runner.ts';
 import type { Order, Results } from './search.ts';
@@ -10,11 +11,20 @@ const BEST = 5;
 const RUNNING = 8;
 const BAR = 24;
 
+/** How far a study is. */
+interface Standing {
+  /** Epochs of all trials. */
+  readonly trained: number;
+  /** Epochs still to be trained, as far as can be told. */
+  readonly missing: number;
+  /** Trials with a result of which no more is asked for now. */
+  readonly ended: number;
+}
+
 /** What the terminal is told of a study under way. */
 export class StudyProgress {
   readonly #study: Study;
   readonly #results: Results;
-  readonly #epochs: number;
   readonly #running = new Map<string, { order: Order; report?: EpochReport }>();
   readonly #now: () => number;
   readonly #start: number;
@@ -26,11 +36,10 @@ export class StudyProgress {
   constructor(study: Study, results: Results, now = () => performance.now() / 1000) {
     this.#study = study;
     this.#results = results;
-    this.#epochs = study.search.epochs;
     this.#now = now;
     this.#start = now();
     this.#rows = this.#summary();
-    this.#before = this.#epochsSoFar().trained;
+    this.#before = this.#standing().trained;
   }
 
   started(order: Order): void {
@@ -46,35 +55,44 @@ export class StudyProgress {
     this.#rows = this.#summary();
   }
 
-  /** Trials with a result that asks for no more, of all that will be begun. */
+  /** Trials with a result of which no more is asked for now, of all that will be begun. */
   get count(): string {
-    const all = this.#study.configurations.flatMap(({ trials }) => trials);
-    const ended = all.filter(({ hash }) => this.#results.has(hash)).length;
-    return `${ended}/${this.#study.search.trials}`;
+    return this.#countText(this.#standing());
   }
 
   /** `12m 30s left`, from the epochs that ended since the start; empty while nothing is known. */
   get left(): string {
-    const { trained, spared } = this.#epochsSoFar();
-    const [since, missing] = [trained - this.#before, this.#epochs - trained - spared];
+    return this.#leftText(this.#standing());
+  }
+
+  #countText({ ended }: Standing): string {
+    return `${ended}/${this.#study.search.trials}`;
+  }
+
+  #leftText({ trained, missing }: Standing): string {
+    const since = trained - this.#before;
     if (since <= 0 || missing <= 0) return '';
     return `${formatDuration((missing * (this.#now() - this.#start)) / since)} left`;
   }
 
   /** How far it is, the best so far, and the trials under way. */
   lines(): string[] {
-    const { trained, spared } = this.#epochsSoFar();
-    const share = Math.min(1, (trained + spared) / this.#epochs);
+    const standing = this.#standing();
+    const share = Math.min(1, Math.max(0, 1 - standing.missing / this.#study.search.epochs));
     const filled = Math.round(share * BAR);
     const bar = '█'.repeat(filled) + '░'.repeat(BAR - filled);
-    const head = [`${bar} ${Math.floor(100 * share)}%`, `${this.count} trials`, this.left];
+    const head = [
+      `${bar} ${Math.floor(100 * share)}%`,
+      `${this.#countText(standing)} trials`,
+      this.#leftText(standing),
+    ];
     const best = this.#rows.slice(0, BEST).flatMap(({ val, of, settings, epochs }, i) => {
       const text = Object.entries(settings).map(([key, value]) => `${key}=${value}`);
       return val ? [`  ${i + 1}. ${meanText(val, of)}  ${text.join(' ')}  (${epochs} epochs)`] : [];
     });
     const running = [...this.#running.values()].map(({ order, report }) => {
       const at = report
-        ? `epoch ${report.epoch}/${order.epochs}  ${(100 * report.accuracy).toFixed(2)} %`
+        ? `epoch ${report.epoch}/${order.epochs}  ${percent(report.accuracy)}`
         : 'no epoch yet';
       return `  ${this.#study.label(order.trial)}  ${at}`;
     });
@@ -91,17 +109,20 @@ export class StudyProgress {
     return summarize(this.#study.configurations, this.#study.keys, this.#results, true);
   }
 
-  /** Epochs of all trials, and those that will never be trained, as a trial ended before them. */
-  #epochsSoFar(): { trained: number; spared: number } {
-    let [trained, spared] = [0, 0];
-    for (const { hash, settings } of this.#study.configurations.flatMap(({ trials }) => trials)) {
+  #standing(): Standing {
+    const { search, configurations } = this.#study;
+    const due = new Map(search.due(this.#results).map(({ trial, epochs }) => [trial.hash, epochs]));
+    let [trained, missing, ended] = [0, search.awaited(this.#results), 0];
+    for (const { hash } of configurations.flatMap(({ trials }) => trials)) {
       const result = this.#results.get(hash);
-      const ended = result !== undefined && result.status !== 'paused';
-      const known = result?.accuracies.length ?? 0;
-      const epochs = ended ? known : Math.max(known, this.#running.get(hash)?.report?.epoch ?? 0);
-      trained += epochs;
-      if (ended) spared += settings.n_epochs - epochs;
+      const epochs = due.get(hash);
+      if (result && epochs === undefined) ended++;
+      // One that is due though it is finished may have to be trained anew.
+      const known = epochs !== undefined && result?.status === 'finished' ? 0 : result?.accuracies.length;
+      const soFar = Math.max(known ?? 0, this.#running.get(hash)?.report?.epoch ?? 0);
+      trained += soFar;
+      missing += Math.max(0, (epochs ?? 0) - soFar);
     }
-    return { trained, spared };
+    return { trained, missing, ended };
   }
 }

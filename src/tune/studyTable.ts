@@ -1,3 +1,4 @@
+import { alignColumns } from '../term/columns.ts';
 import type { Row, Spread } from './summary.ts';
 
 /** Rows shown on a terminal; all of them are in `study.csv`. */
@@ -44,14 +45,8 @@ export function studyTable(rows: readonly Row[], keys: readonly string[], most =
 /** Settings to the left, figures to the right. */
 function align(table: readonly (readonly string[])[]): string[] {
   const [head] = table;
-  const widths = head.map((_, column) => Math.max(...table.map((line) => line[column].length)));
   const isFigure = head.map((_, column) =>
     table.slice(1).every((line) => /^[\d.–][\d.± %e-]*(\(\d+ of \d+\))?$/.test(line[column])),
   );
-  return table.map((line) =>
-    line
-      .map((text, i) => (isFigure[i] ? text.padStart(widths[i]) : text.padEnd(widths[i])))
-      .join('  ')
-      .trimEnd(),
-  );
+  return alignColumns(table, { isRight: (column) => isFigure[column] });
 }

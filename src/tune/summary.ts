@@ -1,9 +1,9 @@
+import { isUsed } from '../config/usedSettings.ts';
 import type { TrialSettings } from '../config.ts';
 import { csvText } from '../io/csv.ts';
 import type { TrialResult } from './result.ts';
 import { type Configuration, isDone, type Results } from './search.ts';
 import { showSetting } from './trial.ts';
-import { isUsed } from './usedSettings.ts';
 
 /** A figure over the seeds of a configuration. */
 export interface Spread {

@@ -23,8 +23,8 @@ let stopped = false;
 const stop = (): void => {
   stopped = true;
 };
-// Ctrl-C reaches every process of a terminal; the one that forked this decides what becomes of it.
-process.on('SIGINT', () => undefined);
+// Ctrl-C and the end of a terminal reach every process of it; the one that forked this decides what becomes of it.
+for (const signal of ['SIGINT', 'SIGHUP']) process.on(signal, () => undefined);
 process.on('SIGTERM', stop);
 // An orphan would hold the run against whoever takes the trial over.
 process.on('disconnect', stop);

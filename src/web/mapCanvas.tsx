@@ -1,13 +1,8 @@
 import type { JSX } from 'preact';
 import { useLayoutEffect, useRef } from 'preact/hooks';
-import { colorOf } from '../explain/colorScale.ts';
+import { CAP, colorOf, OPACITY } from '../explain/colorScale.ts';
 import { type SaliencyMap, shownMap } from '../explain/explainer.ts';
 import { METHODS } from '../explain/methods.ts';
-
-/** The share of the pixels of a fine map that gets colours of its own, as in `fer explain`. */
-const CAP = 0.99;
-/** How much of the face the brightest spots hide. */
-const OPACITY = 0.85;
 
 /** A map in colours that are the less transparent, the more a pixel matters. */
 export function MapCanvas({ map }: { map: SaliencyMap }): JSX.Element {

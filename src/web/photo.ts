@@ -7,6 +7,7 @@ export interface Photo {
   readonly file: Blob;
   /** Where the browser finds it: a `blob:` address, in its own memory. */
   readonly url: string;
+  /** In pixels; 0 before it is opened, and of one that cannot be. */
   readonly width: number;
   readonly height: number;
   /** Undefined: not looked at yet. */
@@ -17,17 +18,25 @@ export interface Photo {
 
 let next = 0;
 
-/** Opens a file as a photo; one that is no picture has its problem. */
-export async function openPhoto(file: Blob, name: string): Promise<Photo> {
-  const photo = { id: next++, name, file, url: URL.createObjectURL(file), width: 0, height: 0 };
+/** A file that may be a photo, not opened yet. */
+export function photoOf(file: File): Photo {
+  return { id: next++, name: file.name, file, url: URL.createObjectURL(file), width: 0, height: 0 };
+}
+
+/** Opens a photo: its size, or its problem if it is no picture. */
+export async function openPhoto({
+  url,
+}: Photo): Promise<Pick<Photo, 'width' | 'height'> | Pick<Photo, 'problem'>> {
   const image = new Image();
-  image.src = photo.url;
+  image.src = url;
   try {
     await image.decode();
-    return { ...photo, width: image.naturalWidth, height: image.naturalHeight };
   } catch {
-    return { ...photo, problem: 'this is no picture that the browser can read' };
+    // As without a size.
   }
+  return image.naturalWidth > 0
+    ? { width: image.naturalWidth, height: image.naturalHeight }
+    : { problem: 'this is no picture that the browser can read' };
 }
 
 /** The pictures of a drop or of the clipboard. */

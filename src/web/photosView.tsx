@@ -6,12 +6,12 @@ import { FacePanel } from './facePanel.tsx';
 import { useFocusOnChange } from './focus.ts';
 import { duration, plural } from './format.ts';
 import { LoadingNote } from './loadingNote.tsx';
-import { filesOf, openPhoto, type Photo } from './photo.ts';
+import { filesOf, openPhoto, type Photo, photoOf } from './photo.ts';
 import { PrivateNote } from './privateNote.tsx';
 import { SaliencyControls } from './saliencyControls.tsx';
 import { Stage } from './stage.tsx';
 import { useExplanation } from './useExplanation.ts';
-import { type Loading, loadAnother } from './useRecognizer.ts';
+import { type Loading, useDeviceFailures } from './useRecognizer.ts';
 
 /** What the page keeps of this view: it is there again after a look at another. */
 export interface Album {
@@ -41,22 +41,22 @@ export function PhotosView({ loading, album }: { loading: Loading; album: Album 
   const input = useRef<HTMLInputElement>(null);
 
   const add = useCallback(
-    async (files: readonly File[]) => {
+    (files: readonly File[]) => {
       if (files.length === 0) return;
-      const opened = await Promise.all(files.map((file) => openPhoto(file, file.name)));
-      setPhotos((before) => [...opened, ...before]);
-      setShownId(opened[0].id);
+      const added = files.map(photoOf);
+      setPhotos((before) => [...added, ...before]);
+      setShownId(added[0].id);
       setSelected(0);
     },
     [setPhotos, setShownId],
   );
 
   useEffect(() => {
-    const onPaste = (event: ClipboardEvent): void => void add(filesOf(event.clipboardData));
+    const onPaste = (event: ClipboardEvent): void => add(filesOf(event.clipboardData));
     const onDrag = (event: DragEvent): void => setDragged(event.type === 'dragover');
     const onDrop = (event: DragEvent): void => {
       onDrag(event);
-      void add(filesOf(event.dataTransfer));
+      add(filesOf(event.dataTransfer));
     };
     addEventListener('paste', onPaste);
     addEventListener('dragover', onDrag);
@@ -71,11 +71,22 @@ export function PhotosView({ loading, album }: { loading: Loading; album: Album 
   }, [add]);
 
   const shown = photos.find(({ id }) => id === shownId);
-  // The photo that the device failed at, and how often.
-  const failed = useRef({ id: -1, times: 0 });
+  const settle = useCallback(
+    (id: number, change: Partial<Photo>): void =>
+      setPhotos((before) => before.map((photo) => (photo.id === id ? { ...photo, ...change } : photo))),
+    [setPhotos],
+  );
+  // Decoded one at a time, as a photo takes much memory: the one that is looked at, then the others.
+  const unopened = photos.filter(({ width, problem }) => width === 0 && problem === undefined);
+  const opening = unopened.find(({ id }) => id === shownId) ?? unopened[0];
+  useEffect(() => {
+    if (opening) void openPhoto(opening).then((found) => settle(opening.id, found));
+  }, [opening, settle]);
+
+  const failures = useDeviceFailures<number>();
   // One that has been begun is finished; then the one that is looked at, then the others.
   const begun = useRef<number | undefined>(undefined);
-  const unfinished = photos.filter((photo) => photo.faces === undefined && photo.problem === undefined);
+  const unfinished = photos.filter(({ width, faces: found, problem }) => width > 0 && !found && !problem);
   const waiting =
     unfinished.find(({ id }) => id === begun.current) ??
     unfinished.find(({ id }) => id === shownId) ??
@@ -87,27 +98,15 @@ export function PhotosView({ loading, album }: { loading: Loading; album: Album 
     const { signal } = wanted;
     const options: RecognizeOptions = { faces };
     const started = performance.now();
-    const settle = (change: Partial<Photo>): void => {
-      setPhotos((before) =>
-        before.map((photo) => (photo.id === waiting.id ? { ...photo, ...change } : photo)),
-      );
-    };
     recognizer.recognize(waiting.file, { ...options, signal }).then(
-      (found) => settle({ faces: fromLeft(found), milliseconds: performance.now() - started }),
+      (found) => settle(waiting.id, { faces: fromLeft(found), milliseconds: performance.now() - started }),
       (error: Error) => {
-        if (signal.aborted) return;
-        if (recognizer.problem) {
-          const times = failed.current.id === waiting.id ? failed.current.times + 1 : 1;
-          failed.current = { id: waiting.id, times };
-          loadAnother(recognizer);
-          // Not the photo's doing: it is asked about again once another is there, unless that fails as well.
-          if (times < 2) return;
-        }
-        settle({ problem: error.message });
+        if (signal.aborted || failures.asksAgain(recognizer, waiting.id)) return;
+        settle(waiting.id, { problem: error.message });
       },
     );
     return () => wanted.abort();
-  }, [recognizer, waiting, faces, setPhotos]);
+  }, [recognizer, waiting, faces, settle, failures]);
 
   const again = (mode: FacesMode): void => {
     setFaces(mode);
@@ -140,7 +139,7 @@ export function PhotosView({ loading, album }: { loading: Loading; album: Album 
         multiple
         tabIndex={-1}
         onChange={({ currentTarget }) => {
-          void add([...(currentTarget.files ?? [])]);
+          add([...(currentTarget.files ?? [])]);
           currentTarget.value = '';
         }}
       />
@@ -174,7 +173,7 @@ export function PhotosView({ loading, album }: { loading: Loading; album: Album 
       <h1 class="visually-hidden">Photos</h1>
       <div class="bench">
         <div class="work">
-          {shown.problem === undefined ? (
+          {shown.problem === undefined && shown.width > 0 && (
             <Stage
               width={shown.width}
               height={shown.height}
@@ -185,7 +184,8 @@ export function PhotosView({ loading, album }: { loading: Loading; album: Album 
             >
               <img src={shown.url} alt={shown.name} />
             </Stage>
-          ) : (
+          )}
+          {shown.problem !== undefined && (
             <p class="problem" role="alert">
               {shown.name}: {shown.problem}
             </p>
@@ -216,7 +216,7 @@ export function PhotosView({ loading, album }: { loading: Loading; album: Album 
                       setSelected(0);
                     }}
                   >
-                    <img src={url} alt={name} />
+                    <img src={url} alt={name} loading="lazy" decoding="async" />
                   </button>
                 </li>
               ))}

@@ -1,5 +1,5 @@
 import type { JSX } from 'preact';
-import { METHOD_NAMES, type MethodName } from '../explain/methods.ts';
+import { METHOD_NAMES, METHODS, type MethodName } from '../explain/methods.ts';
 
 /** What each method's map says, in a sentence. */
 const MEANING: Readonly<Record<MethodName, string>> = {
@@ -8,14 +8,6 @@ const MEANING: Readonly<Record<MethodName, string>> = {
   integrated: 'Each pixel’s share of the score’s rise from a plain grey face.',
   gradcam: 'Which regions’ features speak for the label. Coarse, but fast.',
   occlusion: 'How far the score falls when a patch over the place is covered.',
-};
-
-const TITLES: Readonly<Record<MethodName, string>> = {
-  gradient: 'Gradient',
-  smoothgrad: 'SmoothGrad',
-  integrated: 'Integrated gradients',
-  gradcam: 'Grad-CAM',
-  occlusion: 'Occlusion',
 };
 
 export interface SaliencyControlsProps {
@@ -58,7 +50,7 @@ export function SaliencyControls({
             <option value="">no map</option>
             {methods.map((name) => (
               <option key={name} value={name}>
-                {TITLES[name]}
+                {METHODS[name].title}
               </option>
             ))}
           </select>

@@ -1,8 +1,8 @@
-import { useEffect, useRef, useState } from 'preact/hooks';
+import { useEffect, useState } from 'preact/hooks';
 import type { SaliencyMap } from '../explain/explainer.ts';
 import type { MethodName } from '../explain/methods.ts';
 import type { RecognizedFace } from '../recognize/types.ts';
-import { loadAnother, type PageRecognizer } from './useRecognizer.ts';
+import { type PageRecognizer, useDeviceFailures } from './useRecognizer.ts';
 
 export interface Explained {
   readonly map: SaliencyMap | undefined;
@@ -26,13 +26,12 @@ export function useExplanation(
 ): Explained {
   const question: Question = [face, method, target];
   const [{ of, explained }, setState] = useState({ of: question, explained: NOTHING });
-  // The question that the device failed at, and how often.
-  const failed = useRef<{ of: Question; times: number }>({ of: [undefined], times: 0 });
+  const failures = useDeviceFailures(same);
   useEffect(() => {
     const setExplained = (found: Explained): void => setState({ of: question, explained: found });
     setExplained({ ...NOTHING, busy: Boolean(recognizer && face && method) });
     if (!recognizer || !face || !method) return;
-    if (failed.current.times > 1 && same(failed.current.of, question)) {
+    if (failures.isHopeless(question)) {
       setExplained({ ...NOTHING, problem: 'the device fails at this each time' });
       return;
     }
@@ -43,14 +42,7 @@ export function useExplanation(
     recognizer.explain(face, { methods: [method], target, crops, signal }).then(
       ({ maps: [map] }) => setExplained({ ...NOTHING, map }),
       (error: Error) => {
-        if (signal.aborted) return;
-        if (recognizer.problem) {
-          const times = same(failed.current.of, question) ? failed.current.times + 1 : 1;
-          failed.current = { of: question, times };
-          loadAnother(recognizer);
-          // Asked for once more when another is there.
-          if (times < 2) return;
-        }
+        if (signal.aborted || failures.asksAgain(recognizer, question)) return;
         setExplained({ ...NOTHING, problem: error.message });
       },
     );

@@ -39,6 +39,50 @@ export function loadAnother(broken: PageRecognizer): void {
   load();
 }
 
+/** How often the device failed at one thing in a row. */
+export class DeviceFailures<What> {
+  readonly #same: (a: What, b: What) => boolean;
+  #of: What | undefined;
+  #times = 0;
+
+  constructor(same: (a: What, b: What) => boolean) {
+    this.#same = same;
+  }
+
+  /**
+   * After an error: loads another recogniser where the device is what failed.
+   *
+   * @returns whether to ask once more when the other is there: it was not the doing of what was asked
+   */
+  asksAgain(recognizer: PageRecognizer, of: What): boolean {
+    if (!recognizer.problem) return false;
+    this.#times = this.#isOf(of) ? this.#times + 1 : 1;
+    this.#of = of;
+    loadAnother(recognizer);
+    return this.#times < 2;
+  }
+
+  /** Whether it failed at this, and another did so too. */
+  isHopeless(of: What): boolean {
+    return this.#times > 1 && this.#isOf(of);
+  }
+
+  forget(): void {
+    this.#times = 0;
+  }
+
+  #isOf(what: What): boolean {
+    return this.#of !== undefined && this.#same(this.#of, what);
+  }
+}
+
+/** The failures that a view has seen. */
+export function useDeviceFailures<What>(
+  same: (a: What, b: What) => boolean = Object.is,
+): DeviceFailures<What> {
+  return useState(() => new DeviceFailures(same))[0];
+}
+
 /**
  * The page's recogniser: one for all views, loaded when the first asks for it.
  *

@@ -10,7 +10,7 @@ import { LoadingNote } from './loadingNote.tsx';
 import { PrivateNote } from './privateNote.tsx';
 import { SaliencyControls } from './saliencyControls.tsx';
 import { Stage } from './stage.tsx';
-import { type Loading, loadAnother, type PageRecognizer } from './useRecognizer.ts';
+import { type Loading, type PageRecognizer, useDeviceFailures } from './useRecognizer.ts';
 
 /** Fast enough for moving pictures. */
 const LIVE_METHODS: readonly MethodName[] = ['gradient', 'gradcam'];
@@ -49,8 +49,8 @@ export function WebcamView({ loading }: { loading: Loading }): JSX.Element {
   const [target, setTarget] = useState<string>();
   const [selected, setSelected] = useState(0);
   const video = useRef<HTMLVideoElement>(null);
-  /** Of the device, since the last frame. */
-  const failures = useRef(0);
+  /** Since the last frame. */
+  const failures = useDeviceFailures<'camera'>();
   const wishes = useRef<Wishes>({ crops, method, target, selected });
   wishes.current = { crops, method, target, selected };
 
@@ -105,15 +105,11 @@ export function WebcamView({ loading }: { loading: Loading }): JSX.Element {
     });
     if (!recognizer) return;
     const show = (next: Frame): void => {
-      failures.current = 0;
+      failures.forget();
       setFrame(next);
     };
     return watch(element, recognizer, wishes, show, (error) => {
-      if (recognizer.problem) {
-        loadAnother(recognizer);
-        // Not the camera's doing: it is watched again once another is there, unless that fails at once, too.
-        if (++failures.current < 2) return;
-      }
+      if (failures.asksAgain(recognizer, 'camera')) return;
       stop();
       setProblem(error.message);
     });

@@ -2,6 +2,28 @@
 export type Point = readonly [number, number];
 
 /**
+ * Face unit to pixel: x = originX + cos u - sin v, y = originY + sin u + cos v (cos, sin times the scale); and back:
+ * u = invCos (x - originX) + invSin (y - originY).
+ */
+interface Frame {
+  readonly originX: number;
+  readonly originY: number;
+  readonly cos: number;
+  readonly sin: number;
+  readonly scale: number;
+  readonly invCos: number;
+  readonly invSin: number;
+}
+
+/** Pixel bounds of a shape, inclusive. */
+interface Bounds {
+  readonly x0: number;
+  readonly x1: number;
+  readonly y0: number;
+  readonly y1: number;
+}
+
+/**
  * A square grey canvas with a movable face frame. Shapes are given in face units (u to the face's left on
  * the picture's right, v downwards; one unit is one pixel at scale 1) and painted antialiased: coverage is
  * the signed distance to the outline in pixels, clamped to one pixel's width. Only + - * / and sqrt are
@@ -11,20 +33,7 @@ export class Canvas {
   readonly side: number;
   /** `[side, side]`, row-major, 0 black to 255 white, unclamped while drawing. */
   readonly pixels: Float32Array;
-  // Face unit to pixel: x = originX + cos u - sin v, y = originY + sin u + cos v (cos, sin times the scale).
-  private originX = 0;
-  private originY = 0;
-  private cos = 1;
-  private sin = 0;
-  private scale = 1;
-  // And back: u = invCos (x - originX) + invSin (y - originY).
-  private invCos = 1;
-  private invSin = 0;
-  // Pixel bounds of the shape being painted, inclusive.
-  private x0 = 0;
-  private x1 = 0;
-  private y0 = 0;
-  private y1 = 0;
+  #frame: Frame = { originX: 0, originY: 0, cos: 1, sin: 0, scale: 1, invCos: 1, invSin: 0 };
 
   constructor(side: number) {
     this.side = side;
@@ -34,19 +43,17 @@ export class Canvas {
   /** Puts face unit (0, 0) at pixel (x, y). `halfTilt` is tan(angle / 2): sine and cosine follow rationally. */
   place(x: number, y: number, scale: number, halfTilt: number): void {
     const norm = scale / (1 + halfTilt * halfTilt);
-    this.originX = x;
-    this.originY = y;
-    this.scale = scale;
-    this.cos = norm * (1 - halfTilt * halfTilt);
-    this.sin = norm * 2 * halfTilt;
-    this.invCos = this.cos / (scale * scale);
-    this.invSin = this.sin / (scale * scale);
+    const cos = norm * (1 - halfTilt * halfTilt);
+    const sin = norm * 2 * halfTilt;
+    const [invCos, invSin] = [cos / (scale * scale), sin / (scale * scale)];
+    this.#frame = { originX: x, originY: y, cos, sin, scale, invCos, invSin };
   }
 
   /** An ellipse. `soft` is the width of its edge in pixels, `alpha` its opacity. */
   ellipse(u: number, v: number, ru: number, rv: number, tone: number, alpha = 1, soft = 1): void {
-    this.bound(u, v, ru + soft, rv + soft);
-    const { invCos, invSin, scale, side, originX, originY, x0, x1, y0, y1 } = this;
+    const { x0, x1, y0, y1 } = this.#bound(u, v, ru + soft, rv + soft);
+    const { invCos, invSin, scale, originX, originY } = this.#frame;
+    const { side } = this;
     const invRu = 1 / ru;
     const invRv = 1 / rv;
     // Beyond a band around the outline coverage is 0 or 1, whatever the exact distance.
@@ -62,24 +69,25 @@ export class Canvas {
         const q = a * a + b * b;
         if (q >= outer) continue;
         if (q < inner) {
-          this.blend(y * side + x, tone, alpha);
+          this.#blend(y * side + x, tone, alpha);
           continue;
         }
         // Distance to the outline to first order: (f - 1) f / slope, f being the scaled radius.
         const f = Math.sqrt(q);
         const slope = Math.sqrt(a * a * invRu * invRu + b * b * invRv * invRv);
         const distance = slope > 0 ? ((f - 1) * f * scale) / slope : -soft;
-        this.blend(y * side + x, tone, alpha * clamp01(0.5 - distance / soft));
+        this.#blend(y * side + x, tone, alpha * clamp01(0.5 - distance / soft));
       }
     }
   }
 
   /** Adds light (or shade, below 0) that fades to nothing at the ellipse's edge. */
   glow(u: number, v: number, ru: number, rv: number, amount: number): void {
-    this.bound(u, v, ru, rv);
+    const { x0, x1, y0, y1 } = this.#bound(u, v, ru, rv);
     const invRu = 1 / ru;
     const invRv = 1 / rv;
-    const { invCos, invSin, side, originX, originY, x0, x1, y0, y1 } = this;
+    const { invCos, invSin, originX, originY } = this.#frame;
+    const { side } = this;
     for (let y = y0; y <= y1; y++) {
       const dy = y - originY;
       for (let x = x0; x <= x1; x++) {
@@ -113,7 +121,7 @@ export class Canvas {
     const lowV = Math.min(v0, cv, v1);
     const halfU = (Math.max(u0, cu, u1) - lowU) / 2;
     const halfV = (Math.max(v0, cv, v1) - lowV) / 2;
-    this.bound(lowU + halfU, lowV + halfV, halfU + spread, halfV + spread);
+    const { x0, x1, y0, y1 } = this.#bound(lowU + halfU, lowV + halfV, halfU + spread, halfV + spread);
     for (let i = 0; i <= SEGMENTS; i++) {
       const t = i / SEGMENTS;
       pathU[i] = (1 - t) * ((1 - t) * u0 + 2 * t * cu) + t * t * u1;
@@ -125,9 +133,10 @@ export class Canvas {
       invLength[i] = 1 / (stepU[i] * stepU[i] + stepV[i] * stepV[i] + 1e-9);
     }
     const taper = endWidth - width;
-    const widest = Math.max(width, endWidth) / 2 + 0.5 / this.scale;
+    const widest = Math.max(width, endWidth) / 2 + 0.5 / this.#frame.scale;
     const reach = widest * widest;
-    const { invCos, invSin, scale, side, originX, originY, x0, x1, y0, y1 } = this;
+    const { invCos, invSin, scale, originX, originY } = this.#frame;
+    const { side } = this;
     for (let y = y0; y <= y1; y++) {
       const dy = y - originY;
       for (let x = x0; x <= x1; x++) {
@@ -153,7 +162,7 @@ export class Canvas {
         }
         if (nearest >= reach) continue;
         const radius = (width + (taper * where) / SEGMENTS) / 2;
-        this.blend(y * side + x, tone, alpha * clamp01(0.5 - (Math.sqrt(nearest) - radius) * scale));
+        this.#blend(y * side + x, tone, alpha * clamp01(0.5 - (Math.sqrt(nearest) - radius) * scale));
       }
     }
   }
@@ -176,8 +185,9 @@ export class Canvas {
   ): void {
     const high = Math.min(upper, 0) - Math.abs(skew) - 1;
     const low = Math.max(lower, 0) + Math.abs(skew) + 1;
-    this.bound(u, v + (high + low) / 2, w + 1, (low - high) / 2);
-    const { invCos, invSin, scale, side, originX, originY, x0, x1, y0, y1 } = this;
+    const { x0, x1, y0, y1 } = this.#bound(u, v + (high + low) / 2, w + 1, (low - high) / 2);
+    const { invCos, invSin, scale, originX, originY } = this.#frame;
+    const { side } = this;
     for (let y = y0; y <= y1; y++) {
       const dy = y - originY;
       for (let x = x0; x <= x1; x++) {
@@ -191,25 +201,27 @@ export class Canvas {
         const below = lower * arc - b;
         const beside = (1 - (a < 0 ? -a : a)) * w;
         const inside = above < below ? above : below;
-        this.blend(y * side + x, tone, alpha * clamp01(0.5 + scale * (inside < beside ? inside : beside)));
+        this.#blend(y * side + x, tone, alpha * clamp01(0.5 + scale * (inside < beside ? inside : beside)));
       }
     }
   }
 
   /** Pixel bounds of a box centred at (u, v) in face units, clipped to the canvas. */
-  private bound(u: number, v: number, halfU: number, halfV: number): void {
-    const { cos, sin, side } = this;
-    const x = this.originX + cos * u - sin * v;
-    const y = this.originY + sin * u + cos * v;
+  #bound(u: number, v: number, halfU: number, halfV: number): Bounds {
+    const { originX, originY, cos, sin } = this.#frame;
+    const x = originX + cos * u - sin * v;
+    const y = originY + sin * u + cos * v;
     const halfX = Math.abs(cos) * halfU + Math.abs(sin) * halfV + 1;
     const halfY = Math.abs(sin) * halfU + Math.abs(cos) * halfV + 1;
-    this.x0 = Math.max(0, Math.ceil(x - halfX));
-    this.x1 = Math.min(side - 1, Math.floor(x + halfX));
-    this.y0 = Math.max(0, Math.ceil(y - halfY));
-    this.y1 = Math.min(side - 1, Math.floor(y + halfY));
+    return {
+      x0: Math.max(0, Math.ceil(x - halfX)),
+      x1: Math.min(this.side - 1, Math.floor(x + halfX)),
+      y0: Math.max(0, Math.ceil(y - halfY)),
+      y1: Math.min(this.side - 1, Math.floor(y + halfY)),
+    };
   }
 
-  private blend(at: number, tone: number, coverage: number): void {
+  #blend(at: number, tone: number, coverage: number): void {
     this.pixels[at] += (tone - this.pixels[at]) * clamp01(coverage); // an opacity may be out of range
   }
 }

@@ -19,17 +19,17 @@ export function combineSeeds(...parts: readonly number[]): number {
 
 /** Counter-based generator: draw number i of a seed is a hash of both, with no other state. */
 export class Random {
-  private readonly seed: number;
-  private counter = 0;
+  readonly #seed: number;
+  #counter = 0;
 
   constructor(seed: number) {
-    this.seed = mix32(seed);
+    this.#seed = mix32(seed);
   }
 
   /** 32 random bits, as a signed integer. */
   bits(): number {
-    this.counter = (this.counter + STRIDE) | 0;
-    return mix32(mix32(this.seed ^ this.counter) + this.seed);
+    this.#counter = (this.#counter + STRIDE) | 0;
+    return mix32(mix32(this.#seed ^ this.#counter) + this.#seed);
   }
 
   /** Uniform in [low, high). */

@@ -1,6 +1,6 @@
 import type { Backend, NumericArray, ProfileRow, Program } from '../backend.ts';
 import type { Call, KernelTable } from '../kernels.ts';
-import { sizeOf, type Tensor } from '../tensor.ts';
+import { checkWrite, type Tensor } from '../tensor.ts';
 import { AUGMENT } from './reference/augment.ts';
 import { CONVOLUTION } from './reference/conv.ts';
 import { ELEMENTWISE } from './reference/elementwise.ts';
@@ -79,11 +79,7 @@ export class ReferenceBackend implements Backend {
   }
 
   write(to: Tensor, values: ArrayLike<number>): void {
-    if (to.buffer.lifetime !== 'persistent')
-      throw new Error(`${to.buffer.name} is transient: it cannot be written`);
-    if (values.length > sizeOf(to.shape)) {
-      throw new RangeError(`${values.length} values for ${to.buffer.name} of ${sizeOf(to.shape)}`);
-    }
+    checkWrite(to, values);
     this.#memory.values(to).set(values);
   }
 

@@ -1,6 +1,6 @@
 import type { Backend, CompileOptions, NumericArray, ProfileRow, Program } from '../backend.ts';
 import type { Call } from '../kernels.ts';
-import { type Buffer, BYTES, sizeOf, type Tensor, tensor } from '../tensor.ts';
+import { type Buffer, BYTES, checkWrite, sizeOf, type Tensor, tensor } from '../tensor.ts';
 import { fuseNorms } from './fuse.ts';
 import { convolutionKind } from './wasm/conv-choice.ts';
 import { type Derived, type Entry, EntryList, F32 } from './wasm/entry.ts';
@@ -222,11 +222,7 @@ export class WasmBackend implements Backend {
   }
 
   write(to: Tensor, values: ArrayLike<number>): void {
-    if (to.buffer.lifetime !== 'persistent')
-      throw new Error(`${to.buffer.name} is transient: it cannot be written`);
-    if (values.length > sizeOf(to.shape)) {
-      throw new RangeError(`${values.length} values for ${to.buffer.name} of ${sizeOf(to.shape)}`);
-    }
+    checkWrite(to, values);
     this.#view(to, this.#memory.persistent(to.buffer)).set(values);
     for (const here of this.#constants.values()) {
       for (const constant of here.values()) constant.stale ||= constant.sources.has(to.buffer);

@@ -1,7 +1,7 @@
 import { DeviceError, FerError } from '../../errors.ts';
 import type { Backend, NumericArray, ProfileRow, Program } from '../backend.ts';
 import type { Call } from '../kernels.ts';
-import { type Buffer, sizeOf, type Tensor } from '../tensor.ts';
+import { type Buffer, checkWrite, type Tensor } from '../tensor.ts';
 import { type OpenAdapter, openAdapter } from './webgpu/adapter.ts';
 import { DispatchList } from './webgpu/dispatches.ts';
 import { lowerCalls } from './webgpu/lower.ts';
@@ -11,8 +11,8 @@ import { FULL, mixedPrecision } from './webgpu/precision.ts';
 import { profileOf } from './webgpu/profile.ts';
 import { GpuProgram } from './webgpu/program.ts';
 import {
+  type GpuLoweringOptions,
   HALVES,
-  type LoweringOptions,
   MATRIX_FEATURES,
   matricesOf,
   SUBGROUPS,
@@ -20,7 +20,7 @@ import {
   traitsOf,
 } from './webgpu/traits.ts';
 
-export interface WebGpuOptions extends LoweringOptions {
+export interface WebGpuOptions extends GpuLoweringOptions {
   /** Takes an adapter that computes on the CPU where there is no other. */
   readonly software?: boolean;
 }
@@ -150,11 +150,7 @@ export class WebGpuBackend implements Backend {
   }
 
   write(to: Tensor, values: ArrayLike<number>): void {
-    if (to.buffer.lifetime !== 'persistent')
-      throw new Error(`${to.buffer.name} is transient: it cannot be written`);
-    if (values.length > sizeOf(to.shape)) {
-      throw new RangeError(`${values.length} values for ${to.buffer.name} of ${sizeOf(to.shape)}`);
-    }
+    checkWrite(to, values);
     this.#throwFailure();
     this.#memory.persistent(to.buffer);
     const now = this.#waiting.length === 0;

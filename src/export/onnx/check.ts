@@ -1,5 +1,6 @@
 import { type BackendOptions, createBackend } from '../../engine/createBackend.ts';
 import { FerError } from '../../errors.ts';
+import { facesPerStep } from '../../evaluate/inference.ts';
 import { argmax, softmax } from '../../evaluate/metrics.ts';
 import { Recognizer } from '../../evaluate/recognizer.ts';
 import { decodeHalf, encodeHalf } from '../../io/half.ts';
@@ -58,7 +59,7 @@ export async function checkOnnx(
   const size = input === 'crops' ? inputSize : model.description.imageSize;
   const images = input === 'crops' ? centres(faces, model.description.imageSize, inputSize) : faces;
   const description = { ...model.description, imageSize: size };
-  const batch = Math.max(1, Math.floor(bs / crops));
+  const batch = facesPerStep(bs, crops);
   const n = images.length / (size * size);
   const L = labels.length;
   const backend = await createBackend(options);

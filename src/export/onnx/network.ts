@@ -5,7 +5,7 @@ import { encodeHalf } from '../../io/half.ts';
 import type { StoredTensor } from '../../io/safetensors.ts';
 import { buildModel, type ModelDescription } from '../../nn/model.ts';
 import type { OnnxInput } from './inputs.ts';
-import type { OnnxAttribute, OnnxModel, OnnxNode, OnnxTensor } from './protobuf.ts';
+import { ELEMENT, type OnnxAttribute, type OnnxModel, type OnnxNode, type OnnxTensor } from './protobuf.ts';
 
 export interface OnnxOptions {
   readonly input: OnnxInput;
@@ -51,7 +51,7 @@ class Builder {
       const half = `${name}.half`;
       const bytes = bytesOf(encodeHalf(data as Float32Array));
       this.initializers.push({ name: half, element: 'float16', shape, bytes });
-      this.add('Cast', [half], name, { to: 1 });
+      this.add('Cast', [half], name, { to: ELEMENT.float });
     } else {
       const bytes = bytesOf(data as Float32Array);
       this.initializers.push({ name, element: 'float', shape, bytes });
@@ -155,7 +155,7 @@ export function onnxModel(
 
 /** From `faces` to the crops [n * crops, 1, side, side], those of a face next to each other. */
 function cutCrops(b: Builder, { imageSize, inputSize }: ModelDescription, crops: 1 | 10): string {
-  b.add('Cast', ['faces'], 'faces.float', { to: 1 });
+  b.add('Cast', ['faces'], 'faces.float', { to: ELEMENT.float });
   b.add('Div', ['faces.float', b.float('white', 255)], 'faces.scaled');
   b.ints('axes.rows_columns', [1, 2]);
   b.ints('steps.forwards', [1, 1]);

@@ -42,7 +42,7 @@ export function pointsChart(points: readonly Point[], { title, subtitle, name, l
           field: 'value',
           type: 'quantitative',
           scale: { zero: false, nice: true },
-          axis: { title: null, format: '.0%', tickCount: 6 },
+          axis: { title: null, format: '.1%', tickCount: 6, tickMinStep: 0.001 },
         },
         color: {
           condition: { test: 'datum.best', value: palette.series[1] },

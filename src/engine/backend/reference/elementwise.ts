@@ -1,5 +1,5 @@
 import { type KernelTable, STEP } from '../../kernels.ts';
-import { bits, keyOf, STREAMS } from '../../random.ts';
+import { bits, dropThreshold, keyOf, STREAMS } from '../../random.ts';
 import type { Tensor } from '../../tensor.ts';
 import type { Memory } from './memory.ts';
 
@@ -54,7 +54,6 @@ export const ELEMENTWISE: Pick<KernelTable<Memory>, Names> = {
   },
 };
 
-/** An element is dropped where 32 random bits, as a fraction of 2^32, are below p. */
 function drop(
   x: Tensor,
   y: Tensor,
@@ -63,7 +62,7 @@ function drop(
 ): void {
   const slots = memory.ints(step);
   const key = keyOf(slots[STEP.seed], STREAMS.dropout, slots[STEP.step], layer);
-  const threshold = Math.round(p * 2 ** 32);
+  const threshold = dropThreshold(p);
   const input = memory.floats(x);
   const output = memory.floats(y);
   for (let i = 0; i < input.length; i++) output[i] = bits(key, i) >= threshold ? input[i] / (1 - p) : 0;

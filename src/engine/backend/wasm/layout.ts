@@ -1,4 +1,5 @@
 import { type Buffer, BYTES, type Tensor } from '../../tensor.ts';
+import { type Life, livesOf } from '../lives.ts';
 import type { Entry } from './entry.ts';
 
 /** Everything starts on a cache line. */
@@ -23,21 +24,11 @@ export interface Layout {
  * both: the largest first, each at the lowest place free during its life.
  */
 export function layOut(entries: readonly Entry[], keep: readonly Tensor[]): Layout {
-  const lives = new Map<Buffer, { first: number; last: number }>();
-  entries.forEach((entry, index) => {
-    for (const operand of entry.operands) {
-      if (operand === null || typeof operand !== 'object' || !('buffer' in operand)) continue;
-      if (operand.buffer.lifetime !== 'transient') continue;
-      const life = lives.get(operand.buffer);
-      if (life) life.last = index;
-      else lives.set(operand.buffer, { first: index, last: index });
-    }
-  });
-  for (const { buffer } of keep) {
-    const life = lives.get(buffer);
-    if (life) life.last = entries.length;
-  }
-  const placed: { from: number; to: number; first: number; last: number }[] = [];
+  const lives = livesOf(
+    entries.map(buffersOf),
+    keep.map(({ buffer }) => buffer),
+  );
+  const placed: (Life & { from: number; to: number })[] = [];
   const offsets = new Map<Buffer, number>();
   const bySize = [...lives].sort(([a], [b]) => bytesOf(b) - bytesOf(a));
   for (const [buffer, { first, last }] of bySize) {
@@ -54,4 +45,10 @@ export function layOut(entries: readonly Entry[], keep: readonly Tensor[]): Layo
     offsets.set(buffer, from);
   }
   return { offsets, bytes: placed.reduce((end, { to }) => Math.max(end, to), 0) };
+}
+
+function buffersOf({ operands }: Entry): Buffer[] {
+  return operands.flatMap((operand) =>
+    operand !== null && typeof operand === 'object' && 'buffer' in operand ? [operand.buffer] : [],
+  );
 }

@@ -1,7 +1,7 @@
 import { FerError } from '../../../errors.ts';
 import { AUGMENTATIONS } from '../../augment.ts';
 import type { KernelArgs, KernelName } from '../../kernels.ts';
-import { STREAMS } from '../../random.ts';
+import { dropThreshold, STREAMS } from '../../random.ts';
 import { sizeOf, type Tensor, tensor } from '../../tensor.ts';
 import { type EntryList, F32, flat } from './entry.ts';
 import * as CODE from './kernels/codes.ts';
@@ -345,8 +345,16 @@ function dropout(
   { step, p, layer }: { step: Tensor; p: number; layer: number },
 ): void {
   const { items, length, block } = flat(x);
-  // All but a hair of them would wrap to none.
-  const threshold = Math.min(Math.round(p * 2 ** 32), 2 ** 32 - 1);
-  const scale = new F32(1 / (1 - p));
-  list.push(name, CODE.DROPOUT, items, [x, y, step, length, block, threshold, scale, STREAMS.dropout, layer]);
+  const operands = [
+    x,
+    y,
+    step,
+    length,
+    block,
+    dropThreshold(p),
+    new F32(1 / (1 - p)),
+    STREAMS.dropout,
+    layer,
+  ];
+  list.push(name, CODE.DROPOUT, items, operands);
 }

@@ -1,7 +1,7 @@
 import { FerError } from '../../../errors.ts';
 import { fetchFile } from '../../../io/fetchFile.ts';
 import { node } from '../../../platform.ts';
-import { fusesMultiplyAdd } from './fused.ts';
+import { fusesMultiplyAdd } from './fusesMultiplyAdd.ts';
 
 /** The kernels' functions, the same in every thread. */
 export interface KernelExports {

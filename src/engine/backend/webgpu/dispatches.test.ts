@@ -7,7 +7,7 @@ import { pushColumnSums } from './kernels/sums.ts';
 import { lowerCalls } from './lower.ts';
 import { GpuMemory } from './memory.ts';
 import type { Shader } from './shader.ts';
-import type { LoweringOptions, Traits } from './traits.ts';
+import type { GpuLoweringOptions, Traits } from './traits.ts';
 
 /** A GPU that nothing has to run on. */
 const TRAITS: Traits = {
@@ -18,7 +18,7 @@ const TRAITS: Traits = {
   timestamps: false,
   bindingBytes: 2 ** 27,
 };
-const listOf = (options: LoweringOptions = {}) => new DispatchList(TRAITS, options);
+const listOf = (options: GpuLoweringOptions = {}) => new DispatchList(TRAITS, options);
 
 describe('grids', () => {
   const SHADER: Shader = { name: 'kernel x4', operands: {}, numbers: {}, threads: 64, body: '' };

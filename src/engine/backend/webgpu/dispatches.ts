@@ -2,7 +2,7 @@ import { FerError } from '../../../errors.ts';
 import { type Buffer, type DType, type Tensor, tensor } from '../../tensor.ts';
 import { FULL, type Precision } from './precision.ts';
 import type { OperandSpec, Shader } from './shader.ts';
-import type { LoweringOptions, Traits } from './traits.ts';
+import type { GpuLoweringOptions, Traits } from './traits.ts';
 
 /** A grid of workgroups; WebGPU allows 65,535 in each dimension. */
 export type Groups = readonly [number, number, number];
@@ -40,14 +40,14 @@ export const GROUP_INDEX = '(group.y * groups.x + group.x)';
 export class DispatchList {
   readonly dispatches: Dispatch[] = [];
   readonly traits: Traits;
-  readonly options: LoweringOptions;
+  readonly options: GpuLoweringOptions;
   /** Buffers of a size that no batch changes. */
   readonly fixed = new Set<Buffer>();
   readonly #precision: Precision;
   /** Transformed inputs of convolutions, which a weight gradient takes as long as nothing writes to the input. */
   readonly #transformed = new Map<Buffer, { readonly x: Tensor; readonly v: Tensor }>();
 
-  constructor(traits: Traits, options: LoweringOptions = {}, precision: Precision = FULL) {
+  constructor(traits: Traits, options: GpuLoweringOptions = {}, precision: Precision = FULL) {
     this.traits = traits;
     this.options = options;
     this.#precision = precision;

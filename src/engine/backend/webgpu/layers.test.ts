@@ -5,7 +5,7 @@ import { gpuCandidates, hasGpu } from '../../../../test/gpu.ts';
 import { type Call, call } from '../../kernels.ts';
 import { sizeOf } from '../../tensor.ts';
 import type { WebGpuBackend } from '../webgpu.ts';
-import { TILES, type TileName } from './kernels/gemm.ts';
+import { TILES, type TileName } from './kernels/tiles.ts';
 
 const EPS = 1e-5;
 

@@ -9,9 +9,10 @@ import {
   firstLayerGroup,
   firstShader,
 } from './kernels/first.ts';
-import { pushGemm, TILES } from './kernels/gemm.ts';
+import { pushGemm } from './kernels/gemm.ts';
 import { FIXED } from './kernels/norm.ts';
 import { pushColumnSums } from './kernels/sums.ts';
+import { TILES } from './kernels/tiles.ts';
 import {
   gradientShader,
   inputShader,

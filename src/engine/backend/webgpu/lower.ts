@@ -1,4 +1,5 @@
 import type { Call, KernelArgs, KernelName } from '../../kernels.ts';
+import { dropThreshold } from '../../random.ts';
 import { sizeOf, type Tensor, view } from '../../tensor.ts';
 import { fuseNorms } from '../fuse.ts';
 import { type DispatchList, row } from './dispatches.ts';
@@ -218,8 +219,7 @@ function dropout(
   y: Tensor,
   { step, p, layer }: { step: Tensor; p: number; layer: number },
 ): void {
-  const threshold = Math.min(Math.round(p * 2 ** 32), 2 ** 32 - 1);
-  pushFlat(list, DROPOUT, { x, y, step }, { threshold, scale: 1 / (1 - p), layer });
+  pushFlat(list, DROPOUT, { x, y, step }, { threshold: dropThreshold(p), scale: 1 / (1 - p), layer });
 }
 
 function flatten(

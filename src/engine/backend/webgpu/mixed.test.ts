@@ -11,7 +11,7 @@ import { call } from '../../kernels.ts';
 import { tensor } from '../../tensor.ts';
 import { WasmBackend } from '../wasm.ts';
 import { openAdapter } from './adapter.ts';
-import { MATRIX_TILES, type MatrixTileName } from './kernels/matrixGemm.ts';
+import { MATRIX_TILES, type MatrixTileName } from './kernels/tiles.ts';
 import { HALVES, traitsOf } from './traits.ts';
 
 const found = hasGpu ? await openAdapter({ software: true }) : null;

@@ -1,4 +1,5 @@
 import { type Buffer, BYTES } from '../../tensor.ts';
+import { type Life, livesOf } from '../lives.ts';
 import type { Dispatch } from './dispatches.ts';
 
 /** A piece of device memory that transient tensors take in turns. */
@@ -25,20 +26,11 @@ export function place<S extends Slot>(
   slots: readonly S[],
   make: (buffer: Buffer) => S,
 ): Map<Buffer, S> {
-  const lives = new Map<Buffer, { first: number; last: number }>();
-  dispatches.forEach(({ operands }, index) => {
-    for (const { buffer } of Object.values(operands)) {
-      if (buffer.lifetime !== 'transient') continue;
-      const life = lives.get(buffer);
-      if (life) life.last = index;
-      else lives.set(buffer, { first: index, last: index });
-    }
-  });
-  for (const buffer of keep) {
-    const life = lives.get(buffer);
-    if (life) life.last = dispatches.length;
-  }
-  const taken = new Map<S, { first: number; last: number }[]>(slots.map((slot) => [slot, []]));
+  const lives = livesOf(
+    dispatches.map(({ operands }) => Object.values(operands).map(({ buffer }) => buffer)),
+    keep,
+  );
+  const taken = new Map<S, Life[]>(slots.map((slot) => [slot, []]));
   const places = new Map<Buffer, S>();
   // The largest first, each in the smallest slot that has room for it.
   const bySize = [...lives].sort(([a], [b]) => bytesOf(b) - bytesOf(a));

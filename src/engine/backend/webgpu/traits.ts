@@ -1,5 +1,4 @@
-import type { TileName } from './kernels/gemm.ts';
-import type { MatrixTileName } from './kernels/matrixGemm.ts';
+import type { MatrixTileName, TileName } from './kernels/tiles.ts';
 
 /**
  * What the choice of kernels may look at, each a property that an adapter states: never its name.
@@ -28,7 +27,7 @@ export interface MatrixUnit {
 }
 
 /** What tests and comparisons force; nothing is forced where it is not given. */
-export interface LoweringOptions {
+export interface GpuLoweringOptions {
   /** The tile of all products. */
   readonly tile?: TileName;
   /** The tile of all products on matrix units. */
@@ -109,7 +108,7 @@ export function traitsOf(
 /** The matrix units that products are computed on, if any. */
 export function matricesOf(
   { matrices }: Pick<Traits, 'matrices'>,
-  { mixed, withoutMatrices }: LoweringOptions,
+  { mixed, withoutMatrices }: GpuLoweringOptions,
 ): MatrixUnit | null {
   return mixed && !withoutMatrices ? matrices : null;
 }

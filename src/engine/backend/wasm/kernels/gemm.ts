@@ -120,26 +120,6 @@ function packFour(from: usize, stride: usize, depth: usize, to: usize): void {
   }
 }
 
-/** to[column / width][depth][width] for width 4 or 8, columns beyond `count` zero; rows `stride` bytes apart. */
-function packStrips(from: usize, stride: usize, count: usize, depth: usize, width: usize, to: usize): void {
-  for (let column: usize = 0; column < count; column += width) {
-    const whole = column + width <= count;
-    let source = from + (column << 2);
-    for (let k: usize = 0; k < depth; k++) {
-      if (whole) {
-        v128.store(to, v128.load(source));
-        if (width == PANEL) v128.store(to, v128.load(source, 16), 16);
-      } else {
-        for (let j: usize = 0; j < width; j++) {
-          store<f32>(to + (j << 2), column + j < count ? load<f32>(source + (j << 2)) : 0);
-        }
-      }
-      source += stride;
-      to += width << 2;
-    }
-  }
-}
-
 /**
  * to[column / 8][depth][8], panels `plane` bytes apart, columns beyond `columns` zero; rows `stride` bytes apart. Row after row:
  * each cache line is read once and in order, whatever set of a cache the rows fall into.
@@ -209,7 +189,21 @@ export function linearStrips(r: usize, item: usize, scratch: usize): void {
   const F = arg(r, 3);
   const width = arg(r, 4);
   const first = item * width;
-  packStrips(arg(r, 0) + (first << 2), F << 2, least(width, F - first), N, width, arg(r, 1) + first * N * 4);
+  const count = least(width, F - first);
+  let from = arg(r, 0) + (first << 2);
+  let to = arg(r, 1) + first * N * 4;
+  for (let n: usize = 0; n < N; n++) {
+    if (count == width) {
+      v128.store(to, v128.load(from));
+      if (width == PANEL) v128.store(to, v128.load(from, 16), 16);
+    } else {
+      for (let j: usize = 0; j < width; j++) {
+        store<f32>(to + (j << 2), j < count ? load<f32>(from + (j << 2)) : 0);
+      }
+    }
+    from += F << 2;
+    to += width << 2;
+  }
 }
 
 /**

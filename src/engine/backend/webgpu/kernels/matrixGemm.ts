@@ -1,26 +1,12 @@
 import type { Shader } from '../shader.ts';
 import type { MatrixUnit } from '../traits.ts';
 import { type ProductSpec, productCode, productInterface } from './product.ts';
+import { MATRIX_TILES, type MatrixTile, type MatrixTileName } from './tiles.ts';
 
 /**
  * The products of gemm.ts on the matrix units of subgroups: operands are rounded to 16-bit floats on their way into
  * workgroup memory, sums are kept in 32 bits.
  */
-
-/** Outputs of a workgroup; its subgroups, each with a block of outputs of its own; the depth held at once. */
-interface MatrixTile {
-  readonly rows: number;
-  readonly columns: number;
-  readonly depth: number;
-  readonly down: number;
-  readonly across: number;
-}
-
-export const MATRIX_TILES = {
-  large: { rows: 128, columns: 128, depth: 32, down: 2, across: 4 },
-  small: { rows: 64, columns: 64, depth: 32, down: 2, across: 2 },
-} as const satisfies Record<string, MatrixTile>;
-export type MatrixTileName = keyof typeof MATRIX_TILES;
 
 /** Workgroups that fill a large GPU; with fewer, smaller tiles are better although each reads more. */
 const FILLING = 256;

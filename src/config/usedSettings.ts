@@ -1,4 +1,6 @@
-import { hasEffect, TRAIN_NEEDS, type TrialSettings, trialOptions } from '../config.ts';
+import { type TrialSettings, trialOptions } from './studies.ts';
+import { TRAIN_NEEDS } from './trainingChecks.ts';
+import { hasEffect } from './unused.ts';
 
 /** Whether a setting has any effect beside the others. */
 export function isUsed(settings: TrialSettings, key: keyof TrialSettings): boolean {

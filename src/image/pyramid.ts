@@ -37,8 +37,7 @@ const BYTES = 0x00ff00ff;
 
 /** Means of 2x2 pixels, rounded; an odd last row or column is left out. */
 export function halve({ width, height, data }: RgbaImage): RgbaImage {
-  // Whole pixels at a time need their alignment.
-  // A Buffer's own slice is no copy.
+  // Pixels are read as 32-bit words, so the bytes must be aligned; `new Uint8Array` copies, `Buffer.slice` would not.
   const aligned = data.byteOffset % 4 === 0 ? data : new Uint8Array(data);
   const pixels = new Uint32Array(aligned.buffer, aligned.byteOffset, width * height);
   const [outWidth, outHeight] = [width >> 1, height >> 1];
