@@ -1,3 +1,4 @@
+import { grouped } from '../term/numbers.ts';
 import { textWidth } from './font.ts';
 import type { Chart } from './renderSvg.ts';
 import { wrapText } from './wrapText.ts';
@@ -38,7 +39,7 @@ export function confusionChart(
       prediction,
       share: confusionNormalized[r][c],
       percent: percent(confusionNormalized[r][c]),
-      count: confusion[r][c].toLocaleString('en-US'),
+      count: grouped(confusion[r][c]),
     })),
   );
   const heat = {

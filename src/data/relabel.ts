@@ -1,4 +1,5 @@
 import { FerError } from '../errors.ts';
+import { grouped } from '../term/numbers.ts';
 import { type DatasetContent, SPLITS, type Split, splitIndices } from './dataset.ts';
 import { type Dropped, FER_PLUS_LABELS, type FerPlusVotes, majorityOf, sharesOf } from './ferPlus.ts';
 import type { FerPlusMode } from './ferPlusModes.ts';
@@ -90,9 +91,8 @@ function oneOf(target: number, L: number): number[] {
 
 /** `Training 25,045 kept; left out 3,000 without a clear label, 500 unknown, 164 without a face`. */
 export function relabelledText({ split, kept, dropped }: Relabelled): string {
-  const count = (n: number): string => n.toLocaleString('en-US');
   return (
-    `${split} ${count(kept)} kept; left out ${count(dropped.unclear)} without a clear label, ` +
-    `${count(dropped.unknown)} unknown, ${count(dropped.noFace)} without a face`
+    `${split} ${grouped(kept)} kept; left out ${grouped(dropped.unclear)} without a clear label, ` +
+    `${grouped(dropped.unknown)} unknown, ${grouped(dropped.noFace)} without a face`
   );
 }
