@@ -70,6 +70,14 @@
 //     to 128 samples a block, so that they are packed once for a batch of 128. Predicted, from 6.5 million lines less to wait for:
 //     x 0.65 for the kernel at 128. Result, medians of six turns: both x 0.80, the order alone x 0.94; at 64 samples x 0.65 to
 //     0.83. To the same bits.
+// 22. (Two cores of a Zen 4 server again, now on Node 24.) Of the two stores of a pair the higher first: V8 keeps a lower one that comes
+//     first beside the store of 256 bits, in case the second does not fit into memory, which was 741 of 832 stores. Predicted
+//     x 0.9 for the transforms; result x 0.96 in the best of seven turns, and the step x 0.98. A constant loaded as 256 bits
+//     instead of broadcast from a word, one instruction less for each: x 1.0, taken out again.
+// 23. A word of each cache line of a panel's weights read before its kernels are made (10. did so for a patch of images, which are
+//     near; these are not). Predicted, from what `inference.mjs` gained (18. there): x 0.9 for the panels. Result, 22. and 23.
+//     together: panels x 0.76, those of the input gradient x 0.87, step x 0.93 (medians of seven turns), to the same bits. The
+//     same for the rows of the linear layers: x 1.06, taken out again.
 // Where the output pass stands: at 40x40, 64 to 64 channels, a third of the time are transforms, bound by instructions;
 // `node lab/kernels.mjs` gives every kernel alone.
 import { median } from './median.mjs';

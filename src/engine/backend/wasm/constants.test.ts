@@ -13,6 +13,9 @@ import { WasmBackend } from '../wasm.ts';
 const random = (length: number, seed: number): Float32Array =>
   Float32Array.from({ length }, (_, i) => bits(seed, i) / 2 ** 31 - 1);
 
+/** Answers of linear layers by what computed them. */
+const answersOf = new Map<string, ArrayLike<number>>();
+
 describe.each(await buildsHere())('what is made from fixed weights, %s build', (build) => {
   let backend: WasmBackend;
   beforeEach(async () => {
@@ -134,5 +137,61 @@ describe.each(await buildsHere())('what is made from fixed weights, %s build', (
       backend.run(fixed);
       expect(await inexact()).toEqual([0, 0, 0, 1]);
     }
+  });
+
+  /** Answers of a linear layer on N samples, with fixed weights and without. */
+  async function linear(N: number, I: number, O: number, change: (weights: Float32Array) => void) {
+    const persistent = (name: string, ...shape: number[]): Tensor => tensor(name, shape, 'f32', 'persistent');
+    const x = persistent('x', N, I);
+    const w = persistent('w', O, I);
+    const b = persistent('b', O);
+    const y = persistent('y', N, O);
+    const weights = decodeHalf(encodeHalf(random(O * I, 1)));
+    change(weights);
+    backend.write(w, weights);
+    backend.write(x, random(N * I, 2));
+    backend.write(b, random(O, 3));
+    const layer = [call('linear.forward', { x, w, b, y })];
+    const answers = [];
+    for (const fixedWeights of [false, true]) {
+      const program = backend.compile(layer, [], { fixedWeights });
+      backend.write(y, new Float32Array(N * O));
+      backend.run(program);
+      answers.push({
+        names: program.entries.map(({ name }) => name),
+        values: (await backend.read(y)) as Float32Array,
+      });
+    }
+    return answers;
+  }
+
+  it.each([
+    [5, 16, 32],
+    [9, 272, 41],
+    [10, 2320, 64],
+    [18, 528, 75],
+    [20, 256, 33],
+  ])('%i samples of %i features: a linear layer of %i outputs takes 16 bits', async (N, I, O) => {
+    const [free, fixed] = await linear(N, I, O, () => {});
+    expect(free.names).toEqual(['linear.dots']);
+    expect(fixed.names).toEqual(['linear.dots.pack', 'linear.dots.halves']);
+    const worst = free.values.reduce(
+      (most, value, i) => Math.max(most, Math.abs(value - fixed.values[i])),
+      0,
+    );
+    expect(worst).toBeLessThan(1e-5 * Math.sqrt(I));
+    // Wide kernels do what relaxed ones do, in the same order.
+    const family = build === 'wide' ? 'relaxed' : build;
+    const key = `${family}: ${N} ${I} ${O}`;
+    expect(fixed.values).toEqual(answersOf.get(key) ?? fixed.values);
+    answersOf.set(key, fixed.values);
+    // One weight that has no half: its block of 32 outputs is read in 32 bits, and all but its own output stays as it was.
+    const [, whole] = await linear(N, I, O, (weights) => {
+      weights[3 * I + I - 1] = 1 + 2 ** -11;
+    });
+    const changed = [...whole.values].flatMap((value, i) =>
+      Object.is(value, fixed.values[i]) ? [] : [i % O],
+    );
+    expect(new Set(changed)).toEqual(new Set([3]));
   });
 });

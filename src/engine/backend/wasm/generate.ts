@@ -180,8 +180,8 @@ function transformFunctions(
       const result = value ?? 'f32x4.splat(0)';
       const { at, offset } = store(i);
       return [
-        `v128.store(${at}, ${result}, ${offset});`,
         `if (FER_WIDE) v128.store(${at}, ${twin(result)}, ${offset} + 16);`,
+        `v128.store(${at}, ${result}, ${offset});`,
       ];
     });
     const lines = [...definitions, ...stores].map((line) => `  ${line}`).join('\n');

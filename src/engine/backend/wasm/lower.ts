@@ -21,6 +21,8 @@ const STREAM_SCRATCH = 4 * 64 + 8;
 /** Outputs of a block of a linear layer on more rows, and samples of a packed panel. */
 const LINEAR_BLOCK = 32;
 const PANEL = 8;
+/** Inputs of a run of packed samples, as in kernels/dots.ts. */
+const DOT_RUN = 256;
 /** Samples up to which dot products are tried. */
 const MOST_DOT_SAMPLES = 20;
 /** A block of the input gradient of a linear layer: the weights are packed once for each block of rows. */
@@ -126,17 +128,18 @@ export const LOWER: {
   'linear.forward'({ x, w, b, y }, list) {
     const [N, I] = x.shape;
     const O = w.shape[0];
+    const wholeBlocks = O >= STREAM_BLOCK && I % STREAM_TURN === 0;
     if (N <= STREAM_ROWS) {
       const items = Math.ceil(O / STREAM_BLOCK);
       const operands = [x, w, b, y, N, I, O, STREAM_BLOCK];
       const figures = { multiplications: N * I * O, scratch: STREAM_SCRATCH };
-      const wholeBlocks = O >= STREAM_BLOCK && I % STREAM_TURN === 0;
       if (list.fixedWeights && wholeBlocks) {
         const halves = halvesOf(w, list);
         list.push('linear.stream.halves', CODE.LINEAR_STREAM_HALVES, items, [...operands, halves], figures);
       } else list.push('linear.stream', CODE.LINEAR_STREAM, items, operands, figures);
     } else if (fillsDots(N, I)) {
-      pushDots('linear.dots', { x, w, b, y, N, I, O, affine: null, relu: 0 }, list);
+      if (list.fixedWeights && wholeBlocks) pushDotsOfHalves({ x, w, b, y }, list);
+      else pushDots('linear.dots', { x, w, b, y, N, I, O, affine: null, relu: 0 }, list);
     } else {
       const panels = Math.ceil(N / PANEL);
       const packed = list.temporary('packed', panels * PANEL * I);
@@ -311,6 +314,21 @@ function pixels(x: Tensor): { P: number; C: number; blocks: number } {
   const [N, H, W, C] = inVectors('batch norm', x);
   const P = N * H * W;
   return { P, C, blocks: Math.ceil(P / NORM_BLOCK) };
+}
+
+/** A linear layer with fixed weights on a few samples, a whole number of fives or nearly. */
+function pushDotsOfHalves({ x, w, b, y }: KernelArgs['linear.forward'], list: EntryList): void {
+  const [N, I] = x.shape;
+  const O = w.shape[0];
+  const groups = Math.ceil(N / DOT_SAMPLES);
+  const halves = halvesOf(w, list);
+  const packed = list.temporary('packed', groups * DOT_SAMPLES * I);
+  list.push('linear.dots.pack', CODE.DOTS_PACK, groups * Math.ceil(I / DOT_RUN), [x, packed, N, I]);
+  const operands = [x, w, b, y, N, I, O, STREAM_BLOCK, null, 0, halves, packed];
+  list.push('linear.dots.halves', CODE.LINEAR_DOTS_HALVES, Math.ceil(O / STREAM_BLOCK), operands, {
+    scratch: STREAM_HEAD + 4 * DOT_RUN * 4 + groups * DOT_SAMPLES * STREAM_BLOCK * 32,
+    multiplications: N * I * O,
+  });
 }
 
 /** The weights of a linear layer in 16 bits, in blocks, for streaming; a block says whether that is exact. */

@@ -63,6 +63,8 @@ export const DISTILL = 60;
 export const SQUARE_SUMS = 61;
 export const ASCEND = 62;
 export const COPY = 63;
+export const DOTS_PACK = 64;
+export const LINEAR_DOTS_HALVES = 65;
 /** Added to the code of a Winograd kernel, whose tiles are of 5 by 5 outputs otherwise. */
-export const TILES_OF_4 = 64;
-export const TILES_OF_3 = 128;
+export const TILES_OF_4 = 128;
+export const TILES_OF_3 = 256;

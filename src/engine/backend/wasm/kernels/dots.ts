@@ -3,16 +3,22 @@
  * and no part of a register tile is empty. Each sum is kept as eight, one for every place in a run of 8 inputs, in every
  * build, and these are added in the end.
  */
-import { arg, floorOf, lanes, least, madd } from './madd';
+import { arg, fetch, floorOf, lanes, least, madd } from './madd';
+import { firstOf, FOUR, HEAD, secondOf, storeWidening, TURN } from './stream';
 import { put } from './tiles';
 
 /** Samples of a register tile. */
 const SAMPLES: usize = 5;
 /** Inputs taken before the next: then the tile's rows stay in the first cache. */
 const DEPTH: usize = 2048;
+/** The same where x is packed: then five or ten samples and four rows stay in the first cache. */
+const RUN: usize = 256;
 
-/** c[5][8] (+)= the products of a row of w and five of x, `stride` bytes apart; depth is a multiple of 8. */
-function dots(w: usize, x: usize, stride: usize, depth: usize, c: usize, accumulate: bool): void {
+/**
+ * c[5][8] (+)= the products of a row of w and five of x, `stride` bytes apart, of which the next 8 values lie `step` bytes further;
+ * depth is a multiple of 8.
+ */
+function dots(w: usize, x: usize, stride: usize, step: usize, depth: usize, c: usize, accumulate: bool): void {
   let x1 = x + stride;
   let x2 = x1 + stride;
   let x3 = x2 + stride;
@@ -52,11 +58,11 @@ function dots(w: usize, x: usize, stride: usize, depth: usize, c: usize, accumul
     c04 = madd(l4, a0, c04);
     d04 = madd(h4, b0, d04);
     w += 32;
-    x += 32;
-    x1 += 32;
-    x2 += 32;
-    x3 += 32;
-    x4 += 32;
+    x += step;
+    x1 += step;
+    x2 += step;
+    x3 += step;
+    x4 += step;
   }
   put(c, c00, d00, accumulate);
   put(c + 32, c01, d01, accumulate);
@@ -66,7 +72,7 @@ function dots(w: usize, x: usize, stride: usize, depth: usize, c: usize, accumul
 }
 
 /** Of two rows of w, the second `nextW` bytes further, c[2][5][8]: ten accumulators where two vectors become one. */
-function dotsPair(w: usize, nextW: usize, x: usize, stride: usize, depth: usize, c: usize, accumulate: bool): void {
+function dotsPair(w: usize, nextW: usize, x: usize, stride: usize, step: usize, depth: usize, c: usize, accumulate: bool): void {
   let v = w + nextW;
   let x1 = x + stride;
   let x2 = x1 + stride;
@@ -130,11 +136,11 @@ function dotsPair(w: usize, nextW: usize, x: usize, stride: usize, depth: usize,
     d14 = madd(h4, b1, d14);
     w += 32;
     v += 32;
-    x += 32;
-    x1 += 32;
-    x2 += 32;
-    x3 += 32;
-    x4 += 32;
+    x += step;
+    x1 += step;
+    x2 += step;
+    x3 += step;
+    x4 += step;
   }
   put(c, c00, d00, accumulate);
   put(c + 32, c01, d01, accumulate);
@@ -169,17 +175,24 @@ export function linearDots(r: usize, item: usize, scratch: usize): void {
     const deep = least(DEPTH, I - k);
     for (let o: usize = 0; o < outputs; o += 2) {
       const from = w + o * line + (k << 2);
+      const rows = least(2, outputs - o);
       for (let group: usize = 0; group < groups; group++) {
         const x = arg(r, 0) + least(group * SAMPLES, last) * line + (k << 2);
-        const to = scratch + (group * block + o) * tile;
-        if (FER_WIDE && o + 1 < outputs) dotsPair(from, line, x, line, deep, to, k > 0);
-        else {
-          dots(from, x, line, deep, to, k > 0);
-          if (o + 1 < outputs) dots(from + line, x, line, deep, to + tile, k > 0);
-        }
+        dotsOfRows(from, line, rows, x, line, 32, deep, scratch + (group * block + o) * tile, k > 0);
       }
     }
   }
+  finish(r, first, outputs, scratch);
+}
+
+/** Adds up the sums of a block of outputs, [group][block][5][8], and stores them, finished. */
+function finish(r: usize, first: usize, outputs: usize, sums: usize): void {
+  const N = arg(r, 4);
+  const O = arg(r, 6);
+  const block = arg(r, 7);
+  const tile: usize = SAMPLES * 32;
+  const last = N > SAMPLES ? N - SAMPLES : 0;
+  const groups = (N + SAMPLES - 1) / SAMPLES;
   const affine: usize = arg(r, 8);
   const floor = f32x4.extract_lane(floorOf(arg(r, 9)), 0);
   for (let group: usize = 0; group < groups; group++) {
@@ -189,7 +202,7 @@ export function linearDots(r: usize, item: usize, scratch: usize): void {
       const channel = (first + o) << 2;
       const bias: f32 = arg(r, 2) ? load<f32>(arg(r, 2) + channel) : 0;
       for (let j: usize = 0; j < end; j++) {
-        const from = scratch + (group * block + o) * tile + (j << 5);
+        const from = sums + (group * block + o) * tile + (j << 5);
         let sum = lanes(f32x4.add(v128.load(from), v128.load(from, 16))) + bias;
         if (affine) {
           const scale = f32x4.splat(load<f32>(affine + channel));
@@ -200,6 +213,96 @@ export function linearDots(r: usize, item: usize, scratch: usize): void {
         }
         store<f32>(arg(r, 3) + (n + j) * O * 4 + channel, sum);
       }
+    }
+  }
+}
+
+/** `dots` of `count` rows of w, `line` bytes apart: c[count][5][8]. */
+function dotsOfRows(w: usize, line: usize, count: usize, x: usize, stride: usize, step: usize, depth: usize, c: usize, accumulate: bool): void {
+  const tile: usize = SAMPLES * 32;
+  for (; FER_WIDE && count >= 2; count -= 2) {
+    dotsPair(w, line, x, stride, step, depth, c, accumulate);
+    w += 2 * line;
+    c += 2 * tile;
+  }
+  for (; count; count--) {
+    dots(w, x, stride, step, depth, c, accumulate);
+    w += line;
+    c += tile;
+  }
+}
+
+/**
+ * Item: a run of inputs of five samples. packed[group][I / 8][5][8] of x [N, I], in the groups that `linearDots` takes.
+ * Record: x, packed, N, I.
+ */
+export function dotsPack(r: usize, item: usize, scratch: usize): void {
+  const I = arg(r, 3);
+  const runs = (I + RUN - 1) / RUN;
+  const group = item / runs;
+  const start = (item % runs) * RUN;
+  const end = least(I, start + RUN);
+  const first = least(group * SAMPLES, arg(r, 2) - SAMPLES);
+  for (let j: usize = 0; j < SAMPLES; j++) {
+    const from = arg(r, 0) + (first + j) * I * 4;
+    let to = arg(r, 1) + (group * I + start) * SAMPLES * 4 + (j << 5);
+    for (let i = start; i < end; i += 8) {
+      v128.store(to, v128.load(from + (i << 2), 16), 16);
+      v128.store(to, v128.load(from + (i << 2)));
+      to += SAMPLES << 5;
+    }
+  }
+}
+
+/**
+ * `linearDots` for fixed weights, I a multiple of 16: x is packed, so that its rows do not fall into one set of the first cache, and
+ * the weights are the halves of `linearHalves` where these are exact, made float32 four rows at a time.
+ * Record: x, w, b, y, N, I, O, block, affine, relu, halves, packed (by `dotsPack`).
+ */
+export function linearDotsHalves(r: usize, item: usize, scratch: usize): void {
+  const I = arg(r, 5);
+  const O = arg(r, 6);
+  const block = arg(r, 7);
+  const first = item * block;
+  const outputs = least(block, O - first);
+  const head = arg(r, 10) + item * (HEAD + block * I * 2);
+  const exact = outputs == block && load<u32>(head) == 0;
+  const groups = (arg(r, 4) + SAMPLES - 1) / SAMPLES;
+  const tile: usize = SAMPLES * 32;
+  const rows = scratch + HEAD;
+  const sums = rows + FOUR * RUN * 4;
+  storeWidening(scratch);
+  if (exact) fetch(head + HEAD, block * I * 2, scratch + 8);
+  for (let o: usize = 0; o < outputs; o += FOUR) {
+    const count = least(FOUR, outputs - o);
+    for (let k: usize = 0; k < I; k += RUN) {
+      const deep = least(RUN, I - k);
+      if (exact) widenRows(head + HEAD + (o * I + k * FOUR) * 2, deep, rows, scratch);
+      const w = exact ? rows : arg(r, 1) + ((first + o) * I + k) * 4;
+      const line: usize = exact ? RUN << 2 : I << 2;
+      for (let group: usize = 0; group < groups; group++) {
+        const x = arg(r, 11) + (group * I + k) * SAMPLES * 4;
+        dotsOfRows(w, line, count, x, 32, SAMPLES << 5, deep, sums + (group * block + o) * tile, k > 0);
+      }
+    }
+  }
+  finish(r, first, outputs, sums);
+}
+
+/** to[4][RUN] from the halves of four rows, `count` of each. */
+function widenRows(from: usize, count: usize, to: usize, constants: usize): void {
+  const mask = v128.load32_splat(constants);
+  const scale = v128.load32_splat(constants, 4);
+  for (const end = to + (count << 2); to < end; to += TURN << 2) {
+    for (let row: usize = 0; row < FOUR; row++) {
+      const low = v128.load(from);
+      const high = v128.load(from, 16);
+      const at = to + row * RUN * 4;
+      v128.store(at, firstOf(high, mask, scale), 16);
+      v128.store(at, firstOf(low, mask, scale));
+      v128.store(at, secondOf(high, mask, scale), 48);
+      v128.store(at, secondOf(low, mask, scale), 32);
+      from += TURN << 1;
     }
   }
 }

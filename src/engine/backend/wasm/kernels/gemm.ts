@@ -77,8 +77,8 @@ export function linear(r: usize, item: usize, scratch: usize): void {
         s1 = madd(value, v128.load(b, 16), s1);
         b += 32;
       }
-      v128.store(scratch + o * ldc + (n << 2), s0);
       v128.store(scratch + o * ldc + (n << 2), s1, 16);
+      v128.store(scratch + o * ldc + (n << 2), s0);
     }
   }
   for (let n: usize = 0; n < N; n++) {
@@ -129,8 +129,8 @@ function packPanels(from: usize, stride: usize, columns: usize, depth: usize, to
   for (let k: usize = 0; k < depth; k++) {
     let out = to + k * PANEL * 4;
     for (let source = from; source < from + (whole << 2); source += PANEL << 2) {
-      v128.store(out, v128.load(source));
       v128.store(out, v128.load(source, 16), 16);
+      v128.store(out, v128.load(source));
       out += plane;
     }
     for (let j: usize = 0; whole < columns && j < PANEL; j++) {
@@ -194,8 +194,8 @@ export function linearStrips(r: usize, item: usize, scratch: usize): void {
   let to = arg(r, 1) + first * N * 4;
   for (let n: usize = 0; n < N; n++) {
     if (count == width) {
-      v128.store(to, v128.load(from));
       if (width == PANEL) v128.store(to, v128.load(from, 16), 16);
+      v128.store(to, v128.load(from));
     } else {
       for (let j: usize = 0; j < width; j++) {
         store<f32>(to + (j << 2), j < count ? load<f32>(from + (j << 2)) : 0);
@@ -283,10 +283,10 @@ export function columnSums(a: usize, item: usize, scratch: usize): void {
       s3 = f32x4.add(s3, v128.load(at, 48));
     }
     const to = arg(a, 1) + column;
-    v128.store(to, s0);
     v128.store(to, s1, 16);
-    v128.store(to, s2, 32);
+    v128.store(to, s0);
     v128.store(to, s3, 48);
+    v128.store(to, s2, 32);
   }
   for (; column + 16 <= end; column += 16) {
     let sum = f32x4.splat(0);

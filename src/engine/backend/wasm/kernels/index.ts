@@ -179,6 +179,8 @@ function dispatch(code: u32, record: usize, item: u32, scratch: usize): void {
     case CODE.LINEAR_PACK: return GEMM.linearPack(record, item, scratch);
     case CODE.LINEAR: return GEMM.linear(record, item, scratch);
     case CODE.LINEAR_DOTS: return DOTS.linearDots(record, item, scratch);
+    case CODE.DOTS_PACK: return DOTS.dotsPack(record, item, scratch);
+    case CODE.LINEAR_DOTS_HALVES: return DOTS.linearDotsHalves(record, item, scratch);
     case CODE.LINEAR_STREAM: return STREAM.linearStream(record, item, scratch);
     case CODE.LINEAR_HALVES: return STREAM.linearHalves(record, item, scratch);
     case CODE.LINEAR_STREAM_HALVES: return STREAM.linearStreamHalves(record, item, scratch);

@@ -68,14 +68,14 @@ function blockStatistics(images: usize, parts: usize, P: usize, line: usize, blo
       q3 = madd(d3, d3, q3);
     }
     const to = part + c;
-    v128.store(to, m0);
     v128.store(to, m1, 16);
-    v128.store(to, m2, 32);
+    v128.store(to, m0);
     v128.store(to, m3, 48);
-    v128.store(to + line, q0);
+    v128.store(to, m2, 32);
     v128.store(to + line, q1, 16);
-    v128.store(to + line, q2, 32);
+    v128.store(to + line, q0);
     v128.store(to + line, q3, 48);
+    v128.store(to + line, q2, 32);
   }
   for (; c < channelEnd; c += 16) {
     let mean = f32x4.splat(0);
@@ -224,10 +224,10 @@ export function normGradientSums(a: usize, item: usize, scratch: usize): void {
       p0 = madd(g, f32x4.sub(value, mean), p0);
       p1 = madd(g1, f32x4.sub(value1, mean1), p1);
     }
-    v128.store(part + c, s0);
     v128.store(part + c, s1, 16);
-    v128.store(part + line + c, f32x4.mul(p0, v128.load(saved + line + c)));
+    v128.store(part + c, s0);
     v128.store(part + line + c, f32x4.mul(p1, v128.load(saved + line + c, 16)), 16);
+    v128.store(part + line + c, f32x4.mul(p0, v128.load(saved + line + c)));
   }
   for (; c < line; c += 16) {
     const scale = v128.load(affine + c);

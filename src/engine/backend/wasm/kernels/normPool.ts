@@ -122,10 +122,10 @@ export function normGradientSumsPool(a: usize, item: usize, scratch: usize): voi
       p1 = madd(g1, f32x4.sub(value1, mean1), p1);
       at += line;
     }
-    v128.store(part + byte, s0);
     v128.store(part + byte, s1, 16);
-    v128.store(part + line + byte, f32x4.mul(p0, v128.load(saved + line + byte)));
+    v128.store(part + byte, s0);
     v128.store(part + line + byte, f32x4.mul(p1, v128.load(saved + line + byte, 16)), 16);
+    v128.store(part + line + byte, f32x4.mul(p0, v128.load(saved + line + byte)));
   }
 }
 

@@ -6,13 +6,13 @@
 import { arg, lanes, least, madd } from './madd';
 
 /** Rows read side by side. */
-const FOUR: usize = 4;
+export const FOUR: usize = 4;
 /** Values of a row that one turn takes. */
-const TURN: usize = 16;
+export const TURN: usize = 16;
 /** Bytes of a row's sums, four vectors of them. */
 const SUMS: usize = 64;
 /** Bytes before the halves of a block of outputs: their first word says whether some weight was not exact. */
-const HEAD: usize = 64;
+export const HEAD: usize = 64;
 
 /**
  * A half is sign, 5 bits of exponent and 10 of fraction, as in IEEE's float16, but with values from 2^-24 to 2^7:
@@ -21,15 +21,32 @@ const HEAD: usize = 64;
 const BIAS: i32 = 102 << 23;
 const FRACTION: i32 = 13;
 
-/** `mask` clears what the sign's extension left in the exponent, `scale` is 2^102. */
+/** The mask and the scale of `firstOf` and `secondOf`, two words: in memory, as V8 would build constants of 256 bits anew at each use. */
 @inline
-function widen(from: usize, mask: v128, scale: v128): v128 {
-  return f32x4.mul(v128.and(i32x4.shl(v128.load16x4_s(from), FRACTION), mask), scale);
+export function storeWidening(to: usize): void {
+  store<u32>(to, 0x8fffe000);
+  store<u32>(to, (127 << 23) + BIAS, 4);
+}
+
+/**
+ * Four of the first 8 values of a turn. `mask` clears what the sign's extension left in the exponent, and what the other half left
+ * below the fraction; `scale` is 2^102.
+ */
+@inline
+export function firstOf(halves: v128, mask: v128, scale: v128): v128 {
+  return f32x4.mul(v128.and(i32x4.shr_s(i32x4.shl(halves, 16), 16 - FRACTION), mask), scale);
+}
+
+/** Four of the other 8, the upper halves of the words. */
+@inline
+export function secondOf(halves: v128, mask: v128, scale: v128): v128 {
+  return f32x4.mul(v128.and(i32x4.shr_s(halves, 16 - FRACTION), mask), scale);
 }
 
 /**
  * Item: a block of outputs, a multiple of four. Its rows of w [O, I], I a multiple of 16, as halves behind a head: of four
- * rows 16 values each, then the next 16, in the order that they are used in.
+ * rows 16 values each, then the next 16, in the order that they are used in. Of 16 values each word holds one of the first 8 and
+ * the one 8 further, above it.
  * Record: w, halves, I, O, block.
  */
 export function linearHalves(a: usize, item: usize, scratch: usize): void {
@@ -42,12 +59,13 @@ export function linearHalves(a: usize, item: usize, scratch: usize): void {
   for (let o: usize = 0; o < rows; o++) {
     const from = w + o * I * 4;
     const to = head + HEAD + (o & ~(FOUR - 1)) * I * 2 + (o & (FOUR - 1)) * TURN * 2;
-    for (let i: usize = 0; i < I; i += 8) {
-      const low = v128.load(from + (i << 2));
-      const high = v128.load(from + (i << 2), 16);
-      inexact = v128.or(inexact, v128.or(lost(low), lost(high)));
-      const place = (i & ~(TURN - 1)) * FOUR + (i & (TURN - 1));
-      v128.store(to + (place << 1), i16x8.narrow_i32x4_u(narrow(low), narrow(high)));
+    for (let i: usize = 0; i < I; i += TURN) {
+      for (let part: usize = 0; part < 32; part += 16) {
+        const low = v128.load(from + (i << 2) + part);
+        const high = v128.load(from + (i << 2) + part, 32);
+        inexact = v128.or(inexact, v128.or(lost(low), lost(high)));
+        v128.store(to + i * FOUR * 2 + part, v128.or(narrow(low), i32x4.shl(narrow(high), 16)));
+      }
     }
   }
   store<u32>(head, v128.any_true(inexact) ? 1 : 0);
@@ -104,7 +122,9 @@ export function linearStreamHalves(a: usize, item: usize, scratch: usize): void 
 /** Four weights, `place` * 4 values after `w`. */
 @inline
 function weights(w: usize, place: usize, halves: bool, mask: v128, scale: v128): v128 {
-  return halves ? widen(w + place * 8, mask, scale) : v128.load(w + place * 16);
+  if (!halves) return v128.load(w + place * 16);
+  const words = v128.load(w + (place & 1) * 16);
+  return place < 2 ? firstOf(words, mask, scale) : secondOf(words, mask, scale);
 }
 
 function fourRows(a: usize, o: usize, scratch: usize): void {
@@ -124,9 +144,7 @@ function rows(a: usize, o: usize, w: usize, halves: bool, scratch: usize): void 
   const whole = I & ~(TURN - 1);
   const row: usize = halves ? TURN << 1 : I << 2;
   const turn: usize = halves ? FOUR * (TURN << 1) : TURN << 2;
-  // From memory: V8 would build constants of 256 bits anew at each use.
-  store<u32>(scratch, 0x8fffffff, SUMS * 4);
-  store<u32>(scratch, (127 << 23) + BIAS, SUMS * 4 + 4);
+  storeWidening(scratch + SUMS * 4);
   const mask = v128.load32_splat(scratch, SUMS * 4);
   const scale = v128.load32_splat(scratch, SUMS * 4 + 4);
   for (let n: usize = 0; n < N; n++) {
@@ -210,10 +228,10 @@ function rows(a: usize, o: usize, w: usize, halves: bool, scratch: usize): void 
 
 @inline
 function keep(to: usize, s0: v128, s1: v128, s2: v128, s3: v128): void {
-  v128.store(to, s0);
   v128.store(to, s1, 16);
-  v128.store(to, s2, 32);
+  v128.store(to, s0);
   v128.store(to, s3, 48);
+  v128.store(to, s2, 32);
 }
 
 /** The sum of the four vectors that \`keep\` left. */

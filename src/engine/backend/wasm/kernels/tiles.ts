@@ -24,11 +24,11 @@ export function put(c: usize, low: v128, high: v128, accumulate: bool): void {
   if (accumulate) {
     const l = v128.load(c);
     const h = v128.load(c, 16);
-    v128.store(c, f32x4.add(l, low));
     v128.store(c, f32x4.add(h, high), 16);
+    v128.store(c, f32x4.add(l, low));
   } else {
-    v128.store(c, low);
     v128.store(c, high, 16);
+    v128.store(c, low);
   }
 }
 

@@ -7,7 +7,7 @@
  * 49 places that a transform writes to on a few pages.
  */
 import { kernelAcross, kernelDown, M, outputAcross, outputDown, storeConstants, TILE } from './generated/f5';
-import { arg, floorOf, least, madd } from './madd';
+import { arg, fetch, floorOf, least, madd } from './madd';
 import { rangeStatistics } from './norm';
 import { ROWS, tileColumns, tileColumnsPair, tileColumnsTriple, tileRows, tileRowsPair, VECTOR } from './tiles';
 import { locate, PATCH, PATCHES, PLACE, planeBytes, POINTS, transformInput } from './winogradTile';
@@ -48,8 +48,8 @@ function storeRow(from: usize, width: usize, to: usize, pixel: usize, b: v128, b
   for (const end = from + width * VECTOR; from < end; from += VECTOR) {
     const low = f32x4.add(v128.load(from), b);
     const high = FER_WIDE ? f32x4.add(v128.load(from, 16), b1) : b1;
-    v128.store(to, low);
     if (FER_WIDE) v128.store(to, high, 16);
+    v128.store(to, low);
     to += pixel;
   }
 }
@@ -65,8 +65,8 @@ function storeNormed(from: usize, width: usize, to: usize, pixel: usize, b: v128
     // pmax(a, b) is a < b ? b : a, which keeps NaN in a.
     const low = f32x4.pmax(madd(f32x4.add(v128.load(from), b), s, t), floor);
     const high = FER_WIDE ? f32x4.pmax(madd(f32x4.add(v128.load(from, 16), b1), s1, t1), floor) : low;
-    v128.store(to, low);
     if (FER_WIDE) v128.store(to, high, 16);
+    v128.store(to, low);
     to += pixel;
   }
 }
@@ -131,6 +131,9 @@ function transformPanel(w: usize, packed: usize, K: usize, C: usize, flip: bool,
   const inputs = flip ? K : C;
   const half = scratch + TAPS;
   const constants = scratch + 2 * PATCH;
+  if (packed) fetch(packed + panel * inputs * TAPS, inputs * TAPS, scratch);
+  else if (flip) for (let k: usize = 0; k < K; k++) fetch(w + (k * C + panel * 8) * 36, TAPS, scratch);
+  else fetch(w + panel * C * TAPS, C * TAPS, scratch);
   for (let c: usize = 0; c < inputs; c++) {
     const out = u + c * 32;
     let taps = scratch;
@@ -252,10 +255,10 @@ export function winogradInput(a: usize, item: usize, scratch: usize): void {
         const l1 = v128.shuffle<f32>(r2, r3, 0, 4, 1, 5);
         const h0 = v128.shuffle<f32>(r0, r1, 2, 6, 3, 7);
         const h1 = v128.shuffle<f32>(r2, r3, 2, 6, 3, 7);
-        v128.store(to, v128.shuffle<f32>(l0, l1, 0, 1, 4, 5));
         v128.store(to, v128.shuffle<f32>(l0, l1, 2, 3, 6, 7), 16);
-        v128.store(to, v128.shuffle<f32>(h0, h1, 0, 1, 4, 5), 32);
+        v128.store(to, v128.shuffle<f32>(l0, l1, 0, 1, 4, 5));
         v128.store(to, v128.shuffle<f32>(h0, h1, 2, 3, 6, 7), 48);
+        v128.store(to, v128.shuffle<f32>(h0, h1, 0, 1, 4, 5), 32);
       }
     }
   }

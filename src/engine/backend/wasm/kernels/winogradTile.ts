@@ -38,8 +38,8 @@ function gatherPatch(image: usize, y: usize, x: usize, H: usize, W: usize, pixel
     for (let j: usize = 0; j < TILE; j++) {
       const column = x + j;
       const at = from + column * pixel;
-      v128.store(to + j * VECTOR, column < W ? v128.load(at) : f32x4.splat(0));
       if (FER_WIDE) v128.store(to + j * VECTOR, column < W ? v128.load(at, 16) : f32x4.splat(0), 16);
+      v128.store(to + j * VECTOR, column < W ? v128.load(at) : f32x4.splat(0));
     }
   }
 }
