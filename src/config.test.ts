@@ -156,15 +156,21 @@ describe('options that would be ignored are wrong usage', () => {
 });
 
 describe('training', () => {
-  test('the default recipe takes one crop an image', () => {
+  test('the default recipe is that of the released networks, with a cosine', () => {
     expect(resolveTrainConfig(parse())).toMatchObject({
       crops: 1,
       optimizer: 'sgd_nesterov',
       scheduler: 'cosine',
       warmup: 1,
-      lr: 0.01,
+      lr: 0.04,
       bs: 64,
+      weight_decay: 5e-4,
+      no_decay: ['norm', 'bias'],
+      ema: 0.998,
+      label_smoothing: 0.1,
+      augmentations: ['crop', 'scale', 'flip', 'rotate'],
     });
+    expect(resolveTrainConfig(parse('optimizer=asgd')).ema).toBe(0);
   });
 
   test('recipe=paper', () => {
@@ -173,6 +179,10 @@ describe('training', () => {
       momentum: 0.9,
       lr: 0.01,
       weight_decay: 1e-4,
+      no_decay: [],
+      ema: 0,
+      label_smoothing: 0,
+      augmentations: ['crop', 'scale', 'shift', 'flip', 'rotate', 'erase'],
       scheduler: 'plateau',
       plateau_factor: 0.75,
       plateau_patience: 5,
@@ -195,7 +205,8 @@ describe('training', () => {
       expect(resolveTrainConfig(parse(`optimizer=${optimizer}`, ...argv))).toMatchObject(given);
     }
     expect(resolveTrainConfig(parse('optimizer=adam')).lr).toBe(1e-3);
-    expect(trainOptions.lr.help).toContain('0.001 for adam, adam_amsgrad, adamw; ');
+    expect(trainOptions.lr.help).toContain('0.04 for sgd_momentum, sgd_nesterov; 1 for adadelta; ');
+    expect(trainOptions.ema.help).toContain('auto is 0 for asgd; else 0.998');
   });
 
   test.each([
@@ -229,7 +240,7 @@ describe('training', () => {
     const config = parse(`no_decay=${text}`);
     expect(config.no_decay).toEqual(groups);
     expect(configFromJson(trainOptions, JSON.parse(JSON.stringify(config)), 'config.json')).toEqual(config);
-    expect(parse().no_decay).toEqual([]);
+    expect(parse().no_decay).toEqual(['norm', 'bias']);
     expect(() => parse('no_decay=weight')).toThrow(/one or more of norm, bias, joined with \+, or none/);
   });
 
@@ -244,7 +255,7 @@ describe('training', () => {
     [['optimizer=asgd', 'ema=0.99']],
     [['train=PublicTest']],
     [['lr=0.001', 'min_lr=0.01']],
-    [['min_lr=0.02']],
+    [['min_lr=0.05']],
     [['optimizer=adam', 'min_lr=0.002']],
     [['teacher_share=0.5']],
     [['teacher_temperature=3', 'teacher_share=0.1']],

@@ -2,6 +2,7 @@ import { defaultsOf } from '../src/config/option.ts';
 import { parseArguments } from '../src/config/parse.ts';
 import { withoutUnused } from '../src/config/usedSettings.ts';
 import { checkTuneConfig, type TrialSettings, trialOptions, tuneOptions } from '../src/config.ts';
+import { OPTIMIZER_DEFAULTS } from '../src/optim/optimizers.ts';
 import { type Configurations, configurationsOf } from '../src/tune/configurations.ts';
 import type { TrialResult } from '../src/tune/result.ts';
 import { Study } from '../src/tune/study.ts';
@@ -11,7 +12,8 @@ export const DATA_HASH = 'd'.repeat(64);
 
 /** Settings as `fer train` has them where nothing is given, and some changed. */
 export function settingsOf(changed: Partial<TrialSettings> = {}): TrialSettings {
-  const all = { ...defaultsOf(trialOptions), lr: 0.01, weight_decay: 1e-4, eps: 1e-8, ...changed };
+  const own = OPTIMIZER_DEFAULTS.sgd_nesterov;
+  const all = { ...defaultsOf(trialOptions), ...own, ...changed };
   return { ...withoutUnused(all), eps: all.eps };
 }
 

@@ -14,13 +14,13 @@ const AUTO_ABOVE_ZERO = { auto: 0 } as const;
 const AUTO_FROM_ZERO = { auto: -1 } as const;
 
 /** What `auto` stands for: `0.1 for sgd, asgd; 1 for adadelta; else 0.01`. */
-function autoText(key: 'lr' | 'weight_decay' | 'eps'): string {
+function autoText(key: 'lr' | 'weight_decay' | 'eps' | 'ema'): string {
   const byValue = new Map<number, OptimizerName[]>();
   for (const name of OPTIMIZERS) {
     const value = OPTIMIZER_DEFAULTS[name][key];
     byValue.set(value, [...(byValue.get(value) ?? []), name]);
   }
-  const show = (value: number): string => (value < 1e-3 ? value.toExponential() : String(value));
+  const show = (value: number): string => (value > 0 && value < 1e-3 ? value.toExponential() : String(value));
   const [[most], ...others] = [...byValue].sort(([, a], [, b]) => b.length - a.length);
   const named = others.map(([value, names]) => `${show(value)} for ${names.join(', ')}; `);
   return `auto is ${named.join('')}else ${show(most)}`;
@@ -50,7 +50,7 @@ export const optimizerOptions = group('Optimizer', {
   ),
   no_decay: option(
     several(UNDECAYED, { none: 'none' }),
-    [],
+    UNDECAYED,
     'parameters without weight decay; norm: those of batch norm, bias: the biases of other layers',
   ),
   beta1: option(float({ min: 0, below: 1 }), 0.9, 'Adam: share of the mean gradient kept'),
@@ -63,9 +63,9 @@ export const optimizerOptions = group('Optimizer', {
   rho: option(float({ min: 0, below: 1 }), 0.9, 'adadelta: share of the mean squares kept'),
   lr_decay: option(float({ min: 0 }), 0, 'adagrad: the rate is divided by 1 + lr_decay·step'),
   ema: option(
-    float({ min: 0, below: 1 }),
-    0,
-    'share kept by a moving average of the weights, which is validated and saved in their place; 0: none',
+    float({ min: 0, below: 1, words: AUTO_FROM_ZERO }),
+    AUTO_FROM_ZERO.auto,
+    `share kept by a moving average of the weights, which is validated and saved in their place; 0: none; ${autoText('ema')}`,
   ),
   asgd_lambd: option(float({ min: 0 }), 1e-4, 'asgd: decay of the parameters, and of the rate'),
   asgd_alpha: option(
@@ -149,8 +149,8 @@ export const trainOptions = {
     ),
     augmentations: option(
       several(AUGMENTATIONS),
-      AUGMENTATIONS,
-      'what augment=true draws: place of the crop, scale, shift, mirror, turn, erased box; fewer suit short runs',
+      ['crop', 'scale', 'flip', 'rotate'],
+      'what augment=true draws: place of the crop, scale, shift, mirror, turn, erased box; all suit long runs',
     ),
     mixup: option(
       float({ min: 0, max: 100 }),
@@ -198,7 +198,7 @@ export const trainOptions = {
     ),
     label_smoothing: option(
       float({ min: 0, below: 1 }),
-      0,
+      0.1,
       'probability spread over all classes in the target',
     ),
     sam: option(
@@ -272,6 +272,10 @@ export const RECIPES = {
     momentum: 0.9,
     lr: 0.01,
     weight_decay: 1e-4,
+    no_decay: [],
+    ema: 0,
+    label_smoothing: 0,
+    augmentations: AUGMENTATIONS,
     scheduler: 'plateau',
     warmup: 0,
     plateau_factor: 0.75,
@@ -289,6 +293,7 @@ export const AUTO_SETTINGS = {
   lr: AUTO_ABOVE_ZERO.auto,
   weight_decay: AUTO_FROM_ZERO.auto,
   eps: AUTO_ABOVE_ZERO.auto,
+  ema: AUTO_FROM_ZERO.auto,
 } as const;
 
 /** The settings with the optimizer's own values in place of `auto`: what a run works with and saves. */
@@ -296,5 +301,11 @@ export function resolveTrainConfig(config: TrainConfig): TrainConfig {
   const own: Record<keyof typeof AUTO_SETTINGS, number> = OPTIMIZER_DEFAULTS[config.optimizer];
   const resolve = (key: keyof typeof AUTO_SETTINGS): number =>
     config[key] === AUTO_SETTINGS[key] ? own[key] : config[key];
-  return { ...config, lr: resolve('lr'), weight_decay: resolve('weight_decay'), eps: resolve('eps') };
+  return {
+    ...config,
+    lr: resolve('lr'),
+    weight_decay: resolve('weight_decay'),
+    eps: resolve('eps'),
+    ema: resolve('ema'),
+  };
 }

@@ -33,9 +33,10 @@ const values = (s: number, scale = 1): number[] => Array.from({ length: 8 }, (_,
 const gradient = (t: number): number[] => values(1960 + t, 1 + 0.1 * t);
 const STEPS = 25;
 
-/** Settings as a training has them: everything at its default but what is given. */
+/** Settings as a training has them: everything at its default but what is given, and what PyTorch leaves to others. */
 function optionsOf(given: Partial<OptimizerOptions> & Pick<OptimizerOptions, 'optimizer'>): OptimizerOptions {
-  return resolveTrainConfig({ ...defaultsOf(optimizerOptions), ...given } as TrainConfig);
+  const plain = { no_decay: [], ema: 0 };
+  return resolveTrainConfig({ ...defaultsOf(optimizerOptions), ...plain, ...given } as TrainConfig);
 }
 
 let candidates: Candidate[];

@@ -5,19 +5,20 @@ import { type Tensor, tensor, view } from '../engine/tensor.ts';
 
 /**
  * What each optimizer takes where nothing is given. Steps of Adam and its kin have about the size of the
- * rate whatever the gradient, those of SGD the gradient's, so that no one rate suits all. The others are
- * PyTorch's; plain SGD lacks the factor of ten that a momentum of 0.9 gives.
+ * rate whatever the gradient, those of SGD the gradient's, so that no one rate suits all. Those of SGD with momentum are what
+ * the released networks were trained with; the others are PyTorch's, and plain SGD lacks the factor of ten that a momentum of
+ * 0.9 gives. ASGD keeps an average of its own.
  */
 export const OPTIMIZER_DEFAULTS = {
-  sgd: { lr: 0.1, weight_decay: 1e-4, eps: 1e-8 },
-  sgd_momentum: { lr: 0.01, weight_decay: 1e-4, eps: 1e-8 },
-  sgd_nesterov: { lr: 0.01, weight_decay: 1e-4, eps: 1e-8 },
-  asgd: { lr: 0.1, weight_decay: 1e-4, eps: 1e-8 },
-  adam: { lr: 1e-3, weight_decay: 1e-4, eps: 1e-8 },
-  adam_amsgrad: { lr: 1e-3, weight_decay: 1e-4, eps: 1e-8 },
-  adamw: { lr: 1e-3, weight_decay: 1e-2, eps: 1e-8 },
-  adadelta: { lr: 1, weight_decay: 1e-4, eps: 1e-6 },
-  adagrad: { lr: 0.01, weight_decay: 1e-4, eps: 1e-10 },
+  sgd: { lr: 0.1, weight_decay: 1e-4, eps: 1e-8, ema: 0.998 },
+  sgd_momentum: { lr: 0.04, weight_decay: 5e-4, eps: 1e-8, ema: 0.998 },
+  sgd_nesterov: { lr: 0.04, weight_decay: 5e-4, eps: 1e-8, ema: 0.998 },
+  asgd: { lr: 0.1, weight_decay: 1e-4, eps: 1e-8, ema: 0 },
+  adam: { lr: 1e-3, weight_decay: 1e-4, eps: 1e-8, ema: 0.998 },
+  adam_amsgrad: { lr: 1e-3, weight_decay: 1e-4, eps: 1e-8, ema: 0.998 },
+  adamw: { lr: 1e-3, weight_decay: 1e-2, eps: 1e-8, ema: 0.998 },
+  adadelta: { lr: 1, weight_decay: 1e-4, eps: 1e-6, ema: 0.998 },
+  adagrad: { lr: 0.01, weight_decay: 1e-4, eps: 1e-10, ema: 0.998 },
 } as const;
 
 export type OptimizerName = keyof typeof OPTIMIZER_DEFAULTS;

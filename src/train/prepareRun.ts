@@ -34,8 +34,7 @@ export function prepareRun({ config, chosen, typed }: GivenConfig): TrainConfig 
     const { train: saved } = folder.readRecord();
     const merged: TrainConfig = {
       ...saved,
-      // What suited one optimizer may be far off for another.
-      ...(chosen.has('optimizer') && config.optimizer !== saved.optimizer ? AUTO_SETTINGS : {}),
+      ...(chosen.has('optimizer') ? settingsOfOther(saved, config.optimizer) : {}),
       // Of this start alone; and the folder may have been moved since.
       name: config.name,
       runs: config.runs,
@@ -53,6 +52,12 @@ export function prepareRun({ config, chosen, typed }: GivenConfig): TrainConfig 
   refuseExisting(folder, config);
   checkTeachers(config);
   return resolveTrainConfig(config.from === '' ? config : withSource(config, chosen));
+}
+
+/** What suited one optimizer may be far off for another; an average of the weights goes on, where the other keeps none itself. */
+function settingsOfOther(saved: TrainConfig, optimizer: TrainConfig['optimizer']): Partial<TrainConfig> {
+  if (optimizer === saved.optimizer) return {};
+  return optimizer === 'asgd' ? AUTO_SETTINGS : { ...AUTO_SETTINGS, ema: saved.ema };
 }
 
 /** Refuses to go back to an epoch after which none is left to train: what came later would be set aside for nothing. */

@@ -195,7 +195,7 @@ describe('values that are not those of the command line', () => {
   test.each([
     [
       ['lr=auto,0.1', 'bs=32,64', 'momentum=0.8,0.9'],
-      ['0.001', '0.01', '0.1', '–', '0.8', '0.9'],
+      ['0.001', '0.04', '0.1', '–', '0.8', '0.9'],
     ],
     [
       ['search=random', 'trials=9', 'lr=1e-4..1e-1', 'momentum=0.5..0.9'],

@@ -35,7 +35,7 @@ describe('rows', () => {
     add(1, most, [0.1, 0.1]);
     const [first, second, third] = rows();
     expect(first).toEqual({
-      settings: { momentum: '0.5', optimizer: 'sgd_nesterov', lr: '0.01' },
+      settings: { momentum: '0.5', optimizer: 'sgd_nesterov', lr: '0.04' },
       state: 'paused',
       seeds: 1,
       of: 2,
@@ -69,7 +69,7 @@ describe('rows', () => {
     expect(head).toBe(
       'rank,lr,optimizer,momentum,state,seeds,epochs,val_mean,val_std,val_n,test_mean,test_std,test_n,seconds',
     );
-    expect(first).toBe('1,0.01,sgd_nesterov,0.5,paused,1,1,0.5,,1,,,,10.0');
+    expect(first).toBe('1,0.04,sgd_nesterov,0.5,paused,1,1,0.5,,1,,,,10.0');
     expect(second).toMatch(/^2,0\.1,sgd,,finished,2,2,0\.30*\d*,0\.1414\d+,2,0\.2,0\.0707\d+,2,40\.0$/);
   });
 
