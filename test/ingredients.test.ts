@@ -22,7 +22,7 @@ const INGREDIENTS: Record<string, { ingredient: Settings; rest?: Settings }> = {
   adam: { ingredient: { optimizer: 'adam' }, rest: { lr: 1e-3 } },
   adam_amsgrad: { ingredient: { optimizer: 'adam_amsgrad' }, rest: { optimizer: 'adam', lr: 1e-3 } },
   adamw: { ingredient: { optimizer: 'adamw' }, rest: { optimizer: 'adam', lr: 1e-3 } },
-  adadelta: { ingredient: { optimizer: 'adadelta' }, rest: { lr: 1 } },
+  adadelta: { ingredient: { optimizer: 'adadelta' }, rest: { lr: 0.3 } },
   adagrad: { ingredient: { lr_decay: 0.1 }, rest: { optimizer: 'adagrad' } },
   ema: { ingredient: { ema: 0.9 } },
   mixup: { ingredient: { mixup: 0.4 }, rest: { label_smoothing: 0.1 } },

@@ -12,9 +12,12 @@ import type { EpochRow } from '../src/train/history.ts';
 import { type TrainEnvironment, type TrainResult, train } from '../src/train/train.ts';
 import { ran } from './ran.ts';
 
-/** Settings of a run that takes a moment: a narrow network, a partial last batch, two epochs. */
+/** Settings of a run that takes a moment, and of a plain one: a narrow network, a partial last batch, two epochs. */
 export const TINY = {
   width: 8,
+  weight_decay: 1e-4,
+  no_decay: [],
+  label_smoothing: 0,
   bs: 16,
   n_epochs: 2,
   lr: 0.01,
@@ -35,7 +38,9 @@ export function faces(counts: Partial<Record<Split, number>> = {}, seed = 0): Da
 export function configOf(settings: Partial<TrainConfig> & Pick<TrainConfig, 'runs'>): TrainConfig {
   // Without validation there are no crops in it.
   const { eval_crops, ...unvalidated } = TINY;
-  const own = settings.val === 'none' ? unvalidated : { ...unvalidated, eval_crops };
+  const validated = settings.val === 'none' ? unvalidated : { ...unvalidated, eval_crops };
+  // ASGD keeps an average of its own.
+  const own = settings.optimizer === 'asgd' ? validated : { ...validated, ema: 0 };
   const defaults = settings.resume || settings.restore_epoch ? { data: TINY.data } : own;
   return prepareTraining({ name: 'a', ...defaults, ...settings } as TrainSettings);
 }

@@ -25,7 +25,7 @@ graph.linear('lin', graph.flatten(graph.input(2)), 3);
 /** What an optimizer is given in each of a few steps. */
 function updates(settings: TrialSettings): unknown {
   const { hyperValues } = createOptimizer(new Parameters(graph), settings);
-  return [0, 1, 7].map((t) => [...hyperValues(0.1, t)]);
+  return [0, 1, 7, 5000].map((t) => [...hyperValues(0.1, t)]);
 }
 
 /** The rates of each step of a run with ups and downs. */

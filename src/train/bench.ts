@@ -67,7 +67,9 @@ export async function bench(
   let step: () => Promise<unknown>;
   let program: Program;
   if (config.what === 'train') {
-    const optimizer = createOptimizer(parameters, { ...defaultsOf(optimizerOptions), weight_decay: 1e-4 });
+    // Nothing that is not in every framework's step: no moving average, and one weight decay for all.
+    const plain = { weight_decay: 1e-4, no_decay: [], ema: 0 };
+    const optimizer = createOptimizer(parameters, { ...defaultsOf(optimizerOptions), ...plain });
     const stepper = new Stepper(backend, graph, parameters, data, optimizer, config.bs, {
       inputSize,
       crops: config.crops,

@@ -13,9 +13,6 @@ import { WasmBackend } from '../wasm.ts';
 const random = (length: number, seed: number): Float32Array =>
   Float32Array.from({ length }, (_, i) => bits(seed, i) / 2 ** 31 - 1);
 
-/** Answers of linear layers by what computed them. */
-const answersOf = new Map<string, ArrayLike<number>>();
-
 describe.each(await buildsHere())('what is made from fixed weights, %s build', (build) => {
   let backend: WasmBackend;
   beforeEach(async () => {
@@ -175,16 +172,7 @@ describe.each(await buildsHere())('what is made from fixed weights, %s build', (
     const [free, fixed] = await linear(N, I, O, () => {});
     expect(free.names).toEqual(['linear.dots']);
     expect(fixed.names).toEqual(['linear.dots.pack', 'linear.dots.halves']);
-    const worst = free.values.reduce(
-      (most, value, i) => Math.max(most, Math.abs(value - fixed.values[i])),
-      0,
-    );
-    expect(worst).toBeLessThan(1e-5 * Math.sqrt(I));
-    // Wide kernels do what relaxed ones do, in the same order.
-    const family = build === 'wide' ? 'relaxed' : build;
-    const key = `${family}: ${N} ${I} ${O}`;
-    expect(fixed.values).toEqual(answersOf.get(key) ?? fixed.values);
-    answersOf.set(key, fixed.values);
+    expect(fixed.values).toEqual(free.values);
     // One weight that has no half: its block of 32 outputs is read in 32 bits, and all but its own output stays as it was.
     const [, whole] = await linear(N, I, O, (weights) => {
       weights[3 * I + I - 1] = 1 + 2 ** -11;

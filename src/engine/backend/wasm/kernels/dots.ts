@@ -14,11 +14,8 @@ const DEPTH: usize = 2048;
 /** The same where x is packed: then five or ten samples and four rows stay in the first cache. */
 const RUN: usize = 256;
 
-/**
- * c[5][8] (+)= the products of a row of w and five of x, `stride` bytes apart, of which the next 8 values lie `step` bytes further;
- * depth is a multiple of 8.
- */
-function dots(w: usize, x: usize, stride: usize, step: usize, depth: usize, c: usize, accumulate: bool): void {
+/** c[5][8] (+)= the products of a row of w and five of x, `stride` bytes apart; depth is a multiple of 8. */
+function dots(w: usize, x: usize, stride: usize, depth: usize, c: usize, accumulate: bool): void {
   let x1 = x + stride;
   let x2 = x1 + stride;
   let x3 = x2 + stride;
@@ -58,11 +55,11 @@ function dots(w: usize, x: usize, stride: usize, step: usize, depth: usize, c: u
     c04 = madd(l4, a0, c04);
     d04 = madd(h4, b0, d04);
     w += 32;
-    x += step;
-    x1 += step;
-    x2 += step;
-    x3 += step;
-    x4 += step;
+    x += 32;
+    x1 += 32;
+    x2 += 32;
+    x3 += 32;
+    x4 += 32;
   }
   put(c, c00, d00, accumulate);
   put(c + 32, c01, d01, accumulate);
@@ -72,7 +69,7 @@ function dots(w: usize, x: usize, stride: usize, step: usize, depth: usize, c: u
 }
 
 /** Of two rows of w, the second `nextW` bytes further, c[2][5][8]: ten accumulators where two vectors become one. */
-function dotsPair(w: usize, nextW: usize, x: usize, stride: usize, step: usize, depth: usize, c: usize, accumulate: bool): void {
+function dotsPair(w: usize, nextW: usize, x: usize, stride: usize, depth: usize, c: usize, accumulate: bool): void {
   let v = w + nextW;
   let x1 = x + stride;
   let x2 = x1 + stride;
@@ -136,11 +133,11 @@ function dotsPair(w: usize, nextW: usize, x: usize, stride: usize, step: usize, 
     d14 = madd(h4, b1, d14);
     w += 32;
     v += 32;
-    x += step;
-    x1 += step;
-    x2 += step;
-    x3 += step;
-    x4 += step;
+    x += 32;
+    x1 += 32;
+    x2 += 32;
+    x3 += 32;
+    x4 += 32;
   }
   put(c, c00, d00, accumulate);
   put(c + 32, c01, d01, accumulate);
@@ -175,10 +172,14 @@ export function linearDots(r: usize, item: usize, scratch: usize): void {
     const deep = least(DEPTH, I - k);
     for (let o: usize = 0; o < outputs; o += 2) {
       const from = w + o * line + (k << 2);
-      const rows = least(2, outputs - o);
       for (let group: usize = 0; group < groups; group++) {
         const x = arg(r, 0) + least(group * SAMPLES, last) * line + (k << 2);
-        dotsOfRows(from, line, rows, x, line, 32, deep, scratch + (group * block + o) * tile, k > 0);
+        const to = scratch + (group * block + o) * tile;
+        if (FER_WIDE && o + 1 < outputs) dotsPair(from, line, x, line, deep, to, k > 0);
+        else {
+          dots(from, x, line, deep, to, k > 0);
+          if (o + 1 < outputs) dots(from + line, x, line, deep, to + tile, k > 0);
+        }
       }
     }
   }
@@ -217,21 +218,6 @@ function finish(r: usize, first: usize, outputs: usize, sums: usize): void {
   }
 }
 
-/** `dots` of `count` rows of w, `line` bytes apart: c[count][5][8]. */
-function dotsOfRows(w: usize, line: usize, count: usize, x: usize, stride: usize, step: usize, depth: usize, c: usize, accumulate: bool): void {
-  const tile: usize = SAMPLES * 32;
-  for (; FER_WIDE && count >= 2; count -= 2) {
-    dotsPair(w, line, x, stride, step, depth, c, accumulate);
-    w += 2 * line;
-    c += 2 * tile;
-  }
-  for (; count; count--) {
-    dots(w, x, stride, step, depth, c, accumulate);
-    w += line;
-    c += tile;
-  }
-}
-
 /**
  * Item: a run of inputs of five samples. packed[group][I / 8][5][8] of x [N, I], in the groups that `linearDots` takes.
  * Record: x, packed, N, I.
@@ -255,8 +241,8 @@ export function dotsPack(r: usize, item: usize, scratch: usize): void {
 }
 
 /**
- * `linearDots` for fixed weights, I a multiple of 16: x is packed, so that its rows do not fall into one set of the first cache, and
- * the weights are the halves of `linearHalves` where these are exact, made float32 four rows at a time.
+ * `linearDots` to the same bits, for fixed weights, I a multiple of 16: x is packed, so that its rows do not fall into one set of the
+ * first cache, and the weights are the halves of `linearHalves` where these are exact, made float32 four rows at a time.
  * Record: x, w, b, y, N, I, O, block, affine, relu, halves, packed (by `dotsPack`).
  */
 export function linearDotsHalves(r: usize, item: usize, scratch: usize): void {
@@ -270,23 +256,186 @@ export function linearDotsHalves(r: usize, item: usize, scratch: usize): void {
   const groups = (arg(r, 4) + SAMPLES - 1) / SAMPLES;
   const tile: usize = SAMPLES * 32;
   const rows = scratch + HEAD;
-  const sums = rows + FOUR * RUN * 4;
+  const part = rows + FOUR * RUN * 4;
+  const sums = part + groups * FOUR * tile;
   storeWidening(scratch);
   if (exact) fetch(head + HEAD, block * I * 2, scratch + 8);
   for (let o: usize = 0; o < outputs; o += FOUR) {
     const count = least(FOUR, outputs - o);
-    for (let k: usize = 0; k < I; k += RUN) {
-      const deep = least(RUN, I - k);
-      if (exact) widenRows(head + HEAD + (o * I + k * FOUR) * 2, deep, rows, scratch);
-      const w = exact ? rows : arg(r, 1) + ((first + o) * I + k) * 4;
-      const line: usize = exact ? RUN << 2 : I << 2;
+    for (let depth: usize = 0; depth < I; depth += DEPTH) {
+      const end = least(depth + DEPTH, I);
+      memory.fill(part, 0, groups * FOUR * tile);
+      for (let k = depth; k < end; k += RUN) {
+        const deep = least(RUN, end - k);
+        if (exact) widenRows(head + HEAD + (o * I + k * FOUR) * 2, deep, rows, scratch);
+        const w = exact ? rows : arg(r, 1) + ((first + o) * I + k) * 4;
+        const line: usize = exact ? RUN << 2 : I << 2;
+        for (let group: usize = 0; group < groups; group++) {
+          const x = arg(r, 11) + (group * I + k) * SAMPLES * 4;
+          chains(w, line, count, x, deep, part + group * FOUR * tile);
+        }
+      }
       for (let group: usize = 0; group < groups; group++) {
-        const x = arg(r, 11) + (group * I + k) * SAMPLES * 4;
-        dotsOfRows(w, line, count, x, 32, SAMPLES << 5, deep, sums + (group * block + o) * tile, k > 0);
+        const from = part + group * FOUR * tile;
+        const to = sums + (group * block + o) * tile;
+        for (let at: usize = 0; at < count * tile; at += 32) {
+          put(to + at, v128.load(from + at), v128.load(from + at, 16), depth > 0);
+        }
       }
     }
   }
   finish(r, first, outputs, sums);
+}
+
+/** `chain` of `count` rows of w, `line` bytes apart: c[count][5][8]. */
+function chains(w: usize, line: usize, count: usize, x: usize, depth: usize, c: usize): void {
+  const tile: usize = SAMPLES * 32;
+  for (; FER_WIDE && count >= 2; count -= 2) {
+    chainPair(w, line, x, depth, c);
+    w += 2 * line;
+    c += 2 * tile;
+  }
+  for (; count; count--) {
+    chain(w, x, depth, c);
+    w += line;
+    c += tile;
+  }
+}
+
+/** c[5][8] += the products of a row of w and five packed samples: a sum that goes on, as `dots` would have it at once. */
+function chain(w: usize, x: usize, depth: usize, c: usize): void {
+  let c00 = v128.load(c);
+  let d00 = v128.load(c, 16);
+  let c01 = v128.load(c, 32);
+  let d01 = v128.load(c, 48);
+  let c02 = v128.load(c, 64);
+  let d02 = v128.load(c, 80);
+  let c03 = v128.load(c, 96);
+  let d03 = v128.load(c, 112);
+  let c04 = v128.load(c, 128);
+  let d04 = v128.load(c, 144);
+  const end = w + (depth << 2);
+  while (w < end) {
+    const a0 = v128.load(w);
+    const b0 = v128.load(w, 16);
+    const l0 = v128.load(x);
+    const h0 = v128.load(x, 16);
+    c00 = madd(l0, a0, c00);
+    d00 = madd(h0, b0, d00);
+    const l1 = v128.load(x, 32);
+    const h1 = v128.load(x, 48);
+    c01 = madd(l1, a0, c01);
+    d01 = madd(h1, b0, d01);
+    const l2 = v128.load(x, 64);
+    const h2 = v128.load(x, 80);
+    c02 = madd(l2, a0, c02);
+    d02 = madd(h2, b0, d02);
+    const l3 = v128.load(x, 96);
+    const h3 = v128.load(x, 112);
+    c03 = madd(l3, a0, c03);
+    d03 = madd(h3, b0, d03);
+    const l4 = v128.load(x, 128);
+    const h4 = v128.load(x, 144);
+    c04 = madd(l4, a0, c04);
+    d04 = madd(h4, b0, d04);
+    w += 32;
+    x += SAMPLES << 5;
+  }
+  v128.store(c, d00, 16);
+  v128.store(c, c00);
+  v128.store(c, d01, 48);
+  v128.store(c, c01, 32);
+  v128.store(c, d02, 80);
+  v128.store(c, c02, 64);
+  v128.store(c, d03, 112);
+  v128.store(c, c03, 96);
+  v128.store(c, d04, 144);
+  v128.store(c, c04, 128);
+}
+
+/** Of two rows of w, the second `nextW` bytes further, c[2][5][8]. */
+function chainPair(w: usize, nextW: usize, x: usize, depth: usize, c: usize): void {
+  let v = w + nextW;
+  let c00 = v128.load(c);
+  let d00 = v128.load(c, 16);
+  let c01 = v128.load(c, 32);
+  let d01 = v128.load(c, 48);
+  let c02 = v128.load(c, 64);
+  let d02 = v128.load(c, 80);
+  let c03 = v128.load(c, 96);
+  let d03 = v128.load(c, 112);
+  let c04 = v128.load(c, 128);
+  let d04 = v128.load(c, 144);
+  let c10 = v128.load(c, 160);
+  let d10 = v128.load(c, 176);
+  let c11 = v128.load(c, 192);
+  let d11 = v128.load(c, 208);
+  let c12 = v128.load(c, 224);
+  let d12 = v128.load(c, 240);
+  let c13 = v128.load(c, 256);
+  let d13 = v128.load(c, 272);
+  let c14 = v128.load(c, 288);
+  let d14 = v128.load(c, 304);
+  const end = w + (depth << 2);
+  while (w < end) {
+    const a0 = v128.load(w);
+    const b0 = v128.load(w, 16);
+    const a1 = v128.load(v);
+    const b1 = v128.load(v, 16);
+    const l0 = v128.load(x);
+    const h0 = v128.load(x, 16);
+    c00 = madd(l0, a0, c00);
+    d00 = madd(h0, b0, d00);
+    c10 = madd(l0, a1, c10);
+    d10 = madd(h0, b1, d10);
+    const l1 = v128.load(x, 32);
+    const h1 = v128.load(x, 48);
+    c01 = madd(l1, a0, c01);
+    d01 = madd(h1, b0, d01);
+    c11 = madd(l1, a1, c11);
+    d11 = madd(h1, b1, d11);
+    const l2 = v128.load(x, 64);
+    const h2 = v128.load(x, 80);
+    c02 = madd(l2, a0, c02);
+    d02 = madd(h2, b0, d02);
+    c12 = madd(l2, a1, c12);
+    d12 = madd(h2, b1, d12);
+    const l3 = v128.load(x, 96);
+    const h3 = v128.load(x, 112);
+    c03 = madd(l3, a0, c03);
+    d03 = madd(h3, b0, d03);
+    c13 = madd(l3, a1, c13);
+    d13 = madd(h3, b1, d13);
+    const l4 = v128.load(x, 128);
+    const h4 = v128.load(x, 144);
+    c04 = madd(l4, a0, c04);
+    d04 = madd(h4, b0, d04);
+    c14 = madd(l4, a1, c14);
+    d14 = madd(h4, b1, d14);
+    w += 32;
+    v += 32;
+    x += SAMPLES << 5;
+  }
+  v128.store(c, d00, 16);
+  v128.store(c, c00);
+  v128.store(c, d01, 48);
+  v128.store(c, c01, 32);
+  v128.store(c, d02, 80);
+  v128.store(c, c02, 64);
+  v128.store(c, d03, 112);
+  v128.store(c, c03, 96);
+  v128.store(c, d04, 144);
+  v128.store(c, c04, 128);
+  v128.store(c, d10, 176);
+  v128.store(c, c10, 160);
+  v128.store(c, d11, 208);
+  v128.store(c, c11, 192);
+  v128.store(c, d12, 240);
+  v128.store(c, c12, 224);
+  v128.store(c, d13, 272);
+  v128.store(c, c13, 256);
+  v128.store(c, d14, 304);
+  v128.store(c, c14, 288);
 }
 
 /** to[4][RUN] from the halves of four rows, `count` of each. */
