@@ -5,9 +5,9 @@ import { type Tensor, tensor, view } from '../engine/tensor.ts';
 
 /**
  * What each optimizer takes where nothing is given. Steps of Adam and its kin have about the size of the
- * rate whatever the gradient, those of SGD the gradient's, so that no one rate suits all. Those of SGD with momentum are what
- * the released networks were trained with; the others are PyTorch's, and plain SGD lacks the factor of ten that a momentum of
- * 0.9 gives. ASGD keeps an average of its own.
+ * rate whatever the gradient, those of SGD the gradient's, so that no one rate suits all. Those of SGD with momentum are
+ * what the released networks were trained with; the others are PyTorch's, and plain SGD lacks the factor of ten that a
+ * momentum of 0.9 gives. ASGD keeps an average of its own.
  */
 export const OPTIMIZER_DEFAULTS = {
   sgd: { lr: 0.1, weight_decay: 1e-4, eps: 1e-8, ema: 0.998 },

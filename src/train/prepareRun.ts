@@ -54,7 +54,10 @@ export function prepareRun({ config, chosen, typed }: GivenConfig): TrainConfig 
   return resolveTrainConfig(config.from === '' ? config : withSource(config, chosen));
 }
 
-/** What suited one optimizer may be far off for another; an average of the weights goes on, where the other keeps none itself. */
+/**
+ * What suited one optimizer may be far off for another; an average of the weights goes on, where the other keeps none
+ * itself.
+ */
 function settingsOfOther(saved: TrainConfig, optimizer: TrainConfig['optimizer']): Partial<TrainConfig> {
   if (optimizer === saved.optimizer) return {};
   return optimizer === 'asgd' ? AUTO_SETTINGS : { ...AUTO_SETTINGS, ema: saved.ema };

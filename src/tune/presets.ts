@@ -11,7 +11,7 @@ const plateau = (epochs: number): Record<string, string> => ({
   plateau_patience: share(epochs, 5, 0),
 });
 
-/** What the paper trains with besides: our defaults would hide what is compared, an average of the weights above all. */
+/** What the paper trains with besides: our defaults would hide what is compared, averaged weights above all. */
 const PAPER = {
   weight_decay: '1e-4',
   no_decay: 'none',

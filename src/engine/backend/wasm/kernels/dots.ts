@@ -1,7 +1,7 @@
 /**
- * Linear layers on a few samples, and convolutions of a few pixels, as dot products of rows of x and of w as they lie: the weights pass once, nothing is packed,
- * and no part of a register tile is empty. Each sum is kept as eight, one for every place in a run of 8 inputs, in every
- * build, and these are added in the end.
+ * Linear layers on a few samples, and convolutions of a few pixels, as dot products of rows of x and of w: the weights
+ * pass once, and no part of a register tile is empty. Each sum is kept as eight, one for every place in a run of 8
+ * inputs, in every build, and these are added in the end.
  */
 import { arg, fetch, floorOf, lanes, least, madd } from './madd';
 import { firstOf, FOUR, HEAD, secondOf, storeWidening, TURN } from './stream';
@@ -241,8 +241,9 @@ export function dotsPack(r: usize, item: usize, scratch: usize): void {
 }
 
 /**
- * `linearDots` to the same bits, for fixed weights, I a multiple of 16: x is packed, so that its rows do not fall into one set of the
- * first cache, and the weights are the halves of `linearHalves` where these are exact, made float32 four rows at a time.
+ * `linearDots` to the same bits, for fixed weights, I a multiple of 16: x is packed, so that its rows do not fall into
+ * one set of the first cache, and the weights are the halves of `linearHalves` where these are exact, made float32 four
+ * rows at a time.
  * Record: x, w, b, y, N, I, O, block, affine, relu, halves, packed (by `dotsPack`).
  */
 export function linearDotsHalves(r: usize, item: usize, scratch: usize): void {

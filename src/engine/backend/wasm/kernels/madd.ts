@@ -36,8 +36,8 @@ export function least(a: usize, b: usize): usize {
 }
 
 /**
- * Reads a word of every cache line, so that the second cache has them: memory gives more to loads with nothing between them than to a
- * kernel that computes meanwhile. The word at `left` is overwritten, or the loads would be left out.
+ * Reads a word of every cache line, so that the second cache has them: memory gives more to loads with nothing between
+ * them than to a kernel that computes meanwhile. The word at `left` is overwritten, or the loads would be left out.
  */
 export function fetch(from: usize, bytes: usize, left: usize): void {
   const end = from + bytes;

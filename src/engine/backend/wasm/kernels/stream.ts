@@ -21,7 +21,10 @@ export const HEAD: usize = 64;
 const BIAS: i32 = 102 << 23;
 const FRACTION: i32 = 13;
 
-/** The mask and the scale of `firstOf` and `secondOf`, two words: in memory, as V8 would build constants of 256 bits anew at each use. */
+/**
+ * The mask and the scale of `firstOf` and `secondOf`, two words: in memory, as V8 would build constants of 256 bits anew
+ * at each use.
+ */
 @inline
 export function storeWidening(to: usize): void {
   store<u32>(to, 0x8fffe000);
@@ -29,8 +32,8 @@ export function storeWidening(to: usize): void {
 }
 
 /**
- * Four of the first 8 values of a turn. `mask` clears what the sign's extension left in the exponent, and what the other half left
- * below the fraction; `scale` is 2^102.
+ * Four of the first 8 values of a turn. `mask` clears what the sign's extension left in the exponent, and what the other
+ * half left below the fraction; `scale` is 2^102.
  */
 @inline
 export function firstOf(halves: v128, mask: v128, scale: v128): v128 {
@@ -45,8 +48,8 @@ export function secondOf(halves: v128, mask: v128, scale: v128): v128 {
 
 /**
  * Item: a block of outputs, a multiple of four. Its rows of w [O, I], I a multiple of 16, as halves behind a head: of four
- * rows 16 values each, then the next 16, in the order that they are used in. Of 16 values each word holds one of the first 8 and
- * the one 8 further, above it.
+ * rows 16 values each, then the next 16, in the order that they are used in. Of 16 values each word holds one of the
+ * first 8 and the one 8 further, above it.
  * Record: w, halves, I, O, block.
  */
 export function linearHalves(a: usize, item: usize, scratch: usize): void {
