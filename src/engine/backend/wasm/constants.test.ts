@@ -13,6 +13,17 @@ import { WasmBackend } from '../wasm.ts';
 const random = (length: number, seed: number): Float32Array =>
   Float32Array.from({ length }, (_, i) => bits(seed, i) / 2 ** 31 - 1);
 
+function linearLayer(N: number, I: number, O: number) {
+  const persistent = (name: string, ...shape: number[]): Tensor => tensor(name, shape, 'f32', 'persistent');
+  const args = {
+    x: persistent('x', N, I),
+    w: persistent('w', O, I),
+    b: persistent('b', O),
+    y: persistent('y', N, O),
+  };
+  return { ...args, layer: [call('linear.forward', args)] };
+}
+
 describe.each(await buildsHere())('what is made from fixed weights, %s build', (build) => {
   let backend: WasmBackend;
   beforeEach(async () => {
@@ -96,11 +107,7 @@ describe.each(await buildsHere())('what is made from fixed weights, %s build', (
 
   it('a linear layer reads 16 bits where they are exact, 32 elsewhere, and the result is the same', async () => {
     const [N, I, O, block] = [2, 48, 128, 32];
-    const persistent = (name: string, ...shape: number[]): Tensor => tensor(name, shape, 'f32', 'persistent');
-    const x = persistent('x', N, I);
-    const w = persistent('w', O, I);
-    const b = persistent('b', O);
-    const y = persistent('y', N, O);
+    const { x, w, b, y, layer } = linearLayer(N, I, O);
     const weights = decodeHalf(encodeHalf(random(O * I, 1)));
     // The ends of what a half holds, in the first block; one value that none holds in each of two others.
     const ends = [0, -0, 2 ** -24, -(2 ** -24), 3 * 2 ** -24, 127.9375, -127.9375, 2 ** -14, 1 + 2 ** -10];
@@ -110,7 +117,6 @@ describe.each(await buildsHere())('what is made from fixed weights, %s build', (
     backend.write(w, weights);
     backend.write(x, random(N * I, 2));
     backend.write(b, random(O, 3));
-    const layer = [call('linear.forward', { x, w, b, y })];
     const free = backend.compile(layer);
     const fixed = backend.compile(layer, [], { fixedWeights: true });
     backend.run(free);
@@ -138,17 +144,12 @@ describe.each(await buildsHere())('what is made from fixed weights, %s build', (
 
   /** Answers of a linear layer on N samples, with fixed weights and without. */
   async function linear(N: number, I: number, O: number, change: (weights: Float32Array) => void) {
-    const persistent = (name: string, ...shape: number[]): Tensor => tensor(name, shape, 'f32', 'persistent');
-    const x = persistent('x', N, I);
-    const w = persistent('w', O, I);
-    const b = persistent('b', O);
-    const y = persistent('y', N, O);
+    const { x, w, b, y, layer } = linearLayer(N, I, O);
     const weights = decodeHalf(encodeHalf(random(O * I, 1)));
     change(weights);
     backend.write(w, weights);
     backend.write(x, random(N * I, 2));
     backend.write(b, random(O, 3));
-    const layer = [call('linear.forward', { x, w, b, y })];
     const answers = [];
     for (const fixedWeights of [false, true]) {
       const program = backend.compile(layer, [], { fixedWeights });

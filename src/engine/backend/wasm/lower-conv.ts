@@ -275,7 +275,7 @@ export function pushDots(
 ): void {
   const operands = [x, w, b, y, N, I, O, DOT_BLOCK, affine, relu];
   list.push(name, CODE.LINEAR_DOTS, Math.ceil(O / DOT_BLOCK), operands, {
-    scratch: Math.ceil(N / DOT_SAMPLES) * DOT_SAMPLES * DOT_BLOCK * 32,
+    scratch: (2 + Math.ceil(N / DOT_SAMPLES) * DOT_BLOCK) * DOT_SAMPLES * 32,
     multiplications: N * I * O,
   });
 }

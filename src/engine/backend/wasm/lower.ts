@@ -326,7 +326,7 @@ function pushDotsOfHalves({ x, w, b, y }: KernelArgs['linear.forward'], list: En
   list.push('linear.dots.pack', CODE.DOTS_PACK, groups * Math.ceil(I / DOT_RUN), [x, packed, N, I]);
   const operands = [x, w, b, y, N, I, O, STREAM_BLOCK, null, 0, halves, packed];
   list.push('linear.dots.halves', CODE.LINEAR_DOTS_HALVES, Math.ceil(O / STREAM_BLOCK), operands, {
-    scratch: STREAM_HEAD + 4 * DOT_RUN * 4 + groups * DOT_SAMPLES * (4 + STREAM_BLOCK) * 32,
+    scratch: STREAM_HEAD + 4 * DOT_RUN * 4 + groups * (4 + STREAM_BLOCK) * DOT_SAMPLES * 32,
     multiplications: N * I * O,
   });
 }

@@ -14,22 +14,26 @@ const DEPTH: usize = 2048;
 /** The same where x is packed: then five or ten samples and four rows stay in the first cache. */
 const RUN: usize = 256;
 
-/** c[5][8] (+)= the products of a row of w and five of x, `stride` bytes apart; depth is a multiple of 8. */
-function dots(w: usize, x: usize, stride: usize, depth: usize, c: usize, accumulate: bool): void {
+/**
+ * c[5][8] += the products of a row of w and five of x, `stride` bytes apart, of which the next 8 values lie `step` bytes
+ * further; depth is a multiple of 8. The sums go on from those in memory, and are stored at offsets from one address: from
+ * computed ones, as by `put`, V8 does not join them to 256 bits.
+ */
+function dots(w: usize, x: usize, stride: usize, step: usize, depth: usize, c: usize): void {
   let x1 = x + stride;
   let x2 = x1 + stride;
   let x3 = x2 + stride;
   let x4 = x3 + stride;
-  let c00 = f32x4.splat(0);
-  let d00 = f32x4.splat(0);
-  let c01 = f32x4.splat(0);
-  let d01 = f32x4.splat(0);
-  let c02 = f32x4.splat(0);
-  let d02 = f32x4.splat(0);
-  let c03 = f32x4.splat(0);
-  let d03 = f32x4.splat(0);
-  let c04 = f32x4.splat(0);
-  let d04 = f32x4.splat(0);
+  let c00 = v128.load(c);
+  let d00 = v128.load(c, 16);
+  let c01 = v128.load(c, 32);
+  let d01 = v128.load(c, 48);
+  let c02 = v128.load(c, 64);
+  let d02 = v128.load(c, 80);
+  let c03 = v128.load(c, 96);
+  let d03 = v128.load(c, 112);
+  let c04 = v128.load(c, 128);
+  let d04 = v128.load(c, 144);
   const end = w + (depth << 2);
   while (w < end) {
     const a0 = v128.load(w);
@@ -55,46 +59,51 @@ function dots(w: usize, x: usize, stride: usize, depth: usize, c: usize, accumul
     c04 = madd(l4, a0, c04);
     d04 = madd(h4, b0, d04);
     w += 32;
-    x += 32;
-    x1 += 32;
-    x2 += 32;
-    x3 += 32;
-    x4 += 32;
+    x += step;
+    x1 += step;
+    x2 += step;
+    x3 += step;
+    x4 += step;
   }
-  put(c, c00, d00, accumulate);
-  put(c + 32, c01, d01, accumulate);
-  put(c + 64, c02, d02, accumulate);
-  put(c + 96, c03, d03, accumulate);
-  put(c + 128, c04, d04, accumulate);
+  v128.store(c, d00, 16);
+  v128.store(c, c00);
+  v128.store(c, d01, 48);
+  v128.store(c, c01, 32);
+  v128.store(c, d02, 80);
+  v128.store(c, c02, 64);
+  v128.store(c, d03, 112);
+  v128.store(c, c03, 96);
+  v128.store(c, d04, 144);
+  v128.store(c, c04, 128);
 }
 
 /** Of two rows of w, the second `nextW` bytes further, c[2][5][8]: ten accumulators where two vectors become one. */
-function dotsPair(w: usize, nextW: usize, x: usize, stride: usize, depth: usize, c: usize, accumulate: bool): void {
+function dotsPair(w: usize, nextW: usize, x: usize, stride: usize, step: usize, depth: usize, c: usize): void {
   let v = w + nextW;
   let x1 = x + stride;
   let x2 = x1 + stride;
   let x3 = x2 + stride;
   let x4 = x3 + stride;
-  let c00 = f32x4.splat(0);
-  let d00 = f32x4.splat(0);
-  let c01 = f32x4.splat(0);
-  let d01 = f32x4.splat(0);
-  let c02 = f32x4.splat(0);
-  let d02 = f32x4.splat(0);
-  let c03 = f32x4.splat(0);
-  let d03 = f32x4.splat(0);
-  let c04 = f32x4.splat(0);
-  let d04 = f32x4.splat(0);
-  let c10 = f32x4.splat(0);
-  let d10 = f32x4.splat(0);
-  let c11 = f32x4.splat(0);
-  let d11 = f32x4.splat(0);
-  let c12 = f32x4.splat(0);
-  let d12 = f32x4.splat(0);
-  let c13 = f32x4.splat(0);
-  let d13 = f32x4.splat(0);
-  let c14 = f32x4.splat(0);
-  let d14 = f32x4.splat(0);
+  let c00 = v128.load(c);
+  let d00 = v128.load(c, 16);
+  let c01 = v128.load(c, 32);
+  let d01 = v128.load(c, 48);
+  let c02 = v128.load(c, 64);
+  let d02 = v128.load(c, 80);
+  let c03 = v128.load(c, 96);
+  let d03 = v128.load(c, 112);
+  let c04 = v128.load(c, 128);
+  let d04 = v128.load(c, 144);
+  let c10 = v128.load(c, 160);
+  let d10 = v128.load(c, 176);
+  let c11 = v128.load(c, 192);
+  let d11 = v128.load(c, 208);
+  let c12 = v128.load(c, 224);
+  let d12 = v128.load(c, 240);
+  let c13 = v128.load(c, 256);
+  let d13 = v128.load(c, 272);
+  let c14 = v128.load(c, 288);
+  let d14 = v128.load(c, 304);
   const end = w + (depth << 2);
   while (w < end) {
     const a0 = v128.load(w);
@@ -133,22 +142,54 @@ function dotsPair(w: usize, nextW: usize, x: usize, stride: usize, depth: usize,
     d14 = madd(h4, b1, d14);
     w += 32;
     v += 32;
-    x += 32;
-    x1 += 32;
-    x2 += 32;
-    x3 += 32;
-    x4 += 32;
+    x += step;
+    x1 += step;
+    x2 += step;
+    x3 += step;
+    x4 += step;
   }
-  put(c, c00, d00, accumulate);
-  put(c + 32, c01, d01, accumulate);
-  put(c + 64, c02, d02, accumulate);
-  put(c + 96, c03, d03, accumulate);
-  put(c + 128, c04, d04, accumulate);
-  put(c + 160, c10, d10, accumulate);
-  put(c + 192, c11, d11, accumulate);
-  put(c + 224, c12, d12, accumulate);
-  put(c + 256, c13, d13, accumulate);
-  put(c + 288, c14, d14, accumulate);
+  v128.store(c, d00, 16);
+  v128.store(c, c00);
+  v128.store(c, d01, 48);
+  v128.store(c, c01, 32);
+  v128.store(c, d02, 80);
+  v128.store(c, c02, 64);
+  v128.store(c, d03, 112);
+  v128.store(c, c03, 96);
+  v128.store(c, d04, 144);
+  v128.store(c, c04, 128);
+  v128.store(c, d10, 176);
+  v128.store(c, c10, 160);
+  v128.store(c, d11, 208);
+  v128.store(c, c11, 192);
+  v128.store(c, d12, 240);
+  v128.store(c, c12, 224);
+  v128.store(c, d13, 272);
+  v128.store(c, c13, 256);
+  v128.store(c, d14, 304);
+  v128.store(c, c14, 288);
+}
+
+/** `dots` of `count` rows of w, `line` bytes apart: c[count][5][8]. */
+function dotsOfRows(w: usize, line: usize, count: usize, x: usize, stride: usize, step: usize, depth: usize, c: usize): void {
+  const tile: usize = SAMPLES * 32;
+  for (; FER_WIDE && count >= 2; count -= 2) {
+    dotsPair(w, line, x, stride, step, depth, c);
+    w += 2 * line;
+    c += 2 * tile;
+  }
+  for (; count; count--) {
+    dots(w, x, stride, step, depth, c);
+    w += line;
+    c += tile;
+  }
+}
+
+/** to (+)= part, `bytes` of sums. */
+function addPart(part: usize, bytes: usize, to: usize, accumulate: bool): void {
+  for (let at: usize = 0; at < bytes; at += 32) {
+    put(to + at, v128.load(part + at), v128.load(part + at, 16), accumulate);
+  }
 }
 
 /**
@@ -168,22 +209,22 @@ export function linearDots(r: usize, item: usize, scratch: usize): void {
   const tile: usize = SAMPLES * 32;
   const last = N > SAMPLES ? N - SAMPLES : 0;
   const groups = (N + SAMPLES - 1) / SAMPLES;
+  const part = scratch;
+  const sums = part + 2 * tile;
   for (let k: usize = 0; k < I; k += DEPTH) {
     const deep = least(DEPTH, I - k);
     for (let o: usize = 0; o < outputs; o += 2) {
       const from = w + o * line + (k << 2);
+      const count = least(2, outputs - o);
       for (let group: usize = 0; group < groups; group++) {
         const x = arg(r, 0) + least(group * SAMPLES, last) * line + (k << 2);
-        const to = scratch + (group * block + o) * tile;
-        if (FER_WIDE && o + 1 < outputs) dotsPair(from, line, x, line, deep, to, k > 0);
-        else {
-          dots(from, x, line, deep, to, k > 0);
-          if (o + 1 < outputs) dots(from + line, x, line, deep, to + tile, k > 0);
-        }
+        memory.fill(part, 0, count * tile);
+        dotsOfRows(from, line, count, x, line, 32, deep, part);
+        addPart(part, count * tile, sums + (group * block + o) * tile, k > 0);
       }
     }
   }
-  finish(r, first, outputs, scratch);
+  finish(r, first, outputs, sums);
 }
 
 /** Adds up the sums of a block of outputs, [group][block][5][8], and stores them, finished. */
@@ -273,170 +314,15 @@ export function linearDotsHalves(r: usize, item: usize, scratch: usize): void {
         const line: usize = exact ? RUN << 2 : I << 2;
         for (let group: usize = 0; group < groups; group++) {
           const x = arg(r, 11) + (group * I + k) * SAMPLES * 4;
-          chains(w, line, count, x, deep, part + group * FOUR * tile);
+          dotsOfRows(w, line, count, x, 32, SAMPLES << 5, deep, part + group * FOUR * tile);
         }
       }
       for (let group: usize = 0; group < groups; group++) {
-        const from = part + group * FOUR * tile;
-        const to = sums + (group * block + o) * tile;
-        for (let at: usize = 0; at < count * tile; at += 32) {
-          put(to + at, v128.load(from + at), v128.load(from + at, 16), depth > 0);
-        }
+        addPart(part + group * FOUR * tile, count * tile, sums + (group * block + o) * tile, depth > 0);
       }
     }
   }
   finish(r, first, outputs, sums);
-}
-
-/** `chain` of `count` rows of w, `line` bytes apart: c[count][5][8]. */
-function chains(w: usize, line: usize, count: usize, x: usize, depth: usize, c: usize): void {
-  const tile: usize = SAMPLES * 32;
-  for (; FER_WIDE && count >= 2; count -= 2) {
-    chainPair(w, line, x, depth, c);
-    w += 2 * line;
-    c += 2 * tile;
-  }
-  for (; count; count--) {
-    chain(w, x, depth, c);
-    w += line;
-    c += tile;
-  }
-}
-
-/** c[5][8] += the products of a row of w and five packed samples: a sum that goes on, as `dots` would have it at once. */
-function chain(w: usize, x: usize, depth: usize, c: usize): void {
-  let c00 = v128.load(c);
-  let d00 = v128.load(c, 16);
-  let c01 = v128.load(c, 32);
-  let d01 = v128.load(c, 48);
-  let c02 = v128.load(c, 64);
-  let d02 = v128.load(c, 80);
-  let c03 = v128.load(c, 96);
-  let d03 = v128.load(c, 112);
-  let c04 = v128.load(c, 128);
-  let d04 = v128.load(c, 144);
-  const end = w + (depth << 2);
-  while (w < end) {
-    const a0 = v128.load(w);
-    const b0 = v128.load(w, 16);
-    const l0 = v128.load(x);
-    const h0 = v128.load(x, 16);
-    c00 = madd(l0, a0, c00);
-    d00 = madd(h0, b0, d00);
-    const l1 = v128.load(x, 32);
-    const h1 = v128.load(x, 48);
-    c01 = madd(l1, a0, c01);
-    d01 = madd(h1, b0, d01);
-    const l2 = v128.load(x, 64);
-    const h2 = v128.load(x, 80);
-    c02 = madd(l2, a0, c02);
-    d02 = madd(h2, b0, d02);
-    const l3 = v128.load(x, 96);
-    const h3 = v128.load(x, 112);
-    c03 = madd(l3, a0, c03);
-    d03 = madd(h3, b0, d03);
-    const l4 = v128.load(x, 128);
-    const h4 = v128.load(x, 144);
-    c04 = madd(l4, a0, c04);
-    d04 = madd(h4, b0, d04);
-    w += 32;
-    x += SAMPLES << 5;
-  }
-  v128.store(c, d00, 16);
-  v128.store(c, c00);
-  v128.store(c, d01, 48);
-  v128.store(c, c01, 32);
-  v128.store(c, d02, 80);
-  v128.store(c, c02, 64);
-  v128.store(c, d03, 112);
-  v128.store(c, c03, 96);
-  v128.store(c, d04, 144);
-  v128.store(c, c04, 128);
-}
-
-/** Of two rows of w, the second `nextW` bytes further, c[2][5][8]. */
-function chainPair(w: usize, nextW: usize, x: usize, depth: usize, c: usize): void {
-  let v = w + nextW;
-  let c00 = v128.load(c);
-  let d00 = v128.load(c, 16);
-  let c01 = v128.load(c, 32);
-  let d01 = v128.load(c, 48);
-  let c02 = v128.load(c, 64);
-  let d02 = v128.load(c, 80);
-  let c03 = v128.load(c, 96);
-  let d03 = v128.load(c, 112);
-  let c04 = v128.load(c, 128);
-  let d04 = v128.load(c, 144);
-  let c10 = v128.load(c, 160);
-  let d10 = v128.load(c, 176);
-  let c11 = v128.load(c, 192);
-  let d11 = v128.load(c, 208);
-  let c12 = v128.load(c, 224);
-  let d12 = v128.load(c, 240);
-  let c13 = v128.load(c, 256);
-  let d13 = v128.load(c, 272);
-  let c14 = v128.load(c, 288);
-  let d14 = v128.load(c, 304);
-  const end = w + (depth << 2);
-  while (w < end) {
-    const a0 = v128.load(w);
-    const b0 = v128.load(w, 16);
-    const a1 = v128.load(v);
-    const b1 = v128.load(v, 16);
-    const l0 = v128.load(x);
-    const h0 = v128.load(x, 16);
-    c00 = madd(l0, a0, c00);
-    d00 = madd(h0, b0, d00);
-    c10 = madd(l0, a1, c10);
-    d10 = madd(h0, b1, d10);
-    const l1 = v128.load(x, 32);
-    const h1 = v128.load(x, 48);
-    c01 = madd(l1, a0, c01);
-    d01 = madd(h1, b0, d01);
-    c11 = madd(l1, a1, c11);
-    d11 = madd(h1, b1, d11);
-    const l2 = v128.load(x, 64);
-    const h2 = v128.load(x, 80);
-    c02 = madd(l2, a0, c02);
-    d02 = madd(h2, b0, d02);
-    c12 = madd(l2, a1, c12);
-    d12 = madd(h2, b1, d12);
-    const l3 = v128.load(x, 96);
-    const h3 = v128.load(x, 112);
-    c03 = madd(l3, a0, c03);
-    d03 = madd(h3, b0, d03);
-    c13 = madd(l3, a1, c13);
-    d13 = madd(h3, b1, d13);
-    const l4 = v128.load(x, 128);
-    const h4 = v128.load(x, 144);
-    c04 = madd(l4, a0, c04);
-    d04 = madd(h4, b0, d04);
-    c14 = madd(l4, a1, c14);
-    d14 = madd(h4, b1, d14);
-    w += 32;
-    v += 32;
-    x += SAMPLES << 5;
-  }
-  v128.store(c, d00, 16);
-  v128.store(c, c00);
-  v128.store(c, d01, 48);
-  v128.store(c, c01, 32);
-  v128.store(c, d02, 80);
-  v128.store(c, c02, 64);
-  v128.store(c, d03, 112);
-  v128.store(c, c03, 96);
-  v128.store(c, d04, 144);
-  v128.store(c, c04, 128);
-  v128.store(c, d10, 176);
-  v128.store(c, c10, 160);
-  v128.store(c, d11, 208);
-  v128.store(c, c11, 192);
-  v128.store(c, d12, 240);
-  v128.store(c, c12, 224);
-  v128.store(c, d13, 272);
-  v128.store(c, c13, 256);
-  v128.store(c, d14, 304);
-  v128.store(c, c14, 288);
 }
 
 /** to[4][RUN] from the halves of four rows, `count` of each. */
