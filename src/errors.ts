@@ -30,3 +30,12 @@ export class Interrupted extends FerError {
 export class Diverged extends FerError {
   override name = 'Diverged';
 }
+
+/**
+ * Refuses the value of an option.
+ *
+ * @throws UsageError that names all three
+ */
+export function refuseOption(key: string, found: unknown, expected: string): never {
+  throw new UsageError(`${key} is ${JSON.stringify(found)}, expected ${expected}`);
+}

@@ -1,4 +1,5 @@
-import { readFileSync, writeFileSync } from 'node:fs';
+import { openAsBlob, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { pathToFileURL } from 'node:url';
 import { Worker } from 'node:worker_threads';
 import sharp from 'sharp';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
@@ -54,6 +55,11 @@ describe('a picture that is one face', () => {
         tiny.at('face.png'),
         png,
         Uint8Array.from(png),
+        pathToFileURL(tiny.at('face.png')),
+        new Uint8Array(png).buffer,
+        new Blob([new Uint8Array(png)]),
+        new File([new Uint8Array(png)], 'face.png'),
+        await openAsBlob(tiny.at('face.png')),
         { width: size, height: size, data: gray },
         { width: size, height: size, data: rgb },
         { width: size, height: size, data: rgba },
@@ -231,11 +237,23 @@ describe('what cannot be done is said', () => {
       () => ({ width: 1, height: 1, data: new Float32Array(1) }) as unknown as NodePicture,
       /data is an object of Float32Array, expected a Uint8Array/,
     ],
+    ['an address', () => 'https://pictures.example/a.jpg', /a\.jpg is no file: fetch it, and give its bytes/],
+    ['a URL', () => new URL('https://pictures.example/a.jpg'), /a\.jpg is no file: fetch it/],
+    ['a URL of no path', () => new URL('file:///a%2fb.jpg'), /file:\/\/\/a%2fb\.jpg cannot be read: /],
+    ['a Blob of no picture', () => new Blob(['hello']), /expected a JPEG, PNG or WebP/],
     ['an object', () => ({}) as NodePicture, /found an object of Object/],
     ['undefined', () => undefined as unknown as NodePicture, /found undefined/],
   ])('%s', async (_, picture, message) => {
     await expect(fer.recognize(picture())).rejects.toThrow(PictureError);
     await expect(fer.recognize(picture())).rejects.toThrow(message);
+  });
+
+  test('a file that is gone by then', async () => {
+    writeFileSync(tiny.at('gone.png'), await facePng(tiny.dataset, 0));
+    const file = await openAsBlob(tiny.at('gone.png'));
+    rmSync(tiny.at('gone.png'));
+    await expect(fer.recognize(file)).rejects.toThrow(PictureError);
+    await expect(fer.recognize(file)).rejects.toThrow(/the file cannot be read: /);
   });
 
   test('one of many pictures', async () => {

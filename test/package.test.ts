@@ -30,7 +30,7 @@ describe('types', () => {
     expectTypeOf<RecognizedFace['scores']>().toEqualTypeOf<Readonly<Record<string, number>>>();
     expectTypeOf<RecognizedFace['faceScore']>().toEqualTypeOf<number>();
     expectTypeOf<ImageData>().toExtend<NodePicture>();
-    expectTypeOf<Buffer>().toExtend<NodePicture>();
+    expectTypeOf<Buffer | ArrayBuffer | Blob | File | URL>().toExtend<NodePicture>();
     // @ts-expect-error 5 is no number of crops
     const wrong = (fer: Fer) => fer.recognize('photo.jpg', { crops: 5 });
     // @ts-expect-error a number is no picture
@@ -41,7 +41,7 @@ describe('types', () => {
   test('of the browser: the same, but for the pictures', () => {
     expectTypeOf<typeof loadInBrowser>().returns.resolves.toEqualTypeOf<PhotoRecognizer<BrowserPicture>>();
     expectTypeOf<
-      Blob | HTMLVideoElement | HTMLImageElement | ImageData | string
+      Blob | ArrayBuffer | URL | HTMLVideoElement | HTMLImageElement | ImageData | string
     >().toExtend<BrowserPicture>();
     // @ts-expect-error 5 is no picture
     const number = (fer: PhotoRecognizer<BrowserPicture>) => fer.recognize(5);

@@ -1,9 +1,4 @@
-import { UsageError } from '../errors.ts';
-
-/** @throws UsageError */
-export function refuseOption(key: string, found: unknown, expected: string): never {
-  throw new UsageError(`${key} is ${JSON.stringify(found)}, expected ${expected}`);
-}
+import { refuseOption } from '../errors.ts';
 
 /** @throws UsageError */
 export function checkCrops(crops: unknown): void {

@@ -1,4 +1,4 @@
-import { refuseOption } from '../evaluate/checkOptions.ts';
+import { refuseOption } from '../errors.ts';
 
 /** How faces are looked for. */
 export interface DetectOptions {

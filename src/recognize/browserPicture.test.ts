@@ -19,8 +19,18 @@ test.each<[string, () => Promise<unknown>, RegExp]>([
   ],
 ])('a picture at an address %s', async (_, fetch, message) => {
   vi.stubGlobal('fetch', fetch);
-  const error: unknown = await sendBrowserPicture(ADDRESS).catch((reason) => reason);
-  expect(error).toBeInstanceOf(PictureError);
-  expect((error as Error).message).toMatch(message);
-  expect((error as Error).message).toContain(ADDRESS);
+  for (const address of [ADDRESS, new URL(ADDRESS)]) {
+    const error: unknown = await sendBrowserPicture(address).catch((reason) => reason);
+    expect(error).toBeInstanceOf(PictureError);
+    expect((error as Error).message).toMatch(message);
+    expect((error as Error).message).toContain(ADDRESS);
+  }
+});
+
+test('bytes are given to the browser as a file', async () => {
+  const decode = vi.fn(async (source: Blob) => ({ text: await source.text(), close: () => undefined }));
+  vi.stubGlobal('createImageBitmap', decode);
+  const bytes = new TextEncoder().encode('bytes');
+  for (const picture of [bytes, bytes.buffer, new Blob([bytes])])
+    expect((await sendBrowserPicture(picture)).picture).toMatchObject({ text: 'bytes' });
 });

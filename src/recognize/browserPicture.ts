@@ -5,8 +5,16 @@ import type { Photo } from './pictureRecognizer.ts';
 import { rawCopy, rgbaOf } from './raw.ts';
 import type { RawPicture } from './types.ts';
 
-/** An address, a file, whatever a canvas can draw, or pixels. Encoded pictures are turned as EXIF says. */
-export type BrowserPicture = string | Blob | Uint8Array | CanvasImageSource | ImageData | RawPicture;
+/** An address, a file or its bytes, whatever a canvas can draw, or pixels. Encoded pictures are turned as EXIF says. */
+export type BrowserPicture =
+  | string
+  | URL
+  | Blob
+  | Uint8Array
+  | ArrayBuffer
+  | CanvasImageSource
+  | ImageData
+  | RawPicture;
 
 /** What crosses to the thread, which has a canvas of its own, and makes RGBA of raw pixels. */
 export type SentBrowserPicture = ImageBitmap | RawPicture;
@@ -36,10 +44,9 @@ export async function sendBrowserPicture(picture: BrowserPicture): Promise<Sent<
 }
 
 async function sourceOf(picture: BrowserPicture): Promise<ImageBitmapSource | RawPicture> {
-  if (typeof picture === 'string') {
-    return fetched(picture);
-  }
-  if (picture instanceof Uint8Array) return new Blob([picture as Uint8Array<ArrayBuffer>]);
+  if (typeof picture === 'string' || picture instanceof URL) return fetched(String(picture));
+  if (picture instanceof Uint8Array || picture instanceof ArrayBuffer)
+    return new Blob([picture as Uint8Array<ArrayBuffer> | ArrayBuffer]);
   if (picture !== null && typeof picture === 'object') {
     if ('videoWidth' in picture && picture.readyState < picture.HAVE_CURRENT_DATA)
       throw new PictureError('the video has no picture yet: wait for its event "loadeddata"');

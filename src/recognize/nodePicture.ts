@@ -1,3 +1,5 @@
+import { Blob } from 'node:buffer';
+import { fileURLToPath } from 'node:url';
 import { types } from 'node:util';
 import { PictureError } from '../errors.ts';
 import { readPhoto } from '../image/read.ts';
@@ -22,13 +24,30 @@ export async function sendNodePicture(picture: NodePicture): Promise<Sent<SentNo
 }
 
 async function pixelsOf(picture: NodePicture): Promise<SentNodePicture> {
-  if (typeof picture === 'string' || types.isUint8Array(picture)) {
-    const { image, scale } = await readPhoto(picture, typeof picture === 'string' ? picture : 'picture');
+  const source = await encodedOf(picture);
+  if (source !== undefined) {
+    const { image, scale } = await readPhoto(source, typeof source === 'string' ? source : 'picture');
     // Memory of its own, so that it can go to another thread.
     return { ...image, data: Uint8Array.from(image.data), scale };
   }
-  if (typeof picture?.width === 'number' && picture.data !== undefined) return rawCopy(picture);
+  const raw = picture as RawPicture;
+  if (typeof raw?.width === 'number' && raw.data !== undefined) return rawCopy(raw);
   throw new PictureError(
     `expected a path, the bytes of a picture, or {width, height, data}; found ${describeValue(picture)}`,
   );
+}
+
+/** Where an encoded picture lies, or its bytes; undefined for what is neither. */
+async function encodedOf(picture: NodePicture): Promise<string | Uint8Array | undefined> {
+  try {
+    if (picture instanceof URL && picture.protocol === 'file:') return fileURLToPath(picture);
+    if (picture instanceof Blob) return new Uint8Array(await picture.arrayBuffer());
+  } catch (error) {
+    const what = picture instanceof URL ? picture.href : 'the file';
+    throw new PictureError(`${what} cannot be read: ${(error as Error).message}`, { cause: error });
+  }
+  if (picture instanceof URL || (typeof picture === 'string' && /^https?:\/\//i.test(picture)))
+    throw new PictureError(`${picture} is no file: fetch it, and give its bytes`);
+  if (typeof picture === 'string' || types.isUint8Array(picture)) return picture;
+  return types.isArrayBuffer(picture) ? new Uint8Array(picture) : undefined;
 }

@@ -1,5 +1,6 @@
 import { given } from '../config/option.ts';
-import { checkCrops, refuseOption } from '../evaluate/checkOptions.ts';
+import { refuseOption } from '../errors.ts';
+import { checkCrops } from '../evaluate/checkOptions.ts';
 import { checkDetectOptions } from '../face/options.ts';
 import type { FacesMode, RecognizeOptions } from './types.ts';
 

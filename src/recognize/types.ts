@@ -69,8 +69,11 @@ export interface RawPicture {
   readonly data: Uint8Array | Uint8ClampedArray;
 }
 
-/** A path, the bytes of a JPEG, PNG or WebP file, or pixels such as a canvas' `ImageData`. */
-export type NodePicture = string | Uint8Array | RawPicture;
+/**
+ * A path or a `file:` URL, the bytes of a JPEG, PNG or WebP file as a `Buffer`, `ArrayBuffer`, `Blob` or `File`, or pixels
+ * such as a canvas' `ImageData`.
+ */
+export type NodePicture = string | URL | Uint8Array | ArrayBuffer | Blob | RawPicture;
 
 /** What recognises: the same in Node and in a browser, but for the kinds of picture. */
 export interface PhotoRecognizer<Picture> {
