@@ -318,6 +318,7 @@ describe('what is refused before anything runs', () => {
     [['train=Training+PublicTest,PublicTest'], 2, /accuracy on images the network learned from/],
     [['crop_size=40,56'], 1, /crops of crop_size=56 do not fit into faces of 48x48 pixels/],
     [['lr=0.1,0.2', 'min_lr=0.3'], 2, /min_lr=0\.3 is above lr=0\.1/],
+    [['crop_size=40,12'], 1, /network=vgg halves crops of 12x12 to nothing: give crop_size=16 or more/],
     [['search=random', 'lr=0.1,0.2', 'crop_size=56'], 1, /^drew 2 of trials=20: .*hold no others$/m],
     [['queue=redis:me:secret@host'], 2, /queue=\.\.\.: queue must be redis:\/\/HOST:PORT/],
     [['queue=redis://me:secret@host/x'], 2, /queue= names a database that is no number/],

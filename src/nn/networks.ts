@@ -8,22 +8,29 @@ import { vggLite } from './vggLite.ts';
 export const NETWORKS = { vgg, vgg_lite: vggLite } as const satisfies Record<string, NetworkDefinition>;
 export type NetworkName = keyof typeof NETWORKS;
 
+/** @throws FerError for an unknown name */
+function definitionOf(name: string): NetworkDefinition {
+  if (Object.hasOwn(NETWORKS, name)) return NETWORKS[name as NetworkName];
+  throw new FerError(`unknown network "${name}": known are ${Object.keys(NETWORKS).join(', ')}`);
+}
+
+/** @throws FerError for an unknown name, or crops that the network halves to nothing */
+export function checkInputSize(name: string, inputSize: number): void {
+  const { smallestInput } = definitionOf(name);
+  if (inputSize >= smallestInput) return;
+  throw new FerError(
+    `network=${name} halves crops of ${inputSize}x${inputSize} to nothing: give crop_size=${smallestInput} or more`,
+  );
+}
+
 /**
  * The graph of a named network.
  *
  * @throws FerError for an unknown name, or an input too small
  */
 export function buildNetwork(name: string, options: NetworkOptions): Graph {
-  if (!Object.hasOwn(NETWORKS, name)) {
-    throw new FerError(`unknown network "${name}": known are ${Object.keys(NETWORKS).join(', ')}`);
-  }
-  const definition: NetworkDefinition = NETWORKS[name as NetworkName];
-  const { inputSize = definition.inputSize } = options;
-  if (inputSize < definition.smallestInput) {
-    throw new FerError(
-      `network=${name} halves crops of ${inputSize}x${inputSize} to nothing: give crop_size=${definition.smallestInput} or more`,
-    );
-  }
+  const definition = definitionOf(name);
+  checkInputSize(name, options.inputSize ?? definition.inputSize);
   const graph = new Graph();
   definition.build(graph, options);
   return graph;

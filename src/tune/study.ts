@@ -3,6 +3,7 @@ import { type TrialSettings, type TuneConfig, trialOptions } from '../config.ts'
 import type { Dataset } from '../data/dataset.ts';
 import { checkCropSize, checkSplits } from '../data/images.ts';
 import { UsageError } from '../errors.ts';
+import { checkInputSize } from '../nn/networks.ts';
 import { programVersion } from '../train/programVersion.ts';
 import { type Configurations, variedKeys } from './configurations.ts';
 import type { TrialResult } from './result.ts';
@@ -106,8 +107,8 @@ export function seedsOf({ seed, seeds }: Pick<TuneConfig, 'seed' | 'seeds'>): nu
 }
 
 /**
- * Refuses data that lacks a split some trial learns from or watches, or whose faces are smaller than some trial's
- * crops, before any trial begins.
+ * Refuses data that lacks a split some trial learns from or watches, whose faces are smaller than some trial's
+ * crops, and crops that its network halves to nothing, before any trial begins.
  *
  * @throws FerError
  */
@@ -116,7 +117,10 @@ export function checkTrialData(dataset: Dataset, settings: readonly TrialSetting
     dataset,
     new Set(settings.flatMap(({ train, val }) => (val === 'none' ? train : [...train, val]))),
   );
-  for (const { crop_size } of settings) checkCropSize(crop_size, dataset.size);
+  for (const { network, crop_size } of settings) {
+    checkCropSize(crop_size, dataset.size);
+    checkInputSize(network, crop_size);
+  }
 }
 
 function showValues(space: Configurations['space'], key: keyof TrialSettings): string {
